@@ -1,0 +1,50 @@
+/** The backends that this version can run. `ec2` and `external` join when they land. */
+export const BACKENDS = ["docker", "process"] as const;
+export type BackendName = (typeof BACKENDS)[number];
+
+/** When a launched workspace counts as started: its agent registered, or its instance runs. */
+export const READINESS = ["agent", "running"] as const;
+export type Readiness = (typeof READINESS)[number];
+
+/** Memory in bytes, CPU in cores and process count of each tier; a spec may override each of them. */
+export const TIERS = {
+  1: { memoryBytes: 512 * 2 ** 20, cpus: 0.5, pids: 256 },
+  2: { memoryBytes: 2 * 2 ** 30, cpus: 1, pids: 512 },
+  3: { memoryBytes: 8 * 2 ** 30, cpus: 4, pids: 2048 },
+} as const;
+export type Tier = keyof typeof TIERS;
+
+/** What a workspace runs. */
+export interface Spec {
+  /** Container image (`docker`); ignored by `process`. */
+  image?: string;
+  /** Argument vector. Never passed through a shell. Required by `process`. */
+  command?: string[];
+  env?: Record<string, string>;
+  tier?: Tier;
+  memory_mb?: number;
+  cpus?: number;
+  pids_limit?: number;
+  /** Where the volume is mounted, an absolute path. Default `/workspace`. `process` runs inside its volume. */
+  volume_path?: string;
+  readiness?: Readiness;
+}
+
+/** Fields of a spec whose presence or value a backend insists on, with what it expects. */
+export function missingForBackend(backend: BackendName, spec: Spec): { field: string; expected: string }[] {
+  if (backend === "docker" && !spec.image)
+    return [{ field: "spec.image", expected: "a container image, such as \"debian:12\", for backend \"docker\"" }];
+  if (backend === "process" && !spec.command?.length)
+    return [{ field: "spec.command", expected: "a command, such as [\"sleep\", \"3600\"], for backend \"process\"" }];
+  return [];
+}
+
+/** The limits of a spec after its tier and overrides. */
+export function limitsOf(spec: Spec): { memoryBytes: number; cpus: number; pids: number } {
+  const tier = TIERS[spec.tier ?? 1];
+  return {
+    memoryBytes: spec.memory_mb === undefined ? tier.memoryBytes : spec.memory_mb * 2 ** 20,
+    cpus: spec.cpus ?? tier.cpus,
+    pids: spec.pids_limit ?? tier.pids,
+  };
+}
