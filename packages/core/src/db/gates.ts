@@ -1,0 +1,209 @@
+import type { OperationKind } from "../domain/operation.js";
+import type { Operation } from "./operations.js";
+import type { Queryable, Tx } from "./pool.js";
+
+export interface Gate {
+  workspace_id: string;
+  tail: number;
+  head: number;
+  fence: number;
+  owner: string | null;
+  lease_until: Date | null;
+  /** True if a lease is alive by the database's clock, the only one that counts. */
+  leased: boolean;
+}
+
+/** What a worker holds while it runs an operation. Whatever it records is recorded under this fence. */
+export interface Hold {
+  workspaceId: string;
+  operationId: string;
+  ticket: number;
+  fence: number;
+}
+
+const GATE_COLUMNS = `workspace_id, tail, head, fence, owner, lease_until,
+  coalesce(lease_until > clock_timestamp(), false) as leased`;
+
+/** Locks gates for the transaction. Always in order of id, so that two transactions can't deadlock. */
+export async function lockGates(tx: Tx, workspaceIds: readonly string[]): Promise<Gate[]> {
+  const { rows } = await tx.query<Gate>(
+    `select ${GATE_COLUMNS} from gates where workspace_id = any ($1) order by workspace_id for update`,
+    [workspaceIds],
+  );
+  return rows;
+}
+
+/** Keeps a parent from being removed until the transaction that adds a child ends. */
+export async function lockGateShared(tx: Tx, workspaceId: string): Promise<void> {
+  await tx.query("select 1 from gates where workspace_id = $1 for share", [workspaceId]);
+}
+
+/** True if the gate is still held under this fence; if so it stays so until the transaction ends. */
+export async function lockHeld(tx: Tx, hold: Hold): Promise<boolean> {
+  const { rowCount } = await tx.query(
+    "select 1 from gates where workspace_id = $1 and fence = $2 and owner is not null for update",
+    [hold.workspaceId, hold.fence],
+  );
+  return rowCount === 1;
+}
+
+/** The next place in the workspace's order. The caller has locked the gate. */
+export async function takeTicket(tx: Tx, workspaceId: string): Promise<number> {
+  const { rows } = await tx.query<{ tail: number }>(
+    "update gates set tail = tail + 1 where workspace_id = $1 returning tail",
+    [workspaceId],
+  );
+  return rows[0]!.tail;
+}
+
+/**
+ * Moves each head to just before the first unfinished ticket, which steps over cancelled ones, and gives
+ * back the leases. The fence moves on, so that whoever held one can record nothing more. The caller has
+ * locked the gates **in an earlier statement**: only then does this one see all their operations.
+ */
+export async function passGates(
+  tx: Tx,
+  workspaceIds: readonly string[],
+): Promise<{ workspace_id: string; head: number; tail: number }[]> {
+  const { rows } = await tx.query<{ workspace_id: string; head: number; tail: number }>(
+    `update gates g set owner = null, lease_until = null, fence = fence + 1,
+       head = coalesce((select min(o.ticket) - 1 from operations o
+                        where o.workspace_id = g.workspace_id and o.state in ('queued', 'running')), g.tail)
+     where workspace_id = any ($1) returning workspace_id, head, tail`,
+    [workspaceIds],
+  );
+  return rows;
+}
+
+export interface Want {
+  workspaceId: string;
+  ticket: number;
+  owner: string;
+  leaseMs: number;
+}
+
+/**
+ * Claims each wanted ticket whose turn it is: the one after the head, unfinished, out of its backoff, and
+ * under no living lease. A lease that ran out is a crash: the same attempt goes on, counted as a takeover.
+ * @returns the operations claimed, as `running`, with their fence.
+ */
+export async function claimTickets(db: Queryable, wants: readonly Want[]): Promise<Operation[]> {
+  const { rows } = await db.query<Operation>(
+    `with wanted as (
+       select * from unnest($1::uuid[], $2::bigint[], $3::text[], $4::int[]) as w (workspace_id, ticket, owner, lease_ms)
+     ), locked as (
+       select g.workspace_id, g.owner as before from gates g
+       where g.workspace_id = any ($1) order by g.workspace_id for update
+     ), claimed as (
+       update gates g set fence = g.fence + 1, owner = w.owner,
+         lease_until = clock_timestamp() + w.lease_ms * interval '1 millisecond'
+       from locked l
+       join wanted w on w.workspace_id = l.workspace_id
+       join operations o on o.workspace_id = w.workspace_id and o.ticket = w.ticket
+       where g.workspace_id = l.workspace_id and g.head + 1 = w.ticket and not g.paused
+         and (g.lease_until is null or g.lease_until <= clock_timestamp())
+         and o.state in ('queued', 'running')
+         and (o.next_attempt_at is null or o.next_attempt_at <= clock_timestamp())
+       returning g.workspace_id, w.ticket, g.fence, l.before
+     )
+     update operations o set state = 'running', fence = c.fence, next_attempt_at = null,
+       started_at = coalesce(o.started_at, clock_timestamp()),
+       attempt = o.attempt + case when c.before is null then 1 else 0 end,
+       takeovers = o.takeovers + case when c.before is null then 0 else 1 end
+     from claimed c
+     where o.workspace_id = c.workspace_id and o.ticket = c.ticket and o.state in ('queued', 'running')
+     returning o.*`,
+    [
+      wants.map((want) => want.workspaceId),
+      wants.map((want) => want.ticket),
+      wants.map((want) => want.owner),
+      wants.map((want) => want.leaseMs),
+    ],
+  );
+  return rows;
+}
+
+/** Why a ticket can't be claimed now, for the job that must wait. Times are ms from now by the database's clock. */
+export interface TicketLook {
+  workspace_id: string;
+  ticket: number;
+  kind: OperationKind;
+  finished: boolean;
+  is_next: boolean;
+  next_ticket: number | null;
+  leased_for_ms: number | null;
+  backoff_for_ms: number | null;
+}
+
+export async function lookAt(db: Queryable, workspaceId: string, ticket: number): Promise<TicketLook | null> {
+  const { rows } = await db.query<TicketLook>(
+    `select o.workspace_id, o.ticket, o.kind,
+       o.state not in ('queued', 'running') as finished,
+       g.head + 1 = o.ticket as is_next,
+       case when g.head < g.tail then g.head + 1 end as next_ticket,
+       ceil(extract(epoch from g.lease_until - clock_timestamp()) * 1000)::int as leased_for_ms,
+       ceil(extract(epoch from o.next_attempt_at - clock_timestamp()) * 1000)::int as backoff_for_ms
+     from operations o join gates g using (workspace_id)
+     where o.workspace_id = $1 and o.ticket = $2`,
+    [workspaceId, ticket],
+  );
+  return rows[0] ?? null;
+}
+
+/** Extends leases still held. Those not returned are lost. */
+export async function renewLeases(
+  db: Queryable,
+  holds: readonly Hold[],
+  leaseMs: number,
+): Promise<{ operation_id: string; cancel_requested: boolean }[]> {
+  const { rows } = await db.query<{ operation_id: string; cancel_requested: boolean }>(
+    `with held as (
+       select g.workspace_id, h.operation_id from gates g
+       join unnest($1::uuid[], $2::bigint[], $3::uuid[]) as h (workspace_id, fence, operation_id)
+         on g.workspace_id = h.workspace_id and g.fence = h.fence and g.owner is not null
+       order by g.workspace_id for update of g
+     ), renewed as (
+       update gates g set lease_until = clock_timestamp() + $4 * interval '1 millisecond'
+       from held h where g.workspace_id = h.workspace_id returning h.operation_id
+     )
+     select r.operation_id, o.cancel_requested_at is not null as cancel_requested
+     from renewed r join operations o on o.id = r.operation_id`,
+    [
+      holds.map((hold) => hold.workspaceId),
+      holds.map((hold) => hold.fence),
+      holds.map((hold) => hold.operationId),
+      leaseMs,
+    ],
+  );
+  return rows;
+}
+
+/** The first unfinished operation of each workspace that no living lease holds, after a workspace id. */
+export interface WaitingHead {
+  workspace_id: string;
+  ticket: number;
+  operation_id: string;
+  kind: OperationKind;
+  max_attempts: number;
+  backoff_for_ms: number | null;
+}
+
+export async function waitingHeads(
+  db: Queryable,
+  afterWorkspaceId: string,
+  limit: number,
+): Promise<WaitingHead[]> {
+  const { rows } = await db.query<WaitingHead>(
+    `select o.workspace_id, o.ticket, o.id as operation_id, o.kind, o.max_attempts,
+       ceil(extract(epoch from o.next_attempt_at - clock_timestamp()) * 1000)::int as backoff_for_ms
+     from (
+       select distinct on (workspace_id) * from operations
+       where state in ('queued', 'running') and workspace_id > $1
+       order by workspace_id, ticket limit $2
+     ) o join gates g using (workspace_id)
+     where (g.lease_until is null or g.lease_until <= clock_timestamp()) and not g.paused
+     order by o.workspace_id`,
+    [afterWorkspaceId, limit],
+  );
+  return rows;
+}

@@ -1,0 +1,132 @@
+import type { OperationKind, OperationState, Source } from "../domain/operation.js";
+import type { Queryable, Tx } from "./pool.js";
+
+/** Why an attempt failed: Berth's code, a sentence, and the provider's own code if it gave one. */
+export interface OperationError {
+  code: string;
+  message: string;
+  provider_code: string | null;
+}
+
+export interface Operation {
+  id: string;
+  workspace_id: string;
+  ticket: number;
+  kind: OperationKind;
+  state: OperationState;
+  generation: number | null;
+  params: Record<string, unknown>;
+  source: Source;
+  requested_by: string;
+  /** How many requests this operation stands for. */
+  coalesced: number;
+  attempt: number;
+  max_attempts: number;
+  takeovers: number;
+  next_attempt_at: Date | null;
+  fence: number | null;
+  phase: string | null;
+  cancel_requested_at: Date | null;
+  error: OperationError | null;
+  created_at: Date;
+  started_at: Date | null;
+  finished_at: Date | null;
+}
+
+export interface NewOperation {
+  id: string;
+  workspace_id: string;
+  ticket: number;
+  kind: OperationKind;
+  source: Source;
+  requested_by: string;
+  max_attempts: number;
+  params?: Record<string, unknown>;
+}
+
+export async function insertOperation(tx: Tx, operation: NewOperation): Promise<Operation> {
+  const { rows } = await tx.query<Operation>(
+    `insert into operations (id, workspace_id, ticket, kind, source, requested_by, max_attempts, params)
+     values ($1, $2, $3, $4, $5, $6, $7, $8) returning *`,
+    [
+      operation.id,
+      operation.workspace_id,
+      operation.ticket,
+      operation.kind,
+      operation.source,
+      operation.requested_by,
+      operation.max_attempts,
+      JSON.stringify(operation.params ?? {}),
+    ],
+  );
+  return rows[0]!;
+}
+
+export async function getOperation(db: Queryable, id: string): Promise<Operation | null> {
+  const { rows } = await db.query<Operation>("select * from operations where id = $1", [id]);
+  return rows[0] ?? null;
+}
+
+export async function getOperations(db: Queryable, ids: readonly string[]): Promise<Operation[]> {
+  const { rows } = await db.query<Operation>("select * from operations where id = any ($1)", [ids]);
+  return rows;
+}
+
+/** The operation that holds a ticket of a workspace. */
+export async function getByTicket(db: Queryable, workspaceId: string, ticket: number): Promise<Operation | null> {
+  const { rows } = await db.query<Operation>(
+    "select * from operations where workspace_id = $1 and ticket = $2",
+    [workspaceId, ticket],
+  );
+  return rows[0] ?? null;
+}
+
+/** Operations of a workspace, newest first; before the ticket given, if one is. */
+export async function listOperations(
+  db: Queryable,
+  filter: { workspaceId: string; beforeTicket?: number; limit: number },
+): Promise<Operation[]> {
+  const { rows } = await db.query<Operation>(
+    `select * from operations where workspace_id = $1 and ($2::bigint is null or ticket < $2)
+     order by ticket desc limit $3`,
+    [filter.workspaceId, filter.beforeTicket ?? null, filter.limit],
+  );
+  return rows;
+}
+
+/** The unfinished operations of each of these workspaces, in order. */
+export async function unfinishedOf(tx: Queryable, workspaceIds: readonly string[]): Promise<Operation[]> {
+  const { rows } = await tx.query<Operation>(
+    `select * from operations where workspace_id = any ($1) and state in ('queued', 'running')
+     order by workspace_id, ticket`,
+    [workspaceIds],
+  );
+  return rows;
+}
+
+/** Counts one more request that a waiting operation stands for. */
+export async function coalesceInto(tx: Tx, id: string): Promise<Operation> {
+  const { rows } = await tx.query<Operation>(
+    "update operations set coalesced = coalesced + 1 where id = $1 returning *",
+    [id],
+  );
+  return rows[0]!;
+}
+
+/** Ends operations before they ran to their end. */
+export async function cancelOperations(tx: Tx, ids: readonly string[], error: OperationError): Promise<void> {
+  await tx.query(
+    `update operations set state = 'cancelled', error = $2, finished_at = clock_timestamp(), next_attempt_at = null
+     where id = any ($1) and state in ('queued', 'running')`,
+    [ids, JSON.stringify(error)],
+  );
+}
+
+/** Asks running operations to stop at their next safe point. */
+export async function requestCancel(tx: Tx, ids: readonly string[]): Promise<void> {
+  await tx.query(
+    `update operations set cancel_requested_at = coalesce(cancel_requested_at, clock_timestamp())
+     where id = any ($1) and state = 'running'`,
+    [ids],
+  );
+}

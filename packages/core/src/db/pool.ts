@@ -1,0 +1,83 @@
+import pg from "pg";
+
+/** A pool or one client of it: what a statement runs on. */
+export type Queryable = pg.Pool | pg.PoolClient;
+/** One client inside a transaction. */
+export type Tx = pg.PoolClient;
+export type Pool = pg.Pool;
+
+const INT8_OID = 20;
+
+/**
+ * Opens a pool. Rows come with `bigint` columns as numbers: tickets, fences and event ids stay far below
+ * 2^53. Nothing rests on session state, so a pooler in transaction mode may stand between.
+ */
+export function createPool(connectionString: string, options: { max?: number; name?: string } = {}): Pool {
+  const pool = new pg.Pool({
+    connectionString,
+    max: options.max ?? 20,
+    application_name: options.name ?? "berth",
+    connectionTimeoutMillis: 5_000,
+    idleTimeoutMillis: 30_000,
+    keepAlive: true,
+    // A statement that outlives this is a fault of ours or of the network; without a limit it would hold a
+    // lease's renewal, or a request, for ever.
+    query_timeout: 15_000,
+    types: {
+      getTypeParser: ((oid: number, format?: "text" | "binary") =>
+        oid === INT8_OID ? Number : pg.types.getTypeParser(oid, format as "text")) as typeof pg.types.getTypeParser,
+    },
+  });
+  // An idle connection that breaks is replaced at its next use; unhandled, its `error` would end the process.
+  pool.on("error", () => undefined);
+  return pool;
+}
+
+const RETRIED_SQLSTATES = new Set(["40001", "40P01"]);
+
+/**
+ * Runs `work` in a transaction, and runs it again (up to 5 times) if PostgreSQL gave it up for a deadlock.
+ * `work` must therefore do nothing but SQL.
+ */
+export async function transaction<T>(pool: Pool, work: (tx: Tx) => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    const client = await pool.connect();
+    let broken: Error | undefined;
+    try {
+      await client.query("begin");
+      const result = await work(client);
+      await client.query("commit");
+      return result;
+    } catch (error) {
+      await client.query("rollback").catch((failure: unknown) => {
+        broken = failure as Error;
+      });
+      if (attempt < 5 && RETRIED_SQLSTATES.has(sqlState(error) ?? "")) continue;
+      throw error;
+    } finally {
+      client.release(broken);
+    }
+  }
+}
+
+/** The SQLSTATE of a PostgreSQL error, else undefined. */
+export function sqlState(error: unknown): string | undefined {
+  return error instanceof pg.DatabaseError ? error.code : undefined;
+}
+
+/**
+ * True if the database couldn't be asked at all (down, restarting, connection cut, too many clients), as
+ * opposed to having refused a statement. Whoever meets it waits and tries again; no attempt is spent.
+ */
+export function isDatabaseUnavailable(error: unknown): boolean {
+  const state = sqlState(error);
+  if (state !== undefined) return state.startsWith("08") || state.startsWith("57P") || state.startsWith("53");
+  if (!(error instanceof Error)) return false;
+  const code = (error as NodeJS.ErrnoException).code ?? "";
+  return (
+    ["ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIMEDOUT", "ENOENT", "ENOTFOUND", "EAI_AGAIN"].includes(code) ||
+    /Connection terminated|timeout exceeded when trying to connect|Query read timeout|not queryable/.test(
+      error.message,
+    )
+  );
+}

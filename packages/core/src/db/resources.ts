@@ -1,0 +1,135 @@
+import type { BackendName } from "../domain/spec.js";
+import type { OperationError } from "./operations.js";
+import type { Queryable, Tx } from "./pool.js";
+
+export type ResourceKind = "instance" | "volume" | "dns_record";
+export type ResourceState = "intended" | "present" | "releasing" | "gone";
+
+/** A row of the ledger: a thing that a provider was, or is about to be, asked to make. */
+export interface Resource {
+  id: string;
+  workspace_id: string;
+  kind: ResourceKind;
+  backend: BackendName;
+  name: string;
+  client_token: string | null;
+  provider_id: string | null;
+  generation: number;
+  state: ResourceState;
+  details: Record<string, unknown>;
+  attempts: number;
+  next_attempt_at: Date | null;
+  last_error: OperationError | null;
+  created_at: Date;
+  updated_at: Date;
+  gone_at: Date | null;
+}
+
+export interface NewResource {
+  id: string;
+  workspace_id: string;
+  kind: ResourceKind;
+  backend: BackendName;
+  name: string;
+  client_token?: string | null;
+  generation: number;
+}
+
+/** The ledger row of a thing about to be made (I3); the one that is there already, if it isn't gone. */
+export async function intendResource(tx: Tx, resource: NewResource): Promise<Resource> {
+  const { rows } = await tx.query<Resource>(
+    `with made as (
+       insert into resources (id, workspace_id, kind, backend, name, client_token, generation)
+       values ($1, $2, $3, $4, $5, $6, $7)
+       on conflict (workspace_id, kind) where state <> 'gone' do nothing returning *
+     )
+     select * from made
+     union all
+     select * from resources where workspace_id = $2 and kind = $3 and state <> 'gone'`,
+    [
+      resource.id,
+      resource.workspace_id,
+      resource.kind,
+      resource.backend,
+      resource.name,
+      resource.client_token ?? null,
+      resource.generation,
+    ],
+  );
+  return rows[0]!;
+}
+
+/** The things of a workspace that aren't proven gone. */
+export async function openResources(db: Queryable, workspaceId: string): Promise<Resource[]> {
+  const { rows } = await db.query<Resource>(
+    "select * from resources where workspace_id = $1 and state <> 'gone' order by created_at",
+    [workspaceId],
+  );
+  return rows;
+}
+
+/** All ledger rows of a workspace, newest first. */
+export async function listResources(db: Queryable, workspaceId: string): Promise<Resource[]> {
+  const { rows } = await db.query<Resource>(
+    "select * from resources where workspace_id = $1 order by created_at desc, id limit 1000",
+    [workspaceId],
+  );
+  return rows;
+}
+
+/** Ids, out of these workspaces, that still have something that isn't proven gone. */
+export async function workspacesWithOpenResources(tx: Queryable, ids: readonly string[]): Promise<string[]> {
+  const { rows } = await tx.query<{ workspace_id: string }>(
+    "select distinct workspace_id from resources where workspace_id = any ($1) and state <> 'gone'",
+    [ids],
+  );
+  return rows.map((row) => row.workspace_id);
+}
+
+/** The provider has answered: the thing is there. */
+export async function markPresent(tx: Tx, id: string, providerId: string): Promise<void> {
+  await tx.query(
+    `update resources set state = case when state = 'intended' then 'present' else state end, provider_id = $2,
+       last_error = null, updated_at = clock_timestamp()
+     where id = $1 and state <> 'gone'`,
+    [id, providerId],
+  );
+}
+
+/** The thing is to go: of these workspaces, or only those of some kinds. */
+export async function markReleasing(
+  tx: Tx,
+  workspaceIds: readonly string[],
+  kinds: readonly ResourceKind[] = ["instance", "volume", "dns_record"],
+): Promise<void> {
+  await tx.query(
+    `update resources set state = 'releasing', next_attempt_at = clock_timestamp(), updated_at = clock_timestamp()
+     where workspace_id = any ($1) and kind = any ($2) and state in ('intended', 'present')`,
+    [workspaceIds, kinds],
+  );
+}
+
+/** The provider has said cleanly that the thing is gone (I4). */
+export async function markGone(tx: Tx, id: string): Promise<void> {
+  await tx.query(
+    `update resources set state = 'gone', gone_at = clock_timestamp(), next_attempt_at = null,
+       updated_at = clock_timestamp()
+     where id = $1 and state <> 'gone'`,
+    [id],
+  );
+}
+
+/** One more try to release a thing failed. */
+export async function recordReleaseFailure(
+  tx: Queryable,
+  id: string,
+  error: OperationError,
+  nextAttemptInMs: number,
+): Promise<void> {
+  await tx.query(
+    `update resources set attempts = attempts + 1, last_error = $2, updated_at = clock_timestamp(),
+       next_attempt_at = clock_timestamp() + $3 * interval '1 millisecond'
+     where id = $1 and state = 'releasing'`,
+    [id, JSON.stringify(error), nextAttemptInMs],
+  );
+}

@@ -1,0 +1,160 @@
+import type { BackendName, Spec } from "../domain/spec.js";
+import type { Status } from "../domain/status.js";
+import type { Queryable, Tx } from "./pool.js";
+
+export interface Workspace {
+  id: string;
+  name: string;
+  parent_id: string | null;
+  backend: BackendName;
+  spec: Spec;
+  labels: Record<string, string>;
+  status: Status;
+  status_reason: string | null;
+  generation: number;
+  instance_id: string | null;
+  url: string | null;
+  version: number;
+  last_heartbeat_at: Date | null;
+  active_tasks: number;
+  error_rate: number;
+  last_launched_at: Date | null;
+  hibernate_after_minutes: number | null;
+  created_at: Date;
+  updated_at: Date;
+  removed_at: Date | null;
+}
+
+/** Everything but the token's hash, which no reader needs. */
+const COLUMNS = `id, name, parent_id, backend, spec, labels, status, status_reason, generation, instance_id, url,
+  version, last_heartbeat_at, active_tasks, error_rate, last_launched_at, hibernate_after_minutes, created_at,
+  updated_at, removed_at`;
+
+export interface NewWorkspace {
+  id: string;
+  name: string;
+  parent_id: string | null;
+  backend: BackendName;
+  spec: Spec;
+  labels: Record<string, string>;
+  hibernate_after_minutes: number | null;
+}
+
+/** Inserts a workspace as `provisioning` with its gate. */
+export async function insertWorkspace(tx: Tx, workspace: NewWorkspace): Promise<Workspace> {
+  const { rows } = await tx.query<Workspace>(
+    `with made as (
+       insert into workspaces (id, name, parent_id, backend, spec, labels, hibernate_after_minutes, status)
+       values ($1, $2, $3, $4, $5, $6, $7, 'provisioning')
+       returning ${COLUMNS}
+     ), gate as (insert into gates (workspace_id) select id from made)
+     select * from made`,
+    [
+      workspace.id,
+      workspace.name,
+      workspace.parent_id,
+      workspace.backend,
+      JSON.stringify(workspace.spec),
+      JSON.stringify(workspace.labels),
+      workspace.hibernate_after_minutes,
+    ],
+  );
+  return rows[0]!;
+}
+
+export async function getWorkspace(db: Queryable, id: string): Promise<Workspace | null> {
+  const { rows } = await db.query<Workspace>(`select ${COLUMNS} from workspaces where id = $1`, [id]);
+  return rows[0] ?? null;
+}
+
+export interface WorkspaceFilter {
+  includeRemoved: boolean;
+  statuses?: readonly Status[];
+  parentId?: string;
+  /** Keyset: rows after this one, in order of creation. */
+  after?: { createdAt: string; id: string };
+  limit: number;
+}
+
+/** A page of workspaces, oldest first. */
+export async function listWorkspaces(db: Queryable, filter: WorkspaceFilter): Promise<Workspace[]> {
+  const { rows } = await db.query<Workspace>(
+    `select ${COLUMNS} from workspaces
+     where ($1 or status <> 'removed')
+       and ($2::text[] is null or status = any ($2))
+       and ($3::uuid is null or parent_id = $3)
+       and ($4::timestamptz is null or (created_at, id) > ($4, $5::uuid))
+     order by created_at, id
+     limit $6`,
+    [
+      filter.includeRemoved,
+      filter.statuses ?? null,
+      filter.parentId ?? null,
+      filter.after?.createdAt ?? null,
+      filter.after?.id ?? null,
+      filter.limit,
+    ],
+  );
+  return rows;
+}
+
+/** Ids of the workspace and all its descendants, removed ones too, root first. */
+export async function treeOf(tx: Tx, rootId: string): Promise<{ id: string; depth: number }[]> {
+  const { rows } = await tx.query<{ id: string; depth: number }>(
+    `with recursive tree as (
+       select id, 0 as depth from workspaces where id = $1
+       union all
+       select child.id, tree.depth + 1 from workspaces child join tree on child.parent_id = tree.id
+     )
+     select id, depth from tree order by depth, id`,
+    [rootId],
+  );
+  return rows;
+}
+
+export async function getWorkspaces(db: Queryable, ids: readonly string[]): Promise<Workspace[]> {
+  const { rows } = await db.query<Workspace>(`select ${COLUMNS} from workspaces where id = any ($1)`, [ids]);
+  return rows;
+}
+
+/** Marks workspaces removed and revokes their tokens. Their `instance_id` stays until proven gone (I4). */
+export async function markRemoved(tx: Tx, ids: readonly string[], reason: string): Promise<void> {
+  await tx.query(
+    `update workspaces set status = 'removed', status_reason = $2, removed_at = clock_timestamp(), token_hash = null
+     where id = any ($1) and status <> 'removed'`,
+    [ids, reason],
+  );
+}
+
+export interface WorkspaceChanges {
+  name?: string;
+  labels?: Record<string, string>;
+  spec?: Spec;
+  hibernate_after_minutes?: number | null;
+}
+
+/** Applies the fields given; a changed spec counts from the next launch. Null if there is no such row. */
+export async function updateWorkspace(tx: Tx, id: string, changes: WorkspaceChanges): Promise<Workspace | null> {
+  const { rows } = await tx.query<Workspace>(
+    `update workspaces set
+       name = coalesce($2, name),
+       labels = coalesce($3, labels),
+       spec = coalesce($4, spec),
+       hibernate_after_minutes = case when $5 then $6 else hibernate_after_minutes end
+     where id = $1 returning ${COLUMNS}`,
+    [
+      id,
+      changes.name ?? null,
+      changes.labels === undefined ? null : JSON.stringify(changes.labels),
+      changes.spec === undefined ? null : JSON.stringify(changes.spec),
+      changes.hibernate_after_minutes !== undefined,
+      changes.hibernate_after_minutes ?? null,
+    ],
+  );
+  return rows[0] ?? null;
+}
+
+/** Deletes the rows of removed workspaces, with their gates and operations; ledger and events stay. */
+export async function purgeWorkspaces(tx: Tx, ids: readonly string[]): Promise<void> {
+  await tx.query("delete from workspaces where id = any ($1) and status = 'removed'", [ids]);
+}
