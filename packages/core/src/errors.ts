@@ -1,0 +1,46 @@
+/**
+ * Every failure that Berth tells a caller of, in one table: HTTP status, title (RFC 9457), and whether the
+ * same request may succeed later. Only the edges (the API, a worker's retry) act on it.
+ */
+export const ERRORS = {
+  invalid_request: { status: 400, title: "The request is not valid", retryable: false },
+  invalid_id: { status: 400, title: "The id is not a UUID", retryable: false },
+  unauthorized: { status: 401, title: "A valid API key is needed", retryable: false },
+  forbidden: { status: 403, title: "This key may not do that", retryable: false },
+  not_found: { status: 404, title: "There is no such thing", retryable: false },
+  workspace_not_found: { status: 404, title: "There is no such workspace", retryable: false },
+  operation_not_found: { status: 404, title: "There is no such operation", retryable: false },
+  method_not_allowed: { status: 405, title: "This method does not apply here", retryable: false },
+  illegal_transition: { status: 409, title: "The workspace's status does not allow this", retryable: false },
+  has_children: { status: 409, title: "The workspace has children", retryable: false },
+  parent_removed: { status: 409, title: "The parent is removed", retryable: false },
+  busy: { status: 409, title: "The workspace has an operation already", retryable: true },
+  not_purgeable: { status: 409, title: "Something of the workspace is not proven gone yet", retryable: true },
+  precondition_failed: { status: 412, title: "The workspace has changed", retryable: false },
+  payload_too_large: { status: 413, title: "The body is too large", retryable: false },
+  unsupported_media_type: { status: 415, title: "The body must be application/json", retryable: false },
+  too_many_requests: { status: 429, title: "Too many requests", retryable: true },
+  internal: { status: 500, title: "Berth failed", retryable: true },
+  operation_failed: { status: 500, title: "The operation failed", retryable: false },
+  terminate_retry_exhausted: { status: 500, title: "The instance could not be stopped yet", retryable: true },
+  stop_retry_exhausted: { status: 500, title: "The instance could not be stopped yet", retryable: true },
+  operation_cancelled: { status: 409, title: "The operation was cancelled", retryable: false },
+  database_unavailable: { status: 503, title: "The database can't be reached", retryable: true },
+  backend_unavailable: { status: 503, title: "No worker serves this backend", retryable: true },
+} as const satisfies Record<string, { status: number; title: string; retryable: boolean }>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** A refusal or failure with a code of {@link ERRORS} and what the caller needs to act on it. */
+export class BerthError extends Error {
+  readonly code: ErrorCode;
+  /** Further members of the problem document, such as `children` or `errors`. */
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(code: ErrorCode, message: string, details: Record<string, unknown> = {}, cause?: unknown) {
+    super(message, { cause });
+    this.name = "BerthError";
+    this.code = code;
+    this.details = details;
+  }
+}

@@ -1,0 +1,23 @@
+import type { OperationKind } from "../domain/operation.js";
+
+/** What a job of an operation is made from. */
+export interface DispatchedOperation {
+  id: string;
+  workspace_id: string;
+  ticket: number;
+  kind: OperationKind;
+  max_attempts: number;
+}
+
+/**
+ * The transport of operations; the gate decides, this only carries. `queues` makes one on BullMQ. Each
+ * method may fail, or do nothing because the queue has lost its data: the dispatch sweep mends it.
+ */
+export interface Dispatcher {
+  /** Adds the operation's job unless it is there: at once, or parked until it is woken. */
+  add(operation: DispatchedOperation, when: "now" | "parked"): Promise<void>;
+  /** Makes the job run now: promotes it if parked, adds it if it is missing. */
+  wake(operation: DispatchedOperation): Promise<void>;
+  /** Wakes a parked job by its ticket alone. False if it isn't there, or isn't parked. */
+  promote(workspaceId: string, ticket: number): Promise<boolean>;
+}

@@ -1,0 +1,210 @@
+import { randomUUID } from "node:crypto";
+import { insertEvents } from "../db/events.js";
+import { lockGateShared, lockGates, takeTicket, type Gate } from "../db/gates.js";
+import { coalesceInto, insertOperation, unfinishedOf, type Operation } from "../db/operations.js";
+import { transaction, type Pool, type Tx } from "../db/pool.js";
+import {
+  getWorkspace,
+  insertWorkspace,
+  updateWorkspace,
+  type NewWorkspace,
+  type Workspace,
+  type WorkspaceChanges,
+} from "../db/workspaces.js";
+import { accepts, acceptedFrom, projectedStatus, type OperationKind, type Source } from "../domain/operation.js";
+import { missingForBackend } from "../domain/spec.js";
+import { BerthError } from "../errors.js";
+import type { Dispatcher } from "./dispatcher.js";
+
+/** Who asks, and how often each attempt may be repeated. */
+export interface RequestContext {
+  pool: Pool;
+  dispatcher: Dispatcher;
+  maxAttempts: number;
+}
+
+export interface Requester {
+  source: Source;
+  /** Name of the key or sweep that asked. */
+  requestedBy: string;
+}
+
+/** An accepted request: the workspace after it and the operation that will serve it. */
+export interface Accepted {
+  workspace: Workspace;
+  operation: Operation;
+}
+
+export type CreateInput = Omit<NewWorkspace, "id">;
+
+/**
+ * Accepts a new workspace and its provision.
+ * @throws BerthError `invalid_request` (the spec lacks what its backend needs), `workspace_not_found` or
+ * `parent_removed` (the parent).
+ */
+export async function createWorkspace(
+  context: RequestContext,
+  input: CreateInput,
+  requester: Requester,
+): Promise<Accepted> {
+  const errors = missingForBackend(input.backend, input.spec);
+  if (errors.length > 0) throw new BerthError("invalid_request", describe(errors), { errors });
+  const accepted = await transaction(context.pool, async (tx) => {
+    if (input.parent_id !== null) await requireLiveParent(tx, input.parent_id);
+    const workspace = await insertWorkspace(tx, { ...input, id: randomUUID() });
+    const operation = await enqueue(tx, context, workspace.id, "provision", requester);
+    await insertEvents(tx, [
+      {
+        event_type: "workspace.provisioning",
+        workspace_id: workspace.id,
+        operation_id: operation.id,
+        payload: { name: workspace.name, backend: workspace.backend, parent_id: workspace.parent_id, ...by(requester) },
+      },
+    ]);
+    return { workspace, operation };
+  });
+  await dispatch(context.dispatcher, accepted.operation, true);
+  return accepted;
+}
+
+/** What a caller wants if the workspace is busy: to be served by what waits, or a refusal. */
+export type IfBusy = "coalesce" | "reject";
+
+/**
+ * Accepts a restart, or counts it into the one that already waits: of N rapid calls at most one runs and
+ * one waits, and each is answered with the operation that begins after it (I2).
+ * @throws BerthError `workspace_not_found`, `illegal_transition`, `busy` (with `operation_id`).
+ */
+export async function requestRestart(
+  context: RequestContext,
+  workspaceId: string,
+  options: { ifBusy?: IfBusy } & Requester,
+): Promise<Accepted> {
+  const { accepted, isNext } = await transaction(context.pool, async (tx) => {
+    const gate = await requireGate(tx, workspaceId);
+    const workspace = (await getWorkspace(tx, workspaceId))!;
+    const unfinished = await unfinishedOf(tx, [workspaceId]);
+    const last = unfinished.at(-1);
+    requireAccepted(workspace, "restart", last);
+    if (last !== undefined && options.ifBusy === "reject")
+      throw new BerthError("busy", `operation ${last.id} (${last.kind}) is ${last.state}`, {
+        operation_id: last.id,
+      });
+    // A waiting resume launches afresh after this request just as a restart would.
+    if (last?.state === "queued" && (last.kind === "restart" || last.kind === "resume"))
+      return { accepted: { workspace, operation: await coalesceInto(tx, last.id) }, isNext: false };
+    const operation = await enqueue(tx, context, workspaceId, "restart", options);
+    await insertEvents(tx, [
+      {
+        event_type: "workspace.restart.requested",
+        workspace_id: workspaceId,
+        operation_id: operation.id,
+        payload: by(options),
+      },
+    ]);
+    return { accepted: { workspace, operation }, isNext: operation.ticket === gate.head + 1 };
+  });
+  // One that was counted in has its job, or the dispatch sweep will see to it.
+  if (accepted.operation.coalesced === 1) await dispatch(context.dispatcher, accepted.operation, isNext);
+  return accepted;
+}
+
+/**
+ * Changes what a workspace is called and what its next launch runs.
+ * @throws BerthError `workspace_not_found`, `illegal_transition` (removed), `precondition_failed` if
+ * `ifVersion` is not its version, `invalid_request`.
+ */
+export async function patchWorkspace(
+  context: RequestContext,
+  workspaceId: string,
+  changes: WorkspaceChanges,
+  options: { ifVersion?: number } & Requester,
+): Promise<Workspace> {
+  return transaction(context.pool, async (tx) => {
+    await requireGate(tx, workspaceId);
+    const workspace = (await getWorkspace(tx, workspaceId))!;
+    if (workspace.status === "removed")
+      throw new BerthError("illegal_transition", "a removed workspace can't be changed", {
+        status: workspace.status,
+      });
+    if (options.ifVersion !== undefined && options.ifVersion !== workspace.version)
+      throw new BerthError("precondition_failed", `its version is ${workspace.version}, not ${options.ifVersion}`, {
+        version: workspace.version,
+      });
+    const errors = changes.spec === undefined ? [] : missingForBackend(workspace.backend, changes.spec);
+    if (errors.length > 0) throw new BerthError("invalid_request", describe(errors), { errors });
+    await insertEvents(tx, [
+      {
+        event_type: "workspace.updated",
+        workspace_id: workspaceId,
+        payload: { fields: Object.keys(changes), ...by(options) },
+      },
+    ]);
+    return (await updateWorkspace(tx, workspaceId, changes))!;
+  });
+}
+
+/** Locks the gate of a workspace. @throws BerthError `workspace_not_found`. */
+async function requireGate(tx: Tx, workspaceId: string): Promise<Gate> {
+  const [gate] = await lockGates(tx, [workspaceId]);
+  if (gate === undefined)
+    throw new BerthError("workspace_not_found", `there is no workspace ${workspaceId}`, { workspace_id: workspaceId });
+  return gate;
+}
+
+async function requireLiveParent(tx: Tx, parentId: string): Promise<void> {
+  await lockGateShared(tx, parentId);
+  const parent = await getWorkspace(tx, parentId);
+  if (parent === null)
+    throw new BerthError("workspace_not_found", `there is no workspace ${parentId} to be the parent`, {
+      field: "parent_id",
+    });
+  if (parent.status === "removed")
+    throw new BerthError("parent_removed", `workspace ${parentId} is removed and can't be a parent`, {
+      field: "parent_id",
+    });
+}
+
+function requireAccepted(workspace: Workspace, kind: OperationKind, last: Operation | undefined): void {
+  const status = projectedStatus(workspace.status, last?.kind ?? null);
+  if (accepts(status, kind)) return;
+  throw new BerthError(
+    "illegal_transition",
+    status === workspace.status
+      ? `a workspace that is ${status} can't be asked to ${kind}`
+      : `the workspace is ${workspace.status} and will be ${status}; then it can't be asked to ${kind}`,
+    { status: workspace.status, status_when_reached: status, wanted: kind, accepted_from: acceptedFrom(kind) },
+  );
+}
+
+/** Takes the next ticket for a new operation. The caller has locked the gate. */
+export async function enqueue(
+  tx: Tx,
+  context: Pick<RequestContext, "maxAttempts">,
+  workspaceId: string,
+  kind: OperationKind,
+  requester: Requester,
+): Promise<Operation> {
+  return insertOperation(tx, {
+    id: randomUUID(),
+    workspace_id: workspaceId,
+    ticket: await takeTicket(tx, workspaceId),
+    kind,
+    source: requester.source,
+    requested_by: requester.requestedBy,
+    max_attempts: context.maxAttempts,
+  });
+}
+
+/** Hands an accepted operation to the queue. It is accepted whether or not that succeeds (I6). */
+export async function dispatch(dispatcher: Dispatcher, operation: Operation, isNext: boolean): Promise<void> {
+  await dispatcher.add(operation, isNext ? "now" : "parked").catch(() => undefined);
+}
+
+export function by(requester: Requester): { source: Source; requested_by: string } {
+  return { source: requester.source, requested_by: requester.requestedBy };
+}
+
+function describe(errors: readonly { field: string; expected: string }[]): string {
+  return errors.map((error) => `${error.field}: expected ${error.expected}`).join("; ");
+}
