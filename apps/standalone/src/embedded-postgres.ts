@@ -1,12 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CHILD_ENV } from "./postgres/account.js";
 import { runnableBinaries } from "./postgres/binaries.js";
 import { type Cluster, initialise, placeCluster } from "./postgres/cluster.js";
+import { freePort } from "./postgres/free-port.js";
 import { endLeftover, endPostgres } from "./postgres/leftover.js";
 
 export interface EmbeddedPostgres {
@@ -92,16 +91,6 @@ function watch(child: ChildProcess, logger: EmbeddedPostgresOptions["logger"]) {
     child.once("close", () => resolve(lastLines.join("; ")));
   });
   return { ready, ended };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("no free port");
-  return address.port;
 }
 
 /** For a laptop: durable, with room for many connections and little memory. */

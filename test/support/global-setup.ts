@@ -1,0 +1,27 @@
+import type { TestProject } from "vitest/node";
+import { SERVICE_NAMES, type ServiceName, startServices } from "./services.js";
+
+/**
+ * Starts the services once for a run and ends them after it. What the tests leaked fails the run.
+ * `BERTH_TEST_SERVICES=postgres,redis` leaves the others out, for a quick run of tests that need no more.
+ */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const services = await startServices(wanted(process.env.BERTH_TEST_SERVICES));
+  for (const { name, provided } of services.started) project.provide(name, provided as never);
+  return async () => {
+    const leaks = await services.stop();
+    if (leaks.length === 0) return;
+    console.error(`\nLeaked by the tests:\n${leaks.map((leak) => `  ${leak}`).join("\n")}`);
+    // The runner only logs what a teardown throws.
+    process.exitCode = 1;
+  };
+}
+
+function wanted(list: string | undefined): readonly ServiceName[] {
+  if (list === undefined) return SERVICE_NAMES;
+  const names = list.split(",").filter((name) => name !== "");
+  const unknown = names.find((name) => !SERVICE_NAMES.includes(name as ServiceName));
+  if (unknown !== undefined)
+    throw new Error(`BERTH_TEST_SERVICES: no service "${unknown}", only ${SERVICE_NAMES.join(", ")}`);
+  return names as ServiceName[];
+}
