@@ -1,1 +1,37 @@
-export {};
+import { readConfig } from "@berth/core/config";
+import { migrate } from "@berth/core/db/migrate";
+import { createPool } from "@berth/core/db/pool";
+import { createLogger } from "@berth/core/logger";
+import { openQueues } from "@berth/core/queues";
+import { serve } from "@berth/core/serve";
+import { openBackends } from "./backends.js";
+import { faultAtStep } from "./fault.js";
+import { startWorker } from "./start.js";
+
+await serve("berth-worker", async () => {
+  const config = readConfig("worker");
+  const logger = createLogger(config, "worker");
+  await migrate(config.databaseUrl);
+  const pool = createPool(config.databaseUrl, {
+    max: 10 + Math.ceil(config.concurrency / 2),
+    name: "berth-worker",
+  });
+  const queues = await openQueues(config, (error) => logger.debug({ err: error }, "queue producer"));
+  const backends = openBackends(config, logger);
+  const worker = startWorker({
+    config,
+    pool,
+    queues,
+    backends,
+    logger,
+    onStep: faultAtStep(config.faultAtStep),
+  });
+  return {
+    async close() {
+      await worker.close();
+      await queues.close();
+      await Promise.all([...backends.values()].map((backend) => backend.close()));
+      await pool.end();
+    },
+  };
+});

@@ -128,6 +128,8 @@ create table resources (
   client_token text,
   provider_id text,
   generation int not null,
+  -- When the provider was last asked to make it: an unanswered call may still bear fruit for a while.
+  asked_at timestamptz,
   state text not null default 'intended' check (state in ('intended', 'present', 'releasing', 'gone')),
   details jsonb not null default '{}',
   attempts int not null default 0,

@@ -17,6 +17,12 @@ export interface Backend {
   readonly name: BackendName;
 
   /**
+   * For how long, in ms, a thing may still appear after a call whose answer never came. Until then an
+   * absence proves nothing (I4).
+   */
+  readonly settleMs: number;
+
+  /**
    * Makes the volume, or finds it. Its name is `volume.name`; labels tell deployment and workspace.
    * @returns the provider's id of the volume.
    */

@@ -73,7 +73,11 @@ export async function getOperations(db: Queryable, ids: readonly string[]): Prom
 }
 
 /** The operation that holds a ticket of a workspace. */
-export async function getByTicket(db: Queryable, workspaceId: string, ticket: number): Promise<Operation | null> {
+export async function getByTicket(
+  db: Queryable,
+  workspaceId: string,
+  ticket: number,
+): Promise<Operation | null> {
   const { rows } = await db.query<Operation>(
     "select * from operations where workspace_id = $1 and ticket = $2",
     [workspaceId, ticket],
@@ -129,4 +133,57 @@ export async function requestCancel(tx: Tx, ids: readonly string[]): Promise<voi
      where id = any ($1) and state = 'running'`,
     [ids],
   );
+}
+
+export type FinishedState = Exclude<OperationState, "queued" | "running">;
+
+/** Ends running operations. The caller holds their gates. */
+export async function finishOperations(
+  tx: Tx,
+  ends: readonly { id: string; state: FinishedState; error: OperationError | null }[],
+): Promise<void> {
+  if (ends.length === 0) return;
+  await tx.query(
+    `update operations o set state = e.state, error = e.error, finished_at = clock_timestamp(), next_attempt_at = null
+     from jsonb_to_recordset($1) as e (id uuid, state text, error jsonb)
+     where o.id = e.id and o.state = 'running'`,
+    [JSON.stringify(ends)],
+  );
+}
+
+/** Puts an operation back to wait for its next attempt; it stays `running`, so nothing overtakes it (I2). */
+export async function returnOperation(
+  tx: Tx,
+  id: string,
+  options: { spentAttempt: boolean; error: OperationError | null; delayMs: number },
+): Promise<void> {
+  await tx.query(
+    `update operations set attempt = attempt - $2, error = coalesce($3, error),
+       next_attempt_at = case when $4 > 0 and cancel_requested_at is null then clock_timestamp() + $4 * interval '1 millisecond' end
+     where id = $1 and state = 'running'`,
+    [
+      id,
+      options.spentAttempt ? 0 : 1,
+      options.error === null ? null : JSON.stringify(options.error),
+      options.delayMs,
+    ],
+  );
+}
+
+/** The channel on which each ended operation's id is sent when its transaction commits. */
+export const FINISHED_CHANNEL = "berth_operation";
+
+export async function notifyFinished(tx: Tx, ids: readonly string[]): Promise<void> {
+  if (ids.length === 0) return;
+  await tx.query("select pg_notify($1, id::text) from unnest($2::uuid[]) as id", [FINISHED_CHANNEL, ids]);
+}
+
+/** Records which step a running operation is at. */
+export async function setPhase(tx: Tx, id: string, phase: string): Promise<void> {
+  await tx.query("update operations set phase = $2 where id = $1", [id, phase]);
+}
+
+/** Records the generation that an operation launches: a second attempt launches the same one. */
+export async function setGeneration(tx: Tx, id: string, generation: number): Promise<void> {
+  await tx.query("update operations set generation = $2 where id = $1", [id, generation]);
 }

@@ -15,6 +15,8 @@ export interface Resource {
   client_token: string | null;
   provider_id: string | null;
   generation: number;
+  /** When the provider was last asked to make it. */
+  asked_at: Date | null;
   state: ResourceState;
   details: Record<string, unknown>;
   attempts: number;
@@ -59,10 +61,14 @@ export async function intendResource(tx: Tx, resource: NewResource): Promise<Res
   return rows[0]!;
 }
 
+/** A ledger row, and how long ago by the database's clock its provider was asked to make it. */
+export type OpenResource = Resource & { asked_ms_ago: number | null };
+
 /** The things of a workspace that aren't proven gone. */
-export async function openResources(db: Queryable, workspaceId: string): Promise<Resource[]> {
-  const { rows } = await db.query<Resource>(
-    "select * from resources where workspace_id = $1 and state <> 'gone' order by created_at",
+export async function openResources(db: Queryable, workspaceId: string): Promise<OpenResource[]> {
+  const { rows } = await db.query<OpenResource>(
+    `select *, floor(extract(epoch from clock_timestamp() - asked_at) * 1000)::int8 as asked_ms_ago
+     from resources where workspace_id = $1 and state <> 'gone' order by created_at`,
     [workspaceId],
   );
   return rows;
@@ -131,5 +137,13 @@ export async function recordReleaseFailure(
        next_attempt_at = clock_timestamp() + $3 * interval '1 millisecond'
      where id = $1 and state = 'releasing'`,
     [id, JSON.stringify(error), nextAttemptInMs],
+  );
+}
+
+/** Notes that the provider is about to be asked to make it. */
+export async function markAsked(tx: Tx, id: string): Promise<void> {
+  await tx.query(
+    "update resources set asked_at = clock_timestamp(), updated_at = clock_timestamp() where id = $1",
+    [id],
   );
 }

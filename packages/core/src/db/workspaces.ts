@@ -134,7 +134,11 @@ export interface WorkspaceChanges {
 }
 
 /** Applies the fields given; a changed spec counts from the next launch. Null if there is no such row. */
-export async function updateWorkspace(tx: Tx, id: string, changes: WorkspaceChanges): Promise<Workspace | null> {
+export async function updateWorkspace(
+  tx: Tx,
+  id: string,
+  changes: WorkspaceChanges,
+): Promise<Workspace | null> {
   const { rows } = await tx.query<Workspace>(
     `update workspaces set
        name = coalesce($2, name),
@@ -157,4 +161,54 @@ export async function updateWorkspace(tx: Tx, id: string, changes: WorkspaceChan
 /** Deletes the rows of removed workspaces, with their gates and operations; ledger and events stay. */
 export async function purgeWorkspaces(tx: Tx, ids: readonly string[]): Promise<void> {
   await tx.query("delete from workspaces where id = any ($1) and status = 'removed'", [ids]);
+}
+
+/** Changes statuses, but never that of a removed workspace. */
+export async function changeStatuses(
+  tx: Tx,
+  changes: readonly { id: string; status: Status; reason: string | null }[],
+): Promise<void> {
+  if (changes.length === 0) return;
+  await tx.query(
+    `update workspaces w set status = c.status, status_reason = c.reason
+     from jsonb_to_recordset($1) as c (id uuid, status text, reason text)
+     where w.id = c.id and w.status <> 'removed'`,
+    [JSON.stringify(changes)],
+  );
+}
+
+/** Begins a launch: the next generation, its token's hash, and `provisioning`. */
+export async function beginGeneration(
+  tx: Tx,
+  id: string,
+  generation: number,
+  tokenHash: Buffer,
+  reason: string | null,
+): Promise<void> {
+  await tx.query(
+    `update workspaces set generation = $2, token_hash = $3, status = 'provisioning', status_reason = $4,
+       last_heartbeat_at = null, active_tasks = 0, error_rate = 0
+     where id = $1 and status <> 'removed' and generation <= $2`,
+    [id, generation, tokenHash, reason],
+  );
+}
+
+/** What runs now, of which generation. */
+export async function setInstance(
+  tx: Tx,
+  id: string,
+  instance: { providerId: string; url: string | null },
+): Promise<void> {
+  await tx.query(
+    `update workspaces set instance_id = $2, url = $3, last_launched_at = clock_timestamp() where id = $1`,
+    [id, instance.providerId, instance.url],
+  );
+}
+
+/** Nothing runs any more: its instance is proven gone (I4). */
+export async function clearInstance(tx: Tx, id: string): Promise<void> {
+  await tx.query(
+    "update workspaces set instance_id = null, url = null where id = $1 and instance_id is not null",
+    [id],
+  );
 }

@@ -27,15 +27,20 @@ export interface Spec {
   pids_limit?: number;
   /** Where the volume is mounted, an absolute path. Default `/workspace`. `process` runs inside its volume. */
   volume_path?: string;
+  /** Default `running`. */
   readiness?: Readiness;
 }
 
 /** Fields of a spec whose presence or value a backend insists on, with what it expects. */
 export function missingForBackend(backend: BackendName, spec: Spec): { field: string; expected: string }[] {
   if (backend === "docker" && !spec.image)
-    return [{ field: "spec.image", expected: "a container image, such as \"debian:12\", for backend \"docker\"" }];
+    return [
+      { field: "spec.image", expected: 'a container image, such as "debian:12", for backend "docker"' },
+    ];
   if (backend === "process" && !spec.command?.length)
-    return [{ field: "spec.command", expected: "a command, such as [\"sleep\", \"3600\"], for backend \"process\"" }];
+    return [
+      { field: "spec.command", expected: 'a command, such as ["sleep", "3600"], for backend "process"' },
+    ];
   return [];
 }
 

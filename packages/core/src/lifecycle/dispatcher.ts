@@ -16,8 +16,8 @@ export interface DispatchedOperation {
 export interface Dispatcher {
   /** Adds the operation's job unless it is there: at once, or parked until it is woken. */
   add(operation: DispatchedOperation, when: "now" | "parked"): Promise<void>;
-  /** Makes the job run now: promotes it if parked, adds it if it is missing. */
-  wake(operation: DispatchedOperation): Promise<void>;
+  /** Makes the job run now: promotes it if parked, adds it if missing. False if it was about to run anyway. */
+  wake(operation: DispatchedOperation): Promise<boolean>;
   /** Wakes a parked job by its ticket alone. False if it isn't there, or isn't parked. */
   promote(workspaceId: string, ticket: number): Promise<boolean>;
 }

@@ -46,14 +46,21 @@ export async function removeWorkspace(
 
     await markRemoved(tx, ids(live), `delete requested by ${options.requestedBy}`);
     await markReleasing(tx, ids(workspaces));
-    await insertEvents(tx, live.map((workspace) => removedEvent(workspace, workspaceId, options)));
+    await insertEvents(
+      tx,
+      live.map((workspace) => removedEvent(workspace, workspaceId, options)),
+    );
     const driven = await driveDeletes(tx, context, { gates, workspaces, live, rootId: workspaceId, options });
 
     if (options.purge === true) {
       if (driven.operations.length > 0)
-        throw new BerthError("not_purgeable", "the ledger of this tree isn't clean yet: delete it first, then purge", {
-          operation_ids: ids(driven.operations),
-        });
+        throw new BerthError(
+          "not_purgeable",
+          "the ledger of this tree isn't clean yet: delete it first, then purge",
+          {
+            operation_ids: ids(driven.operations),
+          },
+        );
       // Children first: a parent's row can't go before those that point at it.
       for (const workspace of workspaces.toReversed()) await purgeWorkspaces(tx, [workspace.id]);
     }
@@ -79,13 +86,18 @@ export async function removeWorkspace(
  * Locks the gates of the whole tree. A child may be added to a workspace until that one's gate is locked,
  * so this looks again until nothing new turns up.
  */
-async function lockTree(tx: Tx, rootId: string): Promise<{ gates: Map<string, Gate>; workspaces: Workspace[] }> {
+async function lockTree(
+  tx: Tx,
+  rootId: string,
+): Promise<{ gates: Map<string, Gate>; workspaces: Workspace[] }> {
   const gates = new Map<string, Gate>();
   for (;;) {
     const tree = ids(await treeOf(tx, rootId));
     const unlocked = tree.filter((id) => !gates.has(id));
     if (tree.length === 0)
-      throw new BerthError("workspace_not_found", `there is no workspace ${rootId}`, { workspace_id: rootId });
+      throw new BerthError("workspace_not_found", `there is no workspace ${rootId}`, {
+        workspace_id: rootId,
+      });
     if (unlocked.length === 0) {
       const rows = new Map((await getWorkspaces(tx, tree)).map((workspace) => [workspace.id, workspace]));
       return { gates, workspaces: tree.flatMap((id) => rows.get(id) ?? []) };
@@ -111,7 +123,9 @@ async function driveDeletes(
   const all = ids(drive.workspaces);
   const unfinished = await unfinishedOf(tx, all);
   const deletes = new Map(
-    unfinished.filter((operation) => operation.kind === "delete").map((operation) => [operation.workspace_id, operation]),
+    unfinished
+      .filter((operation) => operation.kind === "delete")
+      .map((operation) => [operation.workspace_id, operation]),
   );
   const others = unfinished.filter((operation) => operation.kind !== "delete");
   // What runs under a living lease stops at its next safe point; all else (waiting, in backoff, or left by
@@ -150,7 +164,9 @@ function hasChildren(root: Workspace, children: readonly Workspace[]): BerthErro
     "has_children",
     `workspace ${root.id} has ${children.length} live descendant(s): delete them first, or ask with ?cascade=true`,
     {
-      children: children.slice(0, 1000).map(({ id, name, parent_id, status }) => ({ id, name, parent_id, status })),
+      children: children
+        .slice(0, 1000)
+        .map(({ id, name, parent_id, status }) => ({ id, name, parent_id, status })),
     },
   );
 }

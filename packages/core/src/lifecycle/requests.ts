@@ -11,7 +11,13 @@ import {
   type Workspace,
   type WorkspaceChanges,
 } from "../db/workspaces.js";
-import { accepts, acceptedFrom, projectedStatus, type OperationKind, type Source } from "../domain/operation.js";
+import {
+  accepts,
+  acceptedFrom,
+  projectedStatus,
+  type OperationKind,
+  type Source,
+} from "../domain/operation.js";
 import { missingForBackend } from "../domain/spec.js";
 import { BerthError } from "../errors.js";
 import type { Dispatcher } from "./dispatcher.js";
@@ -58,7 +64,12 @@ export async function createWorkspace(
         event_type: "workspace.provisioning",
         workspace_id: workspace.id,
         operation_id: operation.id,
-        payload: { name: workspace.name, backend: workspace.backend, parent_id: workspace.parent_id, ...by(requester) },
+        payload: {
+          name: workspace.name,
+          backend: workspace.backend,
+          parent_id: workspace.parent_id,
+          ...by(requester),
+        },
       },
     ]);
     return { workspace, operation };
@@ -128,9 +139,13 @@ export async function patchWorkspace(
         status: workspace.status,
       });
     if (options.ifVersion !== undefined && options.ifVersion !== workspace.version)
-      throw new BerthError("precondition_failed", `its version is ${workspace.version}, not ${options.ifVersion}`, {
-        version: workspace.version,
-      });
+      throw new BerthError(
+        "precondition_failed",
+        `its version is ${workspace.version}, not ${options.ifVersion}`,
+        {
+          version: workspace.version,
+        },
+      );
     const errors = changes.spec === undefined ? [] : missingForBackend(workspace.backend, changes.spec);
     if (errors.length > 0) throw new BerthError("invalid_request", describe(errors), { errors });
     await insertEvents(tx, [
@@ -148,7 +163,9 @@ export async function patchWorkspace(
 async function requireGate(tx: Tx, workspaceId: string): Promise<Gate> {
   const [gate] = await lockGates(tx, [workspaceId]);
   if (gate === undefined)
-    throw new BerthError("workspace_not_found", `there is no workspace ${workspaceId}`, { workspace_id: workspaceId });
+    throw new BerthError("workspace_not_found", `there is no workspace ${workspaceId}`, {
+      workspace_id: workspaceId,
+    });
   return gate;
 }
 
@@ -173,7 +190,12 @@ function requireAccepted(workspace: Workspace, kind: OperationKind, last: Operat
     status === workspace.status
       ? `a workspace that is ${status} can't be asked to ${kind}`
       : `the workspace is ${workspace.status} and will be ${status}; then it can't be asked to ${kind}`,
-    { status: workspace.status, status_when_reached: status, wanted: kind, accepted_from: acceptedFrom(kind) },
+    {
+      status: workspace.status,
+      status_when_reached: status,
+      wanted: kind,
+      accepted_from: acceptedFrom(kind),
+    },
   );
 }
 

@@ -1,0 +1,97 @@
+import { DelayedError, UnrecoverableError } from "bullmq";
+import type { Gate } from "@berth/core/lifecycle/gate";
+import type { createRunner } from "@berth/core/lifecycle/runner";
+import type { AnyJob, OperationJob } from "@berth/core/queues";
+import { isDatabaseUnavailable } from "@berth/core/db/pool";
+
+/** An attempt failed and the gate has recorded when the next one is due: BullMQ waits just as long. */
+export class RetryError extends Error {
+  readonly delayMs: number;
+
+  constructor(message: string, delayMs: number) {
+    super(message);
+    this.name = "RetryError";
+    this.delayMs = delayMs;
+  }
+}
+
+export interface ProcessorOptions {
+  gate: Gate;
+  run: ReturnType<typeof createRunner>;
+  /** Aborts, with a ShutdownError, when the grace time of this process is over. */
+  shutdown: AbortSignal;
+  /** How long a job that must wait for its turn is parked at most, in ms. */
+  parkMs: number;
+}
+
+const DATABASE_PAUSE_MS = 1_000;
+/** Added to a wait for another's lease, which ends by the database's clock and not by ours. */
+const CLOCK_MARGIN_MS = 25;
+
+/**
+ * Carries one job: claims its operation, runs it, and lets the next one of its group in. A job whose turn
+ * hasn't come parks itself and spends no attempt.
+ */
+export function createProcessor(options: ProcessorOptions) {
+  return async (job: AnyJob<OperationJob>, token: string | undefined): Promise<unknown> => {
+    try {
+      return await process(options, job, token);
+    } catch (error) {
+      if (!isDatabaseUnavailable(error)) throw error;
+      return park(job, token, DATABASE_PAUSE_MS);
+    }
+  };
+}
+
+async function process(
+  options: ProcessorOptions,
+  job: AnyJob<OperationJob>,
+  token: string | undefined,
+): Promise<unknown> {
+  const { workspaceId, ticket } = job.data;
+  if (options.shutdown.aborted) return park(job, token, 0);
+  const claimed = await options.gate.claim(workspaceId, ticket);
+  if (claimed === null) return wait(options, job, token);
+  const outcome = await options.run(claimed, options.shutdown);
+  switch (outcome.kind) {
+    case "succeeded":
+    case "cancelled":
+      return outcome.kind;
+    case "failed":
+      throw new UnrecoverableError(`${outcome.error.code}: ${outcome.error.message}`);
+    case "retry":
+      throw new RetryError(`${outcome.error.code}: ${outcome.error.message}`, outcome.delayMs);
+    case "handed_back":
+      return park(job, token, options.shutdown.aborted ? 0 : DATABASE_PAUSE_MS);
+    case "lost":
+      return wait(options, job, token);
+  }
+}
+
+/** The operation can't be claimed: ended already, not its turn, under another's lease, or in backoff. */
+async function wait(
+  options: ProcessorOptions,
+  job: AnyJob<OperationJob>,
+  token: string | undefined,
+): Promise<unknown> {
+  const { workspaceId, ticket } = job.data;
+  const look = await options.gate.look(workspaceId, ticket);
+  if (look === null) return "purged";
+  if (look.finished) {
+    // Whoever ended it may have died before it woke the next one.
+    if (look.next_ticket !== null) await options.gate.wake(workspaceId, look.next_ticket);
+    return "ended before";
+  }
+  const due = Math.max(look.leased_for_ms ?? 0, look.backoff_for_ms ?? 0);
+  if (look.is_next) return park(job, token, Math.max(due, 0) + CLOCK_MARGIN_MS);
+  await job.moveToDelayed(Date.now() + options.parkMs, token);
+  // Its turn may have come, and its wake-up met it awake, before it was parked.
+  const again = await options.gate.look(workspaceId, ticket).catch(() => null);
+  if (again?.is_next === true) await job.promote().catch(() => undefined);
+  throw new DelayedError();
+}
+
+async function park(job: AnyJob<OperationJob>, token: string | undefined, ms: number): Promise<never> {
+  await job.moveToDelayed(Date.now() + ms, token);
+  throw new DelayedError();
+}

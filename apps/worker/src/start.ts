@@ -1,0 +1,116 @@
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import type { Backend } from "@berth/core/compute/backend";
+import type { WorkerConfig } from "@berth/core/config";
+import type { Pool } from "@berth/core/db/pool";
+import type { Operation } from "@berth/core/db/operations";
+import { createGate } from "@berth/core/lifecycle/gate";
+import { createLeaseKeeper } from "@berth/core/lifecycle/lease";
+import { ShutdownError } from "@berth/core/lifecycle/outcome";
+import { createRunner } from "@berth/core/lifecycle/runner";
+import { openWorker, OPERATIONS_QUEUE, type OperationJob, type Queues } from "@berth/core/queues";
+import type { Logger } from "@berth/core/logger";
+import { createProcessor, RetryError } from "./processor.js";
+import { startSweeper } from "./sweeper.js";
+
+export interface WorkerDeps {
+  config: WorkerConfig;
+  pool: Pool;
+  queues: Queues;
+  backends: ReadonlyMap<string, Backend>;
+  logger: Logger;
+  /** Called around each step; tests end the process here. */
+  onStep?: ((operation: Operation, step: string, moment: "before" | "after") => void) | undefined;
+}
+
+export interface RunningWorker {
+  /**
+   * Takes no more work, waits up to the grace time for what runs, hands back the rest, and ends. The backends
+   * and the pool stay open: their owner closes them.
+   */
+  close(): Promise<void>;
+}
+
+/** Share of each retry's delay that is random. */
+const JITTER = 0.5;
+const MAX_TAKEOVERS = 20;
+/** A job that many crashed workers left behind is still carried: the gate counts the takeovers, not BullMQ. */
+const UNLIMITED_STALLS = 1_000_000;
+
+/** Starts a worker in this process: operations and sweeps. */
+export function startWorker(deps: WorkerDeps): RunningWorker {
+  const { config, pool, queues, logger } = deps;
+  const owner = `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`;
+  const shutdown = new AbortController();
+  const gate = createGate({ pool, dispatcher: queues.dispatcher, owner, leaseMs: config.leaseMs });
+  const leases = createLeaseKeeper({
+    renew: gate.renew,
+    leaseMs: config.leaseMs,
+    onError: (error) => logger.warn({ err: error }, "leases not renewed"),
+  });
+  const run = createRunner({
+    pool,
+    gate,
+    leases,
+    backends: deps.backends,
+    limits: {
+      startTimeoutMs: config.startTimeoutMs,
+      stopTimeoutMs: config.stopGraceMs + config.callTimeoutMs,
+      publicUrl: config.publicUrl ?? "",
+      deploymentId: config.deploymentId,
+    },
+    retry: { delayMs: config.retryDelayMs, maxDelayMs: config.retryMaxDelayMs, jitter: JITTER },
+    attemptTimeoutMs: config.attemptTimeoutMs,
+    maxTakeovers: MAX_TAKEOVERS,
+    secret: config.secret,
+    logger,
+    random: Math.random,
+    onStep: deps.onStep,
+  });
+  const onError = quietly(logger);
+  const operations = openWorker<OperationJob>(
+    config,
+    OPERATIONS_QUEUE,
+    createProcessor({ gate, run, shutdown: shutdown.signal, parkMs: config.parkMs }),
+    {
+      concurrency: config.concurrency,
+      lockDuration: config.lockMs,
+      stalledInterval: config.stalledEveryMs,
+      maxStalledCount: UNLIMITED_STALLS,
+      settings: {
+        backoffStrategy: (_attempts, _type, error) =>
+          error instanceof RetryError ? error.delayMs : config.retryDelayMs,
+      },
+      onError,
+    },
+  );
+  const everyMs = { dispatch: config.sweepDispatchEveryMs };
+  const sweeper = startSweeper({ config, pool, queues, owner, everyMs, logger });
+  logger.info(
+    { owner, backends: [...deps.backends.keys()], concurrency: config.concurrency },
+    "worker started",
+  );
+
+  return {
+    async close() {
+      const grace = setTimeout(
+        () => shutdown.abort(new ShutdownError("the worker is ending")),
+        config.shutdownGraceMs,
+      );
+      await Promise.all([operations.close(false), sweeper.close()]);
+      clearTimeout(grace);
+      leases.close();
+      logger.info("worker ended");
+    },
+  };
+}
+
+/** An unreachable Redis fails many times a second: one line every five seconds says so. */
+function quietly(logger: Logger): (error: Error) => void {
+  let last = 0;
+  return (error) => {
+    if (Date.now() - last < 5_000) return;
+    last = Date.now();
+    logger.warn({ err: error }, "queue");
+  };
+}

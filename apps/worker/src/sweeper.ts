@@ -1,0 +1,71 @@
+import type { Pool } from "@berth/core/db/pool";
+import { sinceLastRun } from "@berth/core/db/sweeps";
+import { openWorker, SWEEPS_QUEUE, type QueueConfig, type Queues } from "@berth/core/queues";
+import { SWEEPS } from "@berth/core/sweeps/all";
+import { runSweep } from "@berth/core/sweeps/run";
+import type { Logger } from "@berth/core/logger";
+
+export interface SweeperOptions {
+  config: QueueConfig;
+  pool: Pool;
+  queues: Queues;
+  owner: string;
+  /** Interval of each sweep in ms. */
+  everyMs: Readonly<Record<string, number>>;
+  logger: Logger;
+}
+
+/** How often each worker looks whether the schedulers still run: Redis may have lost them. In ms. */
+const REASSERT_EVERY_MS = 5_000;
+/** How long one run may take before another worker may begin one, in ms. */
+const RUN_LIMIT_MS = 30_000;
+
+/** Runs the sweeps on their schedulers, one run of each at a time over all workers. */
+export function startSweeper(options: SweeperOptions): { close(): Promise<void> } {
+  const { config, pool, queues, owner, everyMs, logger } = options;
+  const stop = new AbortController();
+  const { close } = openWorker<Record<string, never>>(
+    config,
+    SWEEPS_QUEUE,
+    async (job) => {
+      const sweep = SWEEPS.find((one) => one.name === job.name);
+      if (sweep === undefined) return null;
+      const deps = { pool, dispatcher: queues.dispatcher, signal: stop.signal };
+      return runSweep(sweep, deps, { owner, leaseMs: RUN_LIMIT_MS });
+    },
+    {
+      concurrency: SWEEPS.length,
+      maxStalledCount: 1_000_000,
+      onError: (error) => logger.debug({ err: error }, "sweep worker"),
+    },
+  );
+
+  const assertSchedulers = async (always: boolean): Promise<void> => {
+    const since = await sinceLastRun(pool);
+    for (const { name } of SWEEPS) {
+      const every = everyMs[name]!;
+      // One that runs on time is left alone: an upsert starts its interval afresh.
+      if (!always && (since.get(name) ?? Infinity) < 2 * every) continue;
+      await queues.sweeps.upsertJobScheduler(
+        name,
+        { every },
+        { name, opts: { removeOnComplete: 100, removeOnFail: 100 } },
+      );
+    }
+  };
+  const reassert = (always: boolean): void => {
+    assertSchedulers(always).catch((error: unknown) =>
+      logger.debug({ err: error }, "sweeps not scheduled yet"),
+    );
+  };
+  reassert(true);
+  const timer = setInterval(() => reassert(false), REASSERT_EVERY_MS);
+
+  return {
+    async close() {
+      clearInterval(timer);
+      stop.abort(new Error("the worker is ending"));
+      await close(false);
+    },
+  };
+}

@@ -1,0 +1,89 @@
+import type { NewEvent } from "../db/events.js";
+import type { Operation, OperationError } from "../db/operations.js";
+import type { Workspace } from "../db/workspaces.js";
+import type { Finish } from "./gate.js";
+
+type Ending = Omit<Finish, "hold">;
+
+/** What the end of an operation changes and tells. Pure: the runner records it. */
+export function succeeded(operation: Operation, workspace: Workspace): Ending {
+  const after = statusAfter(operation, workspace);
+  const events: NewEvent[] = [
+    event(operation, `workspace.${operation.kind}.succeeded`, {
+      attempt: operation.attempt,
+      coalesced: operation.coalesced,
+      ...(operation.generation === null ? {} : { generation: operation.generation }),
+    }),
+  ];
+  if (after !== null)
+    events.push(event(operation, `workspace.${after}`, { generation: operation.generation }));
+  return { state: "succeeded", error: null, status: after, statusReason: null, events };
+}
+
+export function cancelled(operation: Operation): Ending {
+  return {
+    state: "cancelled",
+    error: { code: "operation_cancelled", message: "the workspace was deleted", provider_code: null },
+    status: null,
+    statusReason: null,
+    events: [
+      event(operation, `workspace.${operation.kind}.cancelled`, {
+        reason: "the workspace was deleted",
+        phase: operation.phase,
+        coalesced: operation.coalesced,
+      }),
+    ],
+  };
+}
+
+/**
+ * The last attempt failed. A stop that couldn't be proven leaves its obligation in the ledger, where it is
+ * driven on; the event is its durable trace.
+ */
+export function failed(
+  operation: Operation,
+  phase: string,
+  error: OperationError,
+  instanceId: string | null,
+): Ending {
+  const [code, type] = failureOf(operation, phase, error);
+  const events: NewEvent[] = [
+    event(operation, type, {
+      instance_id: instanceId,
+      phase,
+      attempts: operation.attempt,
+      code: error.code,
+      provider_code: error.provider_code,
+      message: error.message,
+    }),
+  ];
+  const launches = operation.kind !== "delete";
+  if (launches) events.push(event(operation, "workspace.failed", { reason: code, message: error.message }));
+  return {
+    state: "failed",
+    error: { ...error, code },
+    status: launches ? "failed" : null,
+    statusReason: launches ? `${code}: ${error.message}` : null,
+    events,
+  };
+}
+
+function failureOf(
+  operation: Operation,
+  phase: string,
+  error: OperationError,
+): [code: string, eventType: string] {
+  if (operation.kind === "delete")
+    return ["terminate_retry_exhausted", "workspace.delete.terminate_retry_exhausted"];
+  if (phase === "stop") return ["stop_retry_exhausted", `workspace.${operation.kind}.stop_retry_exhausted`];
+  return [error.code, `workspace.${operation.kind}.failed`];
+}
+
+function statusAfter(operation: Operation, workspace: Workspace): "online" | "awaiting_agent" | null {
+  if (operation.kind === "delete") return null;
+  return workspace.spec.readiness === "agent" ? "awaiting_agent" : "online";
+}
+
+function event(operation: Operation, type: string, payload: Record<string, unknown>): NewEvent {
+  return { event_type: type, workspace_id: operation.workspace_id, operation_id: operation.id, payload };
+}

@@ -1,0 +1,169 @@
+import { createHash, randomUUID } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
+import { BackendError } from "../compute/backend.js";
+import { insertEvents } from "../db/events.js";
+import { setGeneration } from "../db/operations.js";
+import {
+  intendResource,
+  markGone,
+  markPresent,
+  openResources,
+  markAsked,
+  type OpenResource,
+} from "../db/resources.js";
+import { beginGeneration, clearInstance, setInstance } from "../db/workspaces.js";
+import { instanceRef, volumeRef, type Step, type StepContext } from "./step.js";
+import { untilGone } from "./stop.js";
+
+const PROBE_EVERY_MS = { first: 50, longest: 1_000 };
+
+/** Takes the next generation, once an operation: a second attempt launches the same one (I9). */
+export const prepare: Step = {
+  name: "prepare",
+  async run(context) {
+    await context.fenced(async (tx) => {
+      const generation = context.operation.generation ?? context.workspace.generation + 1;
+      if (context.operation.generation === null) await setGeneration(tx, context.operation.id, generation);
+      context.operation.generation = generation;
+      const tokenHash = createHash("sha256").update(context.tokenOf(generation)).digest();
+      await beginGeneration(
+        tx,
+        context.workspace.id,
+        generation,
+        tokenHash,
+        `${context.operation.kind} is under way`,
+      );
+    });
+  },
+};
+
+/** Makes the volume, or finds the one that the last generation left. */
+export const ensureVolume: Step = {
+  name: "volume",
+  async run(context) {
+    const row = await intend(context, "volume");
+    await context.fenced((tx) => markAsked(tx, row.id));
+    context.check();
+    const { providerId } = await context.backend.createVolume(volumeRef(row), { signal: context.signal });
+    await context.fenced((tx) => markPresent(tx, row.id, providerId));
+  },
+};
+
+/** Makes and starts the instance, its ledger row first (I3). */
+export const launch: Step = {
+  name: "launch",
+  async run(context) {
+    const generation = generationOf(context);
+    const volume = await intend(context, "volume");
+    const row = await intend(context, "instance");
+    if (row.generation !== generation)
+      throw new BackendError(
+        "other_generation",
+        "transient",
+        `the instance of generation ${row.generation} is not proven gone; a second one is never started beside it`,
+      );
+    // From here on an instance may exist, whatever becomes of the answer.
+    await context.fenced((tx) => markAsked(tx, row.id));
+    context.check();
+    const { providerId, url } = await context.backend.launch(
+      {
+        instance: instanceRef(row),
+        volume: volumeRef(volume),
+        spec: context.workspace.spec,
+        env: {
+          BERTH_DEPLOYMENT_ID: context.limits.deploymentId,
+          BERTH_WORKSPACE_ID: context.workspace.id,
+          BERTH_GENERATION: String(generation),
+          BERTH_TOKEN: context.tokenOf(generation),
+          BERTH_URL: context.limits.publicUrl,
+        },
+      },
+      { signal: context.signal },
+    );
+    await context.fenced(async (tx) => {
+      await markPresent(tx, row.id, providerId);
+      await setInstance(tx, context.workspace.id, { providerId, url });
+      await insertEvents(tx, [
+        {
+          event_type: "workspace.instance.launched",
+          workspace_id: context.workspace.id,
+          operation_id: context.operation.id,
+          payload: { instance_id: providerId, generation },
+        },
+      ]);
+    });
+  },
+};
+
+/**
+ * Waits until the instance runs. One that ended instead is cleared away, so that the next attempt launches
+ * afresh and doesn't adopt a corpse.
+ */
+export const waitUntilRunning: Step = {
+  name: "wait",
+  async run(context) {
+    const row = await find(context, "instance");
+    if (row === undefined) throw new Error("`launch` runs before `wait`");
+    const ref = instanceRef(row);
+    const deadline = performance.now() + context.limits.startTimeoutMs;
+    for (let pause = PROBE_EVERY_MS.first; ; pause = Math.min(pause * 2, PROBE_EVERY_MS.longest)) {
+      context.check();
+      const state = (await context.backend.probe([ref], { signal: context.signal })).get(ref.resourceId);
+      if (state === "running") return;
+      if (state === "stopped" || state === "gone") {
+        const lines = await context.backend.logs(ref, { signal: context.signal, tail: 5 }).catch(() => "");
+        await clearAway(context, row);
+        throw new BackendError(
+          "start_failed",
+          "transient",
+          `the instance ended before it was up${lines.trim() === "" ? "" : `; its last lines: ${lines.trim().slice(-500)}`}`,
+          { providerCode: state },
+        );
+      }
+      if (performance.now() > deadline)
+        throw new BackendError(
+          "backend_timeout",
+          "transient",
+          `the instance is ${state ?? "unknown"} and not running after ${Math.round(context.limits.startTimeoutMs / 1000)} s`,
+        );
+      await delay(pause, undefined, { signal: context.signal });
+    }
+  },
+};
+
+async function clearAway(context: StepContext, row: OpenResource): Promise<void> {
+  await untilGone(context, row);
+  await context.fenced(async (tx) => {
+    await markGone(tx, row.id);
+    await clearInstance(tx, context.workspace.id);
+  });
+}
+
+async function intend(context: StepContext, kind: "instance" | "volume"): Promise<OpenResource> {
+  const { workspace } = context;
+  const found = await find(context, kind);
+  if (found !== undefined) return found;
+  const id = randomUUID();
+  const row = await context.fenced((tx) =>
+    intendResource(tx, {
+      id,
+      workspace_id: workspace.id,
+      kind,
+      backend: context.backend.name,
+      name: `ws-${workspace.id}`,
+      // New for each ledger row, so a launch after a proven end never meets the token of a dead instance.
+      client_token: id,
+      generation: generationOf(context),
+    }),
+  );
+  return { ...row, asked_ms_ago: null };
+}
+
+async function find(context: StepContext, kind: "instance" | "volume"): Promise<OpenResource | undefined> {
+  return (await openResources(context.db, context.workspace.id)).find((row) => row.kind === kind);
+}
+
+function generationOf(context: StepContext): number {
+  if (context.operation.generation === null) throw new Error("`prepare` runs before all other launch steps");
+  return context.operation.generation;
+}

@@ -1,0 +1,93 @@
+import { setInterval, clearInterval } from "node:timers";
+import type { Hold } from "../db/gates.js";
+import { CancelledError, LeaseLostError } from "./outcome.js";
+
+/** A hold with its lease kept alive. */
+export interface HeldLease {
+  /** Aborts when the lease is lost. */
+  readonly signal: AbortSignal;
+  /**
+   * Called before each act on a provider, and at each safe point.
+   * @throws LeaseLostError if the lease may have run out by this process's own clock (it may have been
+   * stopped for a while); CancelledError if a delete wants the operation out of its way.
+   */
+  check(): void;
+  /** Stops renewing it. */
+  drop(): void;
+}
+
+export interface LeaseKeeper {
+  keep(hold: Hold): HeldLease;
+  close(): void;
+}
+
+type Renew = (holds: readonly Hold[]) => Promise<{ operation_id: string; cancel_requested: boolean }[]>;
+
+interface Kept {
+  hold: Hold;
+  abort: AbortController;
+  /** By `performance.now()`; taken before the statement that renewed it, so never later than the truth. */
+  until: number;
+  cancelled: boolean;
+}
+
+/** Renews all leases of this process every third of their length, in one statement. */
+export function createLeaseKeeper(options: {
+  renew: Renew;
+  leaseMs: number;
+  onError: (error: unknown) => void;
+}): LeaseKeeper {
+  const kept = new Map<string, Kept>();
+  let renewing = false;
+
+  const expire = (): void => {
+    for (const lease of kept.values())
+      if (performance.now() > lease.until) lease.abort.abort(new LeaseLostError("the lease ran out"));
+  };
+  const renewAll = async (): Promise<void> => {
+    expire();
+    const leases = [...kept.values()].filter((lease) => !lease.abort.signal.aborted);
+    if (renewing || leases.length === 0) return;
+    renewing = true;
+    try {
+      const before = performance.now();
+      const renewed = await options.renew(leases.map((lease) => lease.hold));
+      const answers = new Map(renewed.map((row) => [row.operation_id, row]));
+      for (const lease of leases) {
+        const answer = answers.get(lease.hold.operationId);
+        if (answer === undefined) lease.abort.abort(new LeaseLostError("the gate is held by another worker"));
+        else lease.cancelled ||= answer.cancel_requested;
+        if (answer !== undefined) lease.until = before + options.leaseMs;
+      }
+    } catch (error) {
+      options.onError(error);
+    } finally {
+      renewing = false;
+    }
+  };
+  const timer = setInterval(() => void renewAll(), options.leaseMs / 3);
+
+  return {
+    keep(hold) {
+      const lease: Kept = {
+        hold,
+        abort: new AbortController(),
+        until: performance.now() + options.leaseMs,
+        cancelled: false,
+      };
+      kept.set(hold.operationId, lease);
+      return {
+        signal: lease.abort.signal,
+        check() {
+          expire();
+          lease.abort.signal.throwIfAborted();
+          if (lease.cancelled) throw new CancelledError("a delete was accepted");
+        },
+        drop: () => {
+          if (kept.get(hold.operationId) === lease) kept.delete(hold.operationId);
+        },
+      };
+    },
+    close: () => clearInterval(timer),
+  };
+}

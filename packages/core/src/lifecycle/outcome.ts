@@ -1,0 +1,51 @@
+import { BackendError } from "../compute/backend.js";
+import type { OperationError } from "../db/operations.js";
+import { isDatabaseUnavailable } from "../db/pool.js";
+
+/** The gate is no longer held: another worker goes on, and this one may record nothing more (I1, I9). */
+export class LeaseLostError extends Error {
+  override name = "LeaseLostError";
+}
+
+/** A delete wants this operation out of its way; it stops at this safe point (I2). */
+export class CancelledError extends Error {
+  override name = "CancelledError";
+}
+
+/** This process is to end: the work goes back, and no attempt is spent. */
+export class ShutdownError extends Error {
+  override name = "ShutdownError";
+}
+
+/** One attempt took longer than its limit. */
+export class AttemptTimeoutError extends Error {
+  override name = "AttemptTimeoutError";
+}
+
+/** How an attempt that didn't succeed is to be taken. */
+export type Verdict =
+  | { kind: "lost" | "cancelled" | "handed_back" }
+  | { kind: "failed"; permanent: boolean; error: OperationError };
+
+/** Sorts what an attempt threw. A signal's reason counts for more than the error that it caused. */
+export function judge(thrown: unknown, signal: AbortSignal): Verdict {
+  const error = signal.aborted && signal.reason instanceof Error ? signal.reason : thrown;
+  if (error instanceof LeaseLostError) return { kind: "lost" };
+  if (error instanceof CancelledError) return { kind: "cancelled" };
+  if (error instanceof ShutdownError || isDatabaseUnavailable(error)) return { kind: "handed_back" };
+  if (error instanceof BackendError)
+    return {
+      kind: "failed",
+      permanent: error.kind === "permanent",
+      error: { code: error.code, message: error.message, provider_code: error.providerCode },
+    };
+  if (error instanceof AttemptTimeoutError)
+    return {
+      kind: "failed",
+      permanent: false,
+      error: { code: "attempt_timeout", message: error.message, provider_code: null },
+    };
+  // A fault of ours: tried again like a provider's, and told to the operator in full by the log.
+  const message = error instanceof Error ? error.message : String(error);
+  return { kind: "failed", permanent: false, error: { code: "internal", message, provider_code: null } };
+}

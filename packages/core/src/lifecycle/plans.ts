@@ -1,0 +1,18 @@
+import type { OperationKind } from "../domain/operation.js";
+import { ensureVolume, launch, prepare, waitUntilRunning } from "./launch.js";
+import type { Step } from "./step.js";
+import { removeVolume, stopInstance } from "./stop.js";
+
+/** Everything an operation does, in order. Pause, resume and hibernate join with their routes. */
+const PLANS: Partial<Record<OperationKind, readonly Step[]>> = {
+  provision: [prepare, ensureVolume, launch, waitUntilRunning],
+  restart: [prepare, stopInstance, ensureVolume, launch, waitUntilRunning],
+  delete: [stopInstance, removeVolume],
+};
+
+export function planOf(kind: OperationKind): readonly Step[] {
+  const plan = PLANS[kind];
+  if (plan === undefined)
+    throw new Error(`this Berth doesn't know how to ${kind}: run workers at least as new as the API`);
+  return plan;
+}

@@ -1,0 +1,209 @@
+import { createHmac } from "node:crypto";
+import type { Logger } from "pino";
+import { BackendError, type Backend } from "../compute/backend.js";
+import type { Hold } from "../db/gates.js";
+import { setPhase, type Operation, type OperationError } from "../db/operations.js";
+import type { Pool } from "../db/pool.js";
+import { openResources, recordReleaseFailure } from "../db/resources.js";
+import { getWorkspace, type Workspace } from "../db/workspaces.js";
+import { retryDelay, type RetryPolicy } from "../domain/backoff.js";
+import { cancelled, failed, succeeded } from "./endings.js";
+import type { Finish, Gate } from "./gate.js";
+import type { HeldLease, LeaseKeeper } from "./lease.js";
+import { AttemptTimeoutError, CancelledError, judge, LeaseLostError } from "./outcome.js";
+import { planOf } from "./plans.js";
+import type { LifecycleLimits, StepContext } from "./step.js";
+import { stopInstance } from "./stop.js";
+
+/** How one attempt of an operation ended. */
+export type Outcome =
+  | { kind: "succeeded" | "cancelled" }
+  | { kind: "failed"; error: OperationError }
+  | { kind: "retry"; error: OperationError; delayMs: number }
+  | { kind: "handed_back" | "lost" };
+
+export interface RunnerOptions {
+  pool: Pool;
+  gate: Gate;
+  leases: LeaseKeeper;
+  /** Those that this worker serves. */
+  backends: ReadonlyMap<string, Backend>;
+  limits: LifecycleLimits;
+  retry: RetryPolicy;
+  /** Time limit of one attempt, in ms. */
+  attemptTimeoutMs: number;
+  /** How many times crashed workers may have left one operation before it counts as the cause. */
+  maxTakeovers: number;
+  /** What workspace tokens are derived from; the same in all workers of a deployment. */
+  secret: string;
+  logger: Logger;
+  random: () => number;
+  /** Called around each step; tests end the process here. */
+  onStep?: ((operation: Operation, step: string, moment: "before" | "after") => void) | undefined;
+}
+
+/** Runs claimed operations. `shutdown` aborts with a ShutdownError when the process must end. */
+export function createRunner(
+  options: RunnerOptions,
+): (claimed: { operation: Operation; hold: Hold }, shutdown: AbortSignal) => Promise<Outcome> {
+  return async ({ operation, hold }, shutdown) => {
+    const lease = options.leases.keep(hold);
+    const timeout = new AbortController();
+    const timer = setTimeout(() => {
+      const seconds = Math.round(options.attemptTimeoutMs / 1000);
+      timeout.abort(new AttemptTimeoutError(`the attempt took longer than ${seconds} s`));
+    }, options.attemptTimeoutMs);
+    const signal = AbortSignal.any([lease.signal, shutdown, timeout.signal]);
+    try {
+      return await runAttempt(options, { operation, hold, lease, signal });
+    } finally {
+      clearTimeout(timer);
+      lease.drop();
+    }
+  };
+}
+
+interface Attempt {
+  operation: Operation;
+  hold: Hold;
+  lease: HeldLease;
+  signal: AbortSignal;
+}
+
+async function runAttempt(options: RunnerOptions, attempt: Attempt): Promise<Outcome> {
+  const { operation, hold, signal } = attempt;
+  const workspace = await getWorkspace(options.pool, operation.workspace_id);
+  if (workspace === null) return { kind: "lost" };
+  const logger = options.logger.child({
+    operation: operation.id,
+    workspace: workspace.id,
+    kind: operation.kind,
+    attempt: operation.attempt,
+    fence: hold.fence,
+  });
+  let context: StepContext | undefined;
+  try {
+    if (operation.cancel_requested_at !== null) throw new CancelledError("a delete was accepted");
+    requireFewTakeovers(options, operation);
+    context = makeContext(options, attempt, workspace);
+    for (const step of planOf(operation.kind)) {
+      context.check();
+      operation.phase = step.name;
+      await context.fenced((tx) => setPhase(tx, operation.id, step.name));
+      options.onStep?.(operation, step.name, "before");
+      await step.run(context);
+      options.onStep?.(operation, step.name, "after");
+    }
+    await options.gate.finish({ hold, ...succeeded(operation, workspace) });
+    return { kind: "succeeded" };
+  } catch (thrown) {
+    const verdict = judge(thrown, signal);
+    logger[verdict.kind === "failed" ? "warn" : "info"](
+      { err: thrown, phase: operation.phase },
+      verdict.kind,
+    );
+    try {
+      return await settle(options, attempt, { workspace, context, verdict });
+    } catch (error) {
+      // Nothing could be recorded: the lease runs out, and whoever claims next goes on from the ledger.
+      if (!(error instanceof LeaseLostError))
+        logger.warn({ err: error }, "the attempt's end wasn't recorded");
+      return { kind: "lost" };
+    }
+  }
+}
+
+/** Records how an attempt ended that didn't succeed. @throws LeaseLostError, or the database's error */
+async function settle(
+  options: RunnerOptions,
+  { operation, hold, signal }: Attempt,
+  {
+    workspace,
+    context,
+    verdict,
+  }: { workspace: Workspace; context: StepContext | undefined; verdict: ReturnType<typeof judge> },
+): Promise<Outcome> {
+  const finish = (ending: Omit<Finish, "hold">) => options.gate.finish({ hold, ...ending });
+  switch (verdict.kind) {
+    case "lost":
+      return { kind: "lost" };
+    case "handed_back":
+      await options.gate.handBack(hold);
+      return { kind: "handed_back" };
+    case "cancelled":
+      await finish(cancelled(operation));
+      return { kind: "cancelled" };
+    case "failed": {
+      const delayMs = retryDelay(options.retry, operation.attempt, options.random());
+      await noteReleaseFailure(options.pool, operation, verdict.error, delayMs);
+      if (!verdict.permanent && operation.attempt < operation.max_attempts) {
+        await options.gate.retryLater(hold, verdict.error, delayMs);
+        return { kind: "retry", error: verdict.error, delayMs };
+      }
+      if (operation.kind !== "delete" && operation.phase !== "stop" && !signal.aborted)
+        await abandon(context);
+      const ending = failed(operation, operation.phase ?? "start", verdict.error, workspace.instance_id);
+      await finish(ending);
+      return { kind: "failed", error: ending.error ?? verdict.error };
+    }
+  }
+}
+
+/** A launch given up leaves nothing running; what can't be stopped now stays an obligation of the ledger. */
+async function abandon(context: StepContext | undefined): Promise<void> {
+  try {
+    if (context !== undefined) await stopInstance.run(context);
+  } catch (error) {
+    if (error instanceof LeaseLostError) throw error;
+  }
+}
+
+/** The ledger keeps the tries and last error of each thing that is to go. */
+async function noteReleaseFailure(
+  pool: Pool,
+  operation: Operation,
+  error: OperationError,
+  delayMs: number,
+): Promise<void> {
+  for (const row of await openResources(pool, operation.workspace_id))
+    if (row.state === "releasing") await recordReleaseFailure(pool, row.id, error, delayMs);
+}
+
+function requireFewTakeovers(options: RunnerOptions, operation: Operation): void {
+  if (operation.takeovers > options.maxTakeovers)
+    throw new BackendError(
+      "backend_failed",
+      "permanent",
+      `${operation.takeovers} workers in a row ended while they ran this operation, last at "${operation.phase ?? "start"}"`,
+      { providerCode: "worker_crashes" },
+    );
+}
+
+function makeContext(options: RunnerOptions, attempt: Attempt, workspace: Workspace): StepContext {
+  const { operation, hold, lease, signal } = attempt;
+  const backend = options.backends.get(workspace.backend);
+  if (backend === undefined)
+    throw new BackendError(
+      "backend_unreachable",
+      "transient",
+      `this worker doesn't serve backend "${workspace.backend}": add it to BERTH_BACKENDS of every worker`,
+    );
+  return {
+    operation,
+    workspace,
+    hold,
+    backend,
+    db: options.pool,
+    limits: options.limits,
+    signal,
+    check() {
+      lease.check();
+      signal.throwIfAborted();
+    },
+    fenced: (work) => options.gate.fenced(hold, work),
+    tokenOf: (generation) =>
+      createHmac("sha256", options.secret)
+        .update(`${options.limits.deploymentId}/${workspace.id}/${generation}`)
+        .digest("base64url"),
+  };
+}

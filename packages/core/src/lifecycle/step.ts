@@ -1,0 +1,59 @@
+import type { Backend, InstanceRef, VolumeRef } from "../compute/backend.js";
+import type { Hold } from "../db/gates.js";
+import type { Operation } from "../db/operations.js";
+import type { Queryable, Tx } from "../db/pool.js";
+import type { Resource } from "../db/resources.js";
+import type { Workspace } from "../db/workspaces.js";
+
+/** What a step may use. Everything it records goes through `fenced`. */
+export interface StepContext {
+  readonly operation: Operation;
+  /** As it was when the attempt began; `generation` below is the one being launched. */
+  readonly workspace: Workspace;
+  readonly hold: Hold;
+  readonly backend: Backend;
+  readonly db: Queryable;
+  readonly limits: LifecycleLimits;
+  /** Aborts provider calls and waits: lease lost, process ending, attempt too long. */
+  readonly signal: AbortSignal;
+  /** A safe point. Called before each act on a provider. @throws LeaseLostError, CancelledError */
+  check(): void;
+  /** @throws LeaseLostError */
+  fenced<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+  /** The token of a generation: the same in every worker, so that any of them can resume a launch. */
+  tokenOf(generation: number): string;
+}
+
+/** Time limits in ms. */
+export interface LifecycleLimits {
+  /** How long a launched instance may take until it runs. */
+  startTimeoutMs: number;
+  /** How long an instance that was asked to stop may take until it is proven gone. */
+  stopTimeoutMs: number;
+  /** What instances are told to call. */
+  publicUrl: string;
+  deploymentId: string;
+}
+
+/**
+ * One step of an operation: idempotent, and resumable by any worker from what the ledger says.
+ * @throws BackendError, and what {@link StepContext.check} throws.
+ */
+export interface Step {
+  readonly name: string;
+  run(context: StepContext): Promise<void>;
+}
+
+export function instanceRef(row: Resource): InstanceRef {
+  return {
+    resourceId: row.id,
+    workspaceId: row.workspace_id,
+    generation: row.generation,
+    name: row.name,
+    providerId: row.provider_id,
+  };
+}
+
+export function volumeRef(row: Resource): VolumeRef {
+  return { resourceId: row.id, workspaceId: row.workspace_id, name: row.name, providerId: row.provider_id };
+}

@@ -1,0 +1,90 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { BackendError } from "../compute/backend.js";
+import { insertEvents } from "../db/events.js";
+import {
+  markGone,
+  markReleasing,
+  openResources,
+  type OpenResource,
+  type ResourceKind,
+} from "../db/resources.js";
+import { clearInstance } from "../db/workspaces.js";
+import { instanceRef, volumeRef, type Step, type StepContext } from "./step.js";
+
+const PROBE_EVERY_MS = { first: 100, longest: 2_000 };
+
+/** Stops whatever instance the ledger knows of, until it is proven gone (I4). The volume stays. */
+export const stopInstance: Step = {
+  name: "stop",
+  async run(context) {
+    await context.fenced((tx) => markReleasing(tx, [context.workspace.id], ["instance"]));
+    for (const row of await open(context, "instance")) {
+      await untilGone(context, row);
+      await context.fenced(async (tx) => {
+        await markGone(tx, row.id);
+        await clearInstance(tx, context.workspace.id);
+        await insertEvents(tx, [
+          {
+            event_type: "workspace.instance.gone",
+            workspace_id: context.workspace.id,
+            operation_id: context.operation.id,
+            payload: { instance_id: row.provider_id, generation: row.generation },
+          },
+        ]);
+      });
+    }
+  },
+};
+
+/** Removes the volume. Runs after {@link stopInstance}: nothing can hold it any more (I8). */
+export const removeVolume: Step = {
+  name: "volume",
+  async run(context) {
+    for (const row of await open(context, "volume")) {
+      context.check();
+      await settled(context, row);
+      const answer = await context.backend.removeVolume(volumeRef(row), { signal: context.signal });
+      if (answer === "in_use")
+        throw new BackendError("backend_failed", "transient", `volume ${row.name} is still in use`, {
+          providerCode: "in_use",
+        });
+      await context.fenced((tx) => markGone(tx, row.id));
+    }
+  },
+};
+
+/** Asks for the end of one instance until the provider says that it is gone. @throws BackendError */
+export async function untilGone(context: StepContext, row: OpenResource): Promise<void> {
+  const ref = instanceRef(row);
+  const deadline = performance.now() + context.limits.stopTimeoutMs;
+  await settled(context, row);
+  for (let pause = PROBE_EVERY_MS.first; ; pause = Math.min(pause * 2, PROBE_EVERY_MS.longest)) {
+    context.check();
+    if ((await context.backend.stop(ref, { signal: context.signal })) === "gone") return;
+    await delay(pause, undefined, { signal: context.signal });
+    context.check();
+    const state = (await context.backend.probe([ref], { signal: context.signal })).get(ref.resourceId);
+    if (state === "gone") return;
+    if (performance.now() > deadline)
+      throw new BackendError(
+        "backend_timeout",
+        "transient",
+        `instance ${row.provider_id ?? row.name} was asked to stop and is still ${state ?? "unknown"} after ` +
+          `${Math.round(context.limits.stopTimeoutMs / 1000)} s`,
+      );
+  }
+}
+
+/**
+ * Waits until nothing can appear any more from a call whose answer never came: only then is an absence
+ * proof (I4). At once for a thing whose provider id is known.
+ */
+async function settled(context: StepContext, row: OpenResource): Promise<void> {
+  if (row.provider_id !== null || row.asked_ms_ago === null) return;
+  const rest = context.backend.settleMs - row.asked_ms_ago;
+  if (rest > 0) await delay(rest, undefined, { signal: context.signal });
+}
+
+async function open(context: StepContext, kind: ResourceKind): Promise<OpenResource[]> {
+  return (await openResources(context.db, context.workspace.id)).filter((row) => row.kind === kind);
+}

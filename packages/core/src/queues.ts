@@ -1,0 +1,207 @@
+import { createPostgresBackend, createRedisBackend, Queue, runMigrations, Worker } from "bullmq";
+import type {
+  BackendFactory,
+  ConnectionOptions,
+  IQueueBackend,
+  Job,
+  JobsOptions,
+  WorkerOptions,
+} from "bullmq";
+import { Redis } from "ioredis";
+import type { DispatchedOperation, Dispatcher } from "./lifecycle/dispatcher.js";
+import { withClient } from "./db/pool.js";
+
+export const OPERATIONS_QUEUE = "operations";
+export const SWEEPS_QUEUE = "sweeps";
+/** The backoff whose delays the gate has recorded already: exponential with jitter and a cap. */
+export const BACKOFF = "capped-exponential";
+
+/** The job of an operation. PostgreSQL has all else. */
+export interface OperationJob {
+  workspaceId: string;
+  operationId: string;
+  ticket: number;
+}
+
+type AnyQueue<Data> = Queue<Data, unknown, string, Data, unknown, string, IQueueBackend>;
+type AnyWorker<Data> = Worker<Data, unknown, string, IQueueBackend>;
+export type AnyJob<Data> = Job<Data, unknown, string>;
+
+export interface QueueConfig {
+  readonly databaseUrl: string;
+  /** Null: BullMQ runs on its PostgreSQL backend, in the same database. */
+  readonly redisUrl: string | null;
+  readonly queuePrefix: string;
+  readonly parkMs: number;
+  readonly retryDelayMs: number;
+}
+
+/** The queues as a producer sees them. */
+export interface Queues {
+  operations: AnyQueue<OperationJob>;
+  sweeps: AnyQueue<Record<string, never>>;
+  dispatcher: Dispatcher;
+  /** @throws if the queues' store doesn't answer within a second. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** How long a producer waits for the queues' store: a request is accepted without it (I6). In ms. */
+const PRODUCER_LIMIT_MS = 1_000;
+const FINISHED_JOBS: Pick<JobsOptions, "removeOnComplete" | "removeOnFail"> = {
+  removeOnComplete: { age: 3_600, count: 1_000 },
+  removeOnFail: { age: 86_400, count: 5_000 },
+};
+
+/**
+ * Opens the queues, on Redis or on PostgreSQL: everything above this file is the same for both. A store that
+ * is down is no error here; each call finds out for itself.
+ */
+export async function openQueues(config: QueueConfig, onError: (error: Error) => void): Promise<Queues> {
+  if (config.redisUrl === null) await withClient(config.databaseUrl, (client) => runMigrations(client));
+  const store = openStore(config, "producer");
+  store.redis?.on("error", onError);
+  const open = <Data>(name: string): AnyQueue<Data> => {
+    const queue = new Queue(
+      name,
+      { connection: store.connection, ...store.options },
+      store.factory,
+    ) as AnyQueue<Data>;
+    queue.on("error", onError);
+    return queue;
+  };
+  const operations = open<OperationJob>(OPERATIONS_QUEUE);
+  const sweeps = open<Record<string, never>>(SWEEPS_QUEUE);
+  return {
+    operations,
+    sweeps,
+    dispatcher: createDispatcher(operations, config),
+    ping: async () => {
+      await within(PRODUCER_LIMIT_MS, operations.getJobCountByTypes("active"));
+    },
+    close: async () => {
+      await Promise.allSettled([operations.close(), sweeps.close()]);
+      store.redis?.disconnect();
+    },
+  };
+}
+
+/** A worker of one queue. Its `error` events go to `onError`. */
+export function openWorker<Data>(
+  config: QueueConfig,
+  name: string,
+  processor: (
+    job: AnyJob<Data>,
+    token: string | undefined,
+    signal: AbortSignal | undefined,
+  ) => Promise<unknown>,
+  options: Partial<WorkerOptions> & { onError: (error: Error) => void },
+): { worker: AnyWorker<Data>; close(force: boolean): Promise<void> } {
+  const { onError, ...rest } = options;
+  const store = openStore(config, "worker");
+  store.redis?.on("error", onError);
+  const worker = new Worker(
+    name,
+    processor as never,
+    { connection: store.connection, ...store.options, ...rest },
+    store.factory,
+  ) as AnyWorker<Data>;
+  worker.on("error", onError);
+  return {
+    worker,
+    async close(force) {
+      await worker.close(force);
+      store.redis?.disconnect();
+    },
+  };
+}
+
+/** The id of an operation's job: made from workspace and ticket, so that it is known without a query. */
+export function jobId(workspaceId: string, ticket: number): string {
+  return `${workspaceId}-${ticket}`;
+}
+
+function createDispatcher(queue: AnyQueue<OperationJob>, config: QueueConfig): Dispatcher {
+  const add = async (operation: DispatchedOperation, delay: number): Promise<void> => {
+    const data = { workspaceId: operation.workspace_id, operationId: operation.id, ticket: operation.ticket };
+    await within(
+      PRODUCER_LIMIT_MS,
+      queue.add(operation.kind, data, {
+        jobId: jobId(operation.workspace_id, operation.ticket),
+        delay,
+        attempts: operation.max_attempts,
+        backoff: { type: BACKOFF, delay: config.retryDelayMs },
+        ...FINISHED_JOBS,
+      }),
+    );
+  };
+  const promote = async (workspaceId: string, ticket: number): Promise<boolean> => {
+    try {
+      await within(PRODUCER_LIMIT_MS, queue.getBackend().promote(jobId(workspaceId, ticket)));
+      return true;
+    } catch {
+      // BullMQ has one error for "not there" and "not delayed"; the caller finds out which by adding it.
+      return false;
+    }
+  };
+  return {
+    add: (operation, when) => add(operation, when === "parked" ? config.parkMs : 0),
+    promote,
+    async wake(operation) {
+      const id = jobId(operation.workspace_id, operation.ticket);
+      if (await promote(operation.workspace_id, operation.ticket)) return true;
+      const state = await within(PRODUCER_LIMIT_MS, queue.getJobState(id));
+      // A finished job whose operation isn't: its id would make the add a silent no-op.
+      if (state === "completed" || state === "failed") await within(PRODUCER_LIMIT_MS, queue.remove(id));
+      const missing = state === "unknown" || state === "completed" || state === "failed";
+      if (missing) await add(operation, 0);
+      // A producer's parked add may have landed between the first promotion and this add.
+      return (await promote(operation.workspace_id, operation.ticket)) || missing;
+    },
+  };
+}
+
+interface Store {
+  connection: ConnectionOptions;
+  options: { prefix?: string };
+  factory: BackendFactory<IQueueBackend>;
+  redis: Redis | null;
+}
+
+function openStore(config: QueueConfig, role: "producer" | "worker"): Store {
+  if (config.redisUrl === null) {
+    const connection = { connectionString: config.databaseUrl, max: role === "producer" ? 4 : 8 };
+    return {
+      connection: connection as ConnectionOptions,
+      options: {},
+      factory: createPostgresBackend as unknown as Store["factory"],
+      redis: null,
+    };
+  }
+  const redis = new Redis(config.redisUrl, {
+    // A worker waits for Redis to come back; a producer fails at once and leaves it to the dispatch sweep.
+    maxRetriesPerRequest: role === "worker" ? null : 1,
+    enableOfflineQueue: role === "worker",
+    retryStrategy: (tries) => Math.min(100 * 2 ** tries, 2_000),
+  });
+  return {
+    connection: redis as unknown as ConnectionOptions,
+    options: { prefix: config.queuePrefix },
+    factory: createRedisBackend as unknown as Store["factory"],
+    redis,
+  };
+}
+
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`the queue's store did not answer within ${ms} ms`)), ms);
+  });
+  try {
+    return await Promise.race([work, limit]);
+  } finally {
+    clearTimeout(timer);
+    // The loser may still reject, after nobody listens.
+    work.catch(() => undefined);
+  }
+}

@@ -1,0 +1,5 @@
+import { dispatch } from "./dispatch.js";
+import type { Sweep } from "./sweep.js";
+
+/** Every sweep there is. */
+export const SWEEPS: readonly Sweep[] = [dispatch];
