@@ -1,0 +1,168 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
+import { BackendError, type Backend, type InstanceRef } from "@berth/core/compute/backend";
+import type { Pool } from "@berth/core/db/pool";
+
+/** How a recorded provider misbehaves. Times in ms, shares 0 to 1. */
+export interface ProviderFaults {
+  /** Each call takes up to this long. */
+  latencyMs: number;
+  /** Share of calls that fail before they have an effect. */
+  failBefore: number;
+  /** Share of calls whose effect comes about and whose answer is an error. */
+  failAfter: number;
+  random: () => number;
+}
+
+export interface RecordedBackend extends Backend {
+  /** May be changed while it runs. */
+  faults: ProviderFaults;
+}
+
+/** One call as the provider saw it. */
+export interface RecordedCall {
+  id: number;
+  workspace_id: string;
+  call: string;
+  generation: number | null;
+  outcome: string | null;
+  began_at: Date;
+  ended_at: Date | null;
+}
+
+/**
+ * A provider that lives in two tables of the test's database, outlives every worker, and records when each
+ * call began and ended: what the audit of I1 and I8 reads. It refuses nothing that a real one wouldn't, so
+ * two instances of one workspace can exist if Berth asks for them.
+ */
+export async function createRecordedBackend(
+  pool: Pool,
+  faults: Partial<ProviderFaults> = {},
+): Promise<RecordedBackend> {
+  await pool.query(
+    `create table if not exists provider_things (id text primary key, kind text not null, workspace_id uuid not null,
+       generation int, removed_at timestamptz);
+     create table if not exists provider_calls (id bigint generated always as identity primary key,
+       workspace_id uuid not null, call text not null, generation int, outcome text,
+       began_at timestamptz not null default clock_timestamp(), ended_at timestamptz);`,
+  );
+  const live = "removed_at is null";
+  const backend: RecordedBackend = {
+    name: "process",
+    settleMs: 0,
+    faults: { latencyMs: 0, failBefore: 0, failAfter: 0, random: Math.random, ...faults },
+    createVolume: ({ workspaceId }) =>
+      record(workspaceId, "createVolume", null, async () => {
+        const id = `vol-${workspaceId}`;
+        await pool.query(
+          `insert into provider_things (id, kind, workspace_id) values ($1, 'volume', $2)
+           on conflict (id) do update set removed_at = null`,
+          [id, workspaceId],
+        );
+        return { providerId: id };
+      }),
+    removeVolume: ({ workspaceId }) =>
+      record(workspaceId, "removeVolume", null, async () => {
+        const { rowCount } = await pool.query(
+          `select 1 from provider_things where workspace_id = $1 and kind = 'instance' and ${live}`,
+          [workspaceId],
+        );
+        if (rowCount !== 0) return "in_use";
+        await pool.query(
+          `update provider_things set removed_at = clock_timestamp() where workspace_id = $1 and kind = 'volume'`,
+          [workspaceId],
+        );
+        return "gone";
+      }),
+    launch: ({ instance }) =>
+      record(instance.workspaceId, "launch", instance.generation, async () => {
+        const found = await find(instance);
+        if (found !== undefined) return { providerId: found, url: null };
+        const id = `i-${randomUUID()}`;
+        await pool.query(
+          "insert into provider_things (id, kind, workspace_id, generation) values ($1, 'instance', $2, $3)",
+          [id, instance.workspaceId, instance.generation],
+        );
+        return { providerId: id, url: null };
+      }),
+    stop: (instance) =>
+      record(instance.workspaceId, "stop", instance.generation, async () => {
+        const id = instance.providerId ?? (await find(instance));
+        if (id !== undefined)
+          await pool.query("update provider_things set removed_at = clock_timestamp() where id = $1", [id]);
+        return "gone";
+      }),
+    async probe(instances) {
+      const states = new Map<string, "running" | "gone">();
+      for (const instance of instances)
+        states.set(instance.resourceId, (await find(instance)) === undefined ? "gone" : "running");
+      return states;
+    },
+    async listOwned() {
+      return [];
+    },
+    async logs() {
+      return "";
+    },
+    async close() {},
+  };
+
+  async function find(instance: InstanceRef): Promise<string | undefined> {
+    const { rows } = await pool.query<{ id: string }>(
+      `select id from provider_things where kind = 'instance' and ${live}
+         and ($1::text is null or id = $1) and workspace_id = $2 and generation = $3`,
+      [instance.providerId, instance.workspaceId, instance.generation],
+    );
+    return rows[0]?.id;
+  }
+
+  async function record<T>(
+    workspaceId: string,
+    call: string,
+    generation: number | null,
+    effect: () => Promise<T>,
+  ): Promise<T> {
+    const { latencyMs, failBefore, failAfter, random } = backend.faults;
+    const { rows } = await pool.query<{ id: number }>(
+      "insert into provider_calls (workspace_id, call, generation) values ($1, $2, $3) returning id",
+      [workspaceId, call, generation],
+    );
+    const end = (outcome: string) =>
+      pool.query("update provider_calls set outcome = $2, ended_at = clock_timestamp() where id = $1", [
+        rows[0]!.id,
+        outcome,
+      ]);
+    await delay(random() * latencyMs);
+    if (random() < failBefore) {
+      await end("failed before");
+      throw new BackendError("backend_failed", "transient", "the provider failed before it did anything");
+    }
+    const result = await effect();
+    await delay(random() * latencyMs);
+    if (random() < failAfter) {
+      await end("failed after");
+      throw new BackendError("backend_failed", "transient", "the provider's answer was lost");
+    }
+    await end("ok");
+    return result;
+  }
+  return backend;
+}
+
+/** Pairs of calls of one workspace that were under way at the same moment: there must be none (I1). */
+export async function overlappingCalls(pool: Pool): Promise<unknown[]> {
+  const { rows } = await pool.query(
+    `select a.workspace_id, a.call as first, b.call as second, a.began_at, a.ended_at, b.began_at as second_began
+     from provider_calls a join provider_calls b on a.workspace_id = b.workspace_id and a.id < b.id
+     where b.began_at < coalesce(a.ended_at, 'infinity') limit 10`,
+  );
+  return rows;
+}
+
+/** Live instances and volumes at the provider. */
+export async function liveThings(pool: Pool): Promise<{ kind: string; workspace_id: string }[]> {
+  const { rows } = await pool.query<{ kind: string; workspace_id: string }>(
+    "select kind, workspace_id from provider_things where removed_at is null order by workspace_id, kind",
+  );
+  return rows;
+}
