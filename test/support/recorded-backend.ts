@@ -90,7 +90,7 @@ export async function createRecordedBackend(
         const id = instance.providerId ?? (await find(instance));
         if (id !== undefined)
           await pool.query("update provider_things set removed_at = clock_timestamp() where id = $1", [id]);
-        return "gone";
+        return "gone" as const;
       }),
     async probe(instances) {
       const states = new Map<string, "running" | "gone">();
