@@ -1,5 +1,5 @@
 import { createHmac } from "node:crypto";
-import type { Logger } from "pino";
+import type { Logger } from "../logger.js";
 import { BackendError, type Backend } from "../compute/backend.js";
 import type { Hold } from "../db/gates.js";
 import { setPhase, type Operation, type OperationError } from "../db/operations.js";

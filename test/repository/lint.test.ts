@@ -1,0 +1,249 @@
+import { execFile } from "node:child_process";
+import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+
+interface Direction {
+  file: string;
+  refused: readonly string[];
+  allowed: readonly string[];
+}
+
+/** What each folder may import, and what it may not. Every case below is linted in one run. */
+const DIRECTIONS: readonly Direction[] = [
+  {
+    file: "packages/core/src/domain/lint.ts",
+    refused: ["../errors.js", "../db/pool.js", "../compute/backend.js", "node:fs", "pg", "./../db/pool.js"],
+    allowed: ["./status.js"],
+  },
+  {
+    file: "packages/core/src/db/lint.ts",
+    refused: [
+      "../compute/backend.js",
+      "../lifecycle/gate.js",
+      "../sweeps/run.js",
+      "../queues.js",
+      "bullmq",
+      "dockerode",
+      "./../lifecycle/gate.js",
+    ],
+    allowed: ["./pool.js", "../domain/status.js", "../errors.js", "node:fs/promises", "pg"],
+  },
+  {
+    file: "packages/core/src/compute/lint.ts",
+    refused: ["../db/pool.js", "../lifecycle/gate.js", "dockerode", "pg", "@aws-sdk/client-ec2"],
+    allowed: ["./backend.js", "../domain/spec.js", "../errors.js"],
+  },
+  {
+    file: "packages/core/src/compute/docker/lint.ts",
+    refused: ["../../db/pool.js", "../../lifecycle/gate.js", "../process/backend.js", "@aws-sdk/client-ec2"],
+    allowed: ["./backend.js", "../backend.js", "../../domain/spec.js", "../../logger.js", "dockerode"],
+  },
+  {
+    file: "packages/core/src/compute/process/lint.ts",
+    refused: ["../../db/pool.js", "../docker/backend.js", "dockerode"],
+    allowed: ["./backend.js", "../backend.js", "../../domain/spec.js", "node:child_process"],
+  },
+  {
+    file: "packages/core/src/compute/ec2/lint.ts",
+    refused: ["../../db/pool.js", "../docker/backend.js", "dockerode"],
+    allowed: ["../backend.js", "../../domain/spec.js", "@aws-sdk/client-ec2"],
+  },
+  {
+    file: "packages/core/src/lifecycle/lint.ts",
+    refused: ["../sweeps/run.js", "../queues.js", "../compute/docker/backend.js", "bullmq", "pg", "pino"],
+    allowed: ["../db/pool.js", "../compute/backend.js", "../domain/status.js", "../logger.js", "node:crypto"],
+  },
+  {
+    file: "packages/core/src/sweeps/lint.ts",
+    refused: ["../queues.js", "bullmq", "pg", "../compute/docker/backend.js"],
+    allowed: ["../lifecycle/gate.js", "../db/gates.js", "../domain/status.js"],
+  },
+  {
+    file: "packages/core/src/errors.ts",
+    refused: ["./config.js", "node:fs", "./domain/status.js"],
+    allowed: [],
+  },
+  { file: "packages/core/src/clock.ts", refused: ["./errors.js"], allowed: [] },
+  {
+    file: "packages/core/src/config/lint.ts",
+    refused: ["../db/pool.js", "../logger.js", "pg"],
+    allowed: ["./kinds.js", "../domain/spec.js", "node:path"],
+  },
+  { file: "packages/core/src/logger.ts", refused: ["./db/pool.js"], allowed: ["pino", "./config.js"] },
+  {
+    file: "packages/core/src/serve.ts",
+    refused: ["./queues.js", "./db/pool.js", "bullmq"],
+    allowed: ["./config.js"],
+  },
+  {
+    file: "packages/core/src/queues.ts",
+    refused: ["./lifecycle/gate.js", "./sweeps/run.js", "pg", "fastify"],
+    allowed: ["bullmq", "ioredis", "./db/pool.js", "./lifecycle/dispatcher.js"],
+  },
+  {
+    file: "apps/api/src/lint.ts",
+    refused: [
+      "@berth/worker/start",
+      "@berth/standalone/standalone",
+      "../../worker/src/start.js",
+      "pg",
+      "dockerode",
+    ],
+    allowed: ["@berth/core/db/pool", "fastify", "@fastify/swagger", "@bull-board/api", "bullmq", "./main.js"],
+  },
+  {
+    file: "apps/worker/src/lint.ts",
+    refused: ["@berth/api/server", "@berth/standalone/standalone", "fastify", "pg", "dockerode"],
+    allowed: ["@berth/core/lifecycle/gate", "bullmq"],
+  },
+  {
+    file: "apps/standalone/src/lint.ts",
+    refused: ["pg", "fastify", "bullmq", "dockerode", "../../api/src/server.js"],
+    allowed: ["@berth/api/server", "@berth/worker/start", "@berth/core/config"],
+  },
+  {
+    file: "apps/standalone/src/postgres/lint.ts",
+    refused: ["bullmq", "fastify"],
+    allowed: ["pg", "../start-error.js"],
+  },
+  {
+    file: "apps/demo/src/lint.ts",
+    refused: ["@berth/core/db/pool", "@berth/api/server", "pg", "../../../packages/core/src/errors.js"],
+    allowed: ["./client.js", "node:fs/promises"],
+  },
+  {
+    file: "packages/ec2-simulator/src/lint.ts",
+    refused: ["@berth/core/errors", "@aws-sdk/client-ec2", "fastify"],
+    allowed: ["./world.js", "fast-xml-parser", "node:http"],
+  },
+];
+
+/** Further rules that hold the tree together: where, what, and which rule must object. */
+const OFFENCES: readonly { what: string; file: string; code: string; rule: string }[] = [
+  {
+    what: "reads the environment outside config",
+    file: "packages/core/src/lifecycle/offence-env.ts",
+    code: "export const level = process.env.LOG_LEVEL;",
+    rule: "no-restricted-properties",
+  },
+  {
+    what: "takes the environment apart outside config",
+    file: "apps/worker/src/offence-env.ts",
+    code: "export const { env } = process;",
+    rule: "no-restricted-properties",
+  },
+  {
+    what: "reaches the environment through globalThis",
+    file: "apps/api/src/offence-env.ts",
+    code: "export const level = globalThis.process.env.LOG_LEVEL;",
+    rule: "no-restricted-properties",
+  },
+  {
+    what: "reaches the environment through node:process",
+    file: "packages/core/src/db/offence-env.ts",
+    code: 'export { env } from "node:process";',
+    rule: "no-restricted-imports",
+  },
+  {
+    what: "imports in a circle",
+    file: "apps/worker/src/circle-a.ts",
+    code: 'import { b } from "./circle-b.js";\nexport const a = (): number => b() + 1;',
+    rule: "no-cycle",
+  },
+  {
+    what: "imports a forbidden type",
+    file: "packages/core/src/lifecycle/offence-type.ts",
+    code: 'import type { Job } from "bullmq";\nexport type Mine = Job;',
+    rule: "no-restricted-imports",
+  },
+  {
+    what: "imports at run time what is forbidden",
+    file: "packages/core/src/sweeps/offence-dynamic.ts",
+    code: 'export const load = async (): Promise<unknown> => import("dockerode");',
+    rule: "no-restricted-imports",
+  },
+  {
+    what: "forgets a promise",
+    file: "apps/worker/src/offence-promise.ts",
+    code: "const work = async (): Promise<number> => Promise.resolve(1);\nexport function start(): void {\n  work();\n}",
+    rule: "no-floating-promises",
+  },
+  {
+    what: "takes a promise for a condition",
+    file: "apps/worker/src/offence-condition.ts",
+    code: "const ready = async (): Promise<boolean> => Promise.resolve(false);\nexport const go = (): number => (ready() ? 1 : 2);",
+    rule: "no-misused-promises",
+  },
+];
+
+interface Diagnostic {
+  code: string;
+  filename: string;
+  labels: readonly { span: { line: number } }[];
+}
+
+describe("the linter's rules", () => {
+  let tree: string;
+  let found: Diagnostic[];
+
+  beforeAll(async () => {
+    tree = await mkdtemp(join(tmpdir(), "lint-"));
+    for (const name of [".oxlintrc.json", "tsconfig.base.json"]) await cp(join(ROOT, name), join(tree, name));
+    await symlink(join(ROOT, "node_modules"), join(tree, "node_modules"));
+    await write(
+      tree,
+      "tsconfig.json",
+      '{ "extends": "./tsconfig.base.json", "include": ["apps", "packages"] }',
+    );
+    await write(
+      tree,
+      "apps/worker/src/circle-b.ts",
+      'import { a } from "./circle-a.js";\nexport const b = (): number => a();',
+    );
+    // One import a line, so that a line of the report is an entry of the table.
+    for (const { file, refused, allowed } of DIRECTIONS)
+      await write(
+        tree,
+        file,
+        [...refused, ...allowed].map((name) => `import ${JSON.stringify(name)};`).join("\n"),
+      );
+    for (const { file, code } of OFFENCES) await write(tree, file, code);
+    found = await lint(tree);
+  });
+  afterAll(() => rm(tree, { recursive: true, force: true }));
+
+  it.each(DIRECTIONS)("let $file import what is below it, and nothing else", ({ file, refused, allowed }) => {
+    const lines = found
+      .filter((one) => one.filename === file && one.code.includes("no-restricted-imports"))
+      .map((one) => [...refused, ...allowed][one.labels[0]!.span.line - 1]);
+    expect(lines.toSorted()).toEqual(refused.toSorted());
+  });
+
+  it.each(OFFENCES)("refuse code that $what", ({ file, rule }) => {
+    const rules = found.filter((one) => one.filename === file).map((one) => one.code);
+    expect(rules).toContainEqual(expect.stringContaining(`(${rule})`));
+  });
+});
+
+async function write(tree: string, file: string, text: string): Promise<void> {
+  await mkdir(dirname(join(tree, file)), { recursive: true });
+  await writeFile(join(tree, file), `${text}\n`);
+}
+
+async function lint(cwd: string): Promise<Diagnostic[]> {
+  const run = promisify(execFile)(
+    join(ROOT, "node_modules/.bin/oxlint"),
+    // Named, since without them it would walk through the linked node_modules as well.
+    ["--type-aware", "--format", "json", "apps", "packages"],
+    { cwd, maxBuffer: 2 ** 26 },
+  );
+  // It exits with 1 when it finds something.
+  const { stdout } = await run.catch((error: { stdout: string }) => error);
+  return (JSON.parse(stdout) as { diagnostics: Diagnostic[] }).diagnostics;
+}
