@@ -82,8 +82,8 @@ describe("the schema", () => {
     const id = randomUUID();
     const insert = (kind: string, state: string) =>
       database.pool.query(
-        `insert into resources (id, workspace_id, kind, backend, name, generation, state, provider_id, gone_at)
-         values ($1, $2, $3, 'process', 'n', 1, $4, 'p', case when $4 = 'gone' then now() end)`,
+        `insert into resources (id, workspace_id, kind, backend, name, client_token, generation, state, provider_id, gone_at)
+         values ($1, $2, $3, 'process', 'n', 't', 1, $4, 'p', case when $4 = 'gone' then now() end)`,
         [randomUUID(), id, kind, state],
       );
     await insert("instance", "gone");

@@ -174,6 +174,7 @@ describe("a delete request", () => {
         kind: "volume",
         backend: "process",
         name: `ws-${grandchild.id}`,
+        client_token: "t",
         generation: 1,
       }),
     );
@@ -204,6 +205,7 @@ describe("a delete request", () => {
         kind: "volume",
         backend: "process",
         name: "v",
+        client_token: "t",
         generation: 1,
       }),
     );

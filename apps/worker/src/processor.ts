@@ -78,8 +78,9 @@ async function wait(
   const look = await options.gate.look(workspaceId, ticket);
   if (look === null) return "purged";
   if (look.finished) {
-    // Whoever ended it may have died before it woke the next one.
-    if (look.next_ticket !== null) await options.gate.wake(workspaceId, look.next_ticket);
+    // Whoever ended it may have died before it woke the next one. What is lost here the sweep mends.
+    if (look.next_ticket !== null)
+      await options.gate.wake(workspaceId, look.next_ticket).catch(() => undefined);
     return "ended before";
   }
   const due = Math.max(look.leased_for_ms ?? 0, look.backoff_for_ms ?? 0);

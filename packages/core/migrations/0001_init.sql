@@ -125,7 +125,7 @@ create table resources (
   kind text not null check (kind in ('instance', 'volume', 'dns_record')),
   backend text not null check (backend in ('docker', 'ec2', 'process')),
   name text not null,
-  client_token text,
+  client_token text not null check (octet_length(client_token) <= 64),
   provider_id text,
   generation int not null,
   -- When the provider was last asked to make it: an unanswered call may still bear fruit for a while.

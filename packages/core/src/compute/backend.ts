@@ -23,10 +23,14 @@ export interface Backend {
   readonly settleMs: number;
 
   /**
-   * Makes the volume, or finds it. Its name is `volume.name`; labels tell deployment and workspace.
-   * @returns the provider's id of the volume.
+   * Makes the volume, or finds it. Its name is `volume.name`; labels tell deployment and workspace. `spec` is
+   * what its instance will run, for providers that size or place a volume by it.
+   * @returns the provider's id of the volume, and what the ledger is to remember of it.
    */
-  createVolume(volume: VolumeRef, options: CallOptions): Promise<{ providerId: string }>;
+  createVolume(
+    volume: VolumeRef,
+    options: CallOptions & { spec?: Spec },
+  ): Promise<{ providerId: string; details?: Details }>;
 
   /**
    * Removes the volume with what is in it. `in_use` while an instance holds it: never forced (I8).
@@ -37,8 +41,12 @@ export interface Backend {
   /**
    * Makes and starts the instance, or adopts the one that an earlier call of the same workspace and
    * generation made. An instance of another generation is an error (`other_generation`), never a second one.
+   * `capacity` means that nothing was made, and that there is no room where the volume is.
    */
-  launch(request: LaunchRequest, options: CallOptions): Promise<{ providerId: string; url: string | null }>;
+  launch(
+    request: LaunchRequest,
+    options: CallOptions,
+  ): Promise<{ providerId: string; url: string | null; details?: Details }>;
 
   /**
    * Asks for the end of the instance: politely first, then by force, and removes what is left of it (but
@@ -61,9 +69,29 @@ export interface Backend {
   /** The last `tail` lines that the instance wrote; empty if there are none or it is gone. */
   logs(instance: InstanceRef, options: CallOptions & { tail: number }): Promise<string>;
 
+  /** Names for instances; absent where none are configured. */
+  readonly dns?: Dns | undefined;
+
   /** Gives back connections. Running instances stay as they are. */
   close(): Promise<void>;
 }
+
+/** Records in a zone. The same rules bind it as a {@link Backend}. */
+export interface Dns {
+  /** The full name that a workspace's record has. */
+  nameOf(workspaceId: string): string;
+  /** Points the record at the instance, whatever it pointed at before. Its name is `record.name`. */
+  publish(
+    record: VolumeRef,
+    instance: InstanceRef,
+    options: CallOptions,
+  ): Promise<{ providerId: string; url: string | null; details?: Details }>;
+  /** Removes the record. One that is gone already, or was changed by another, is no error. */
+  remove(record: VolumeRef, options: CallOptions): Promise<"gone">;
+}
+
+/** What a backend wants its ledger row to remember, such as a zone or a type. Never a secret. */
+export type Details = Readonly<Record<string, unknown>>;
 
 export interface CallOptions {
   signal: AbortSignal;
@@ -77,6 +105,9 @@ export interface VolumeRef {
   name: string;
   /** Null until the provider has answered once. */
   providerId: string | null;
+  /** Makes repeated calls one (at most 64 ASCII characters); new for each ledger row. */
+  clientToken: string;
+  details: Details;
 }
 
 export interface InstanceRef {
@@ -87,6 +118,9 @@ export interface InstanceRef {
   name: string;
   /** Null until the provider has answered once; the instance may exist all the same (a lost reply). */
   providerId: string | null;
+  /** Makes repeated calls one (at most 64 ASCII characters); new for each ledger row. */
+  clientToken: string;
+  details: Details;
 }
 
 export interface LaunchRequest {
@@ -95,6 +129,11 @@ export interface LaunchRequest {
   spec: Spec;
   /** Given to the instance with the spec's own: `BERTH_WORKSPACE_ID`, `BERTH_TOKEN`, `BERTH_GENERATION`, … */
   env: Readonly<Record<string, string>>;
+  /**
+   * Records another client token, or more details, in the instance's ledger row. A backend that changes what
+   * it asks for (another zone or type) does so under a new token, and saves it before it calls (I3).
+   */
+  save(change: { clientToken?: string; details?: Details }): Promise<void>;
 }
 
 /** `starting`: it exists and will run; `stopped`: it exists and doesn't run; `gone`: it isn't there. */
@@ -145,5 +184,6 @@ export type BackendErrorCode =
   | "name_taken"
   | "other_generation"
   | "capacity"
+  | "termination_protected"
   | "throttled"
   | "aborted";

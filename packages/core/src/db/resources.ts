@@ -12,7 +12,7 @@ export interface Resource {
   kind: ResourceKind;
   backend: BackendName;
   name: string;
-  client_token: string | null;
+  client_token: string;
   provider_id: string | null;
   generation: number;
   /** When the provider was last asked to make it. */
@@ -33,7 +33,7 @@ export interface NewResource {
   kind: ResourceKind;
   backend: BackendName;
   name: string;
-  client_token?: string | null;
+  client_token: string;
   generation: number;
 }
 
@@ -54,7 +54,7 @@ export async function intendResource(tx: Tx, resource: NewResource): Promise<Res
       resource.kind,
       resource.backend,
       resource.name,
-      resource.client_token ?? null,
+      resource.client_token,
       resource.generation,
     ],
   );
@@ -93,12 +93,31 @@ export async function workspacesWithOpenResources(tx: Queryable, ids: readonly s
 }
 
 /** The provider has answered: the thing is there. */
-export async function markPresent(tx: Tx, id: string, providerId: string): Promise<void> {
+export async function markPresent(
+  tx: Tx,
+  id: string,
+  providerId: string,
+  details: Readonly<Record<string, unknown>> = {},
+): Promise<void> {
   await tx.query(
     `update resources set state = case when state = 'intended' then 'present' else state end, provider_id = $2,
-       last_error = null, updated_at = clock_timestamp()
+       details = details || $3, last_error = null, updated_at = clock_timestamp()
      where id = $1 and state <> 'gone'`,
-    [id, providerId],
+    [id, providerId, JSON.stringify(details)],
+  );
+}
+
+/** Changes what a row remembers before its provider is asked (I3). */
+export async function saveResource(
+  tx: Tx,
+  id: string,
+  change: { clientToken?: string; details?: Readonly<Record<string, unknown>> },
+): Promise<void> {
+  await tx.query(
+    `update resources set client_token = coalesce($2, client_token), details = details || $3,
+       asked_at = clock_timestamp(), updated_at = clock_timestamp()
+     where id = $1 and state <> 'gone'`,
+    [id, change.clientToken ?? null, JSON.stringify(change.details ?? {})],
   );
 }
 

@@ -205,6 +205,10 @@ export async function setInstance(
   );
 }
 
+export async function setUrl(tx: Tx, id: string, url: string): Promise<void> {
+  await tx.query("update workspaces set url = $2 where id = $1", [id, url]);
+}
+
 /** Nothing runs any more: its instance is proven gone (I4). */
 export async function clearInstance(tx: Tx, id: string): Promise<void> {
   await tx.query(

@@ -5,17 +5,22 @@ import { insertEvents } from "../db/events.js";
 import { setGeneration } from "../db/operations.js";
 import {
   intendResource,
+  markAsked,
   markGone,
   markPresent,
+  markReleasing,
   openResources,
-  markAsked,
+  saveResource,
   type OpenResource,
+  type ResourceKind,
 } from "../db/resources.js";
-import { beginGeneration, clearInstance, setInstance } from "../db/workspaces.js";
+import { beginGeneration, clearInstance, setInstance, setUrl } from "../db/workspaces.js";
 import { instanceRef, volumeRef, type Step, type StepContext } from "./step.js";
-import { untilGone } from "./stop.js";
+import { removeVolume, untilGone } from "./stop.js";
 
 const PROBE_EVERY_MS = { first: 50, longest: 1_000 };
+/** How often one attempt makes an unused volume anew where there may be room. */
+const MOST_MOVES = 5;
 
 /** Takes the next generation, once an operation: a second attempt launches the same one (I9). */
 export const prepare: Step = {
@@ -44,8 +49,11 @@ export const ensureVolume: Step = {
     const row = await intend(context, "volume");
     await context.fenced((tx) => markAsked(tx, row.id));
     context.check();
-    const { providerId } = await context.backend.createVolume(volumeRef(row), { signal: context.signal });
-    await context.fenced((tx) => markPresent(tx, row.id, providerId));
+    const { providerId, details } = await context.backend.createVolume(volumeRef(row), {
+      signal: context.signal,
+      spec: context.workspace.spec,
+    });
+    await context.fenced((tx) => markPresent(tx, row.id, providerId, details));
   },
 };
 
@@ -53,44 +61,88 @@ export const ensureVolume: Step = {
 export const launch: Step = {
   name: "launch",
   async run(context) {
-    const generation = generationOf(context);
-    const volume = await intend(context, "volume");
-    const row = await intend(context, "instance");
-    if (row.generation !== generation)
-      throw new BackendError(
-        "other_generation",
-        "transient",
-        `the instance of generation ${row.generation} is not proven gone; a second one is never started beside it`,
-      );
-    // From here on an instance may exist, whatever becomes of the answer.
+    for (let move = 0; ; move++) {
+      try {
+        return await launchOnce(context);
+      } catch (error) {
+        const crowded = error instanceof BackendError && error.code === "capacity";
+        if (!crowded || move === MOST_MOVES || !(await dropUnusedVolume(context))) throw error;
+        await ensureVolume.run(context);
+      }
+    }
+  },
+};
+
+async function launchOnce(context: StepContext): Promise<void> {
+  const generation = generationOf(context);
+  const volume = await intend(context, "volume");
+  const row = await intend(context, "instance");
+  if (row.generation !== generation)
+    throw new BackendError(
+      "other_generation",
+      "transient",
+      `the instance of generation ${row.generation} is not proven gone; a second one is never started beside it`,
+    );
+  // From here on an instance may exist, whatever becomes of the answer.
+  await context.fenced((tx) => markAsked(tx, row.id));
+  context.check();
+  const { providerId, url, details } = await context.backend.launch(
+    {
+      instance: instanceRef(row),
+      volume: volumeRef(volume),
+      spec: context.workspace.spec,
+      env: {
+        BERTH_DEPLOYMENT_ID: context.limits.deploymentId,
+        BERTH_WORKSPACE_ID: context.workspace.id,
+        BERTH_GENERATION: String(generation),
+        BERTH_TOKEN: context.tokenOf(generation),
+        BERTH_URL: context.limits.publicUrl,
+      },
+      save: async (change) => {
+        context.check();
+        await context.fenced((tx) => saveResource(tx, row.id, change));
+      },
+    },
+    { signal: context.signal },
+  );
+  await context.fenced(async (tx) => {
+    await markPresent(tx, row.id, providerId, details);
+    await saveResource(tx, volume.id, { details: { used: true } });
+    await setInstance(tx, context.workspace.id, { providerId, url });
+    await insertEvents(tx, [
+      {
+        event_type: "workspace.instance.launched",
+        workspace_id: context.workspace.id,
+        operation_id: context.operation.id,
+        payload: { instance_id: providerId, generation, ...details },
+      },
+    ]);
+  });
+}
+
+/** There is no room where the volume is. One that no instance ever had can be made anew elsewhere. */
+async function dropUnusedVolume(context: StepContext): Promise<boolean> {
+  const row = await find(context, "volume");
+  if (row === undefined || row.details["used"] === true) return false;
+  await context.fenced((tx) => markReleasing(tx, [context.workspace.id], ["volume"]));
+  await removeVolume.run(context);
+  return true;
+}
+
+/** Points the workspace's name at what runs now, where names are configured. */
+export const publishName: Step = {
+  name: "dns",
+  async run(context) {
+    const { dns } = context.backend;
+    const instance = await find(context, "instance");
+    if (dns === undefined || instance === undefined) return;
+    const row = await intend(context, "dns_record", dns.nameOf(context.workspace.id));
     await context.fenced((tx) => markAsked(tx, row.id));
     context.check();
-    const { providerId, url } = await context.backend.launch(
-      {
-        instance: instanceRef(row),
-        volume: volumeRef(volume),
-        spec: context.workspace.spec,
-        env: {
-          BERTH_DEPLOYMENT_ID: context.limits.deploymentId,
-          BERTH_WORKSPACE_ID: context.workspace.id,
-          BERTH_GENERATION: String(generation),
-          BERTH_TOKEN: context.tokenOf(generation),
-          BERTH_URL: context.limits.publicUrl,
-        },
-      },
-      { signal: context.signal },
-    );
+    const answer = await dns.publish(volumeRef(row), instanceRef(instance), { signal: context.signal });
     await context.fenced(async (tx) => {
-      await markPresent(tx, row.id, providerId);
-      await setInstance(tx, context.workspace.id, { providerId, url });
-      await insertEvents(tx, [
-        {
-          event_type: "workspace.instance.launched",
-          workspace_id: context.workspace.id,
-          operation_id: context.operation.id,
-          payload: { instance_id: providerId, generation },
-        },
-      ]);
+      await markPresent(tx, row.id, answer.providerId, answer.details);
+      if (answer.url !== null) await setUrl(tx, context.workspace.id, answer.url);
     });
   },
 };
@@ -139,7 +191,7 @@ async function clearAway(context: StepContext, row: OpenResource): Promise<void>
   });
 }
 
-async function intend(context: StepContext, kind: "instance" | "volume"): Promise<OpenResource> {
+async function intend(context: StepContext, kind: ResourceKind, name?: string): Promise<OpenResource> {
   const { workspace } = context;
   const found = await find(context, kind);
   if (found !== undefined) return found;
@@ -150,7 +202,7 @@ async function intend(context: StepContext, kind: "instance" | "volume"): Promis
       workspace_id: workspace.id,
       kind,
       backend: context.backend.name,
-      name: `ws-${workspace.id}`,
+      name: name ?? `ws-${workspace.id}`,
       // New for each ledger row, so a launch after a proven end never meets the token of a dead instance.
       client_token: id,
       generation: generationOf(context),
@@ -159,7 +211,7 @@ async function intend(context: StepContext, kind: "instance" | "volume"): Promis
   return { ...row, asked_ms_ago: null };
 }
 
-async function find(context: StepContext, kind: "instance" | "volume"): Promise<OpenResource | undefined> {
+async function find(context: StepContext, kind: ResourceKind): Promise<OpenResource | undefined> {
   return (await openResources(context.db, context.workspace.id)).find((row) => row.kind === kind);
 }
 

@@ -1,13 +1,13 @@
 import type { OperationKind } from "../domain/operation.js";
-import { ensureVolume, launch, prepare, waitUntilRunning } from "./launch.js";
+import { ensureVolume, launch, prepare, publishName, waitUntilRunning } from "./launch.js";
 import type { Step } from "./step.js";
-import { removeVolume, stopInstance } from "./stop.js";
+import { removeName, removeVolume, stopInstance } from "./stop.js";
 
 /** Everything an operation does, in order. Pause, resume and hibernate join with their routes. */
 const PLANS: Partial<Record<OperationKind, readonly Step[]>> = {
-  provision: [prepare, ensureVolume, launch, waitUntilRunning],
-  restart: [prepare, stopInstance, ensureVolume, launch, waitUntilRunning],
-  delete: [stopInstance, removeVolume],
+  provision: [prepare, ensureVolume, launch, waitUntilRunning, publishName],
+  restart: [prepare, stopInstance, ensureVolume, launch, waitUntilRunning, publishName],
+  delete: [stopInstance, removeVolume, removeName],
 };
 
 export function planOf(kind: OperationKind): readonly Step[] {

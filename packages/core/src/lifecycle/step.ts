@@ -45,15 +45,17 @@ export interface Step {
 }
 
 export function instanceRef(row: Resource): InstanceRef {
+  return { ...volumeRef(row), generation: row.generation };
+}
+
+/** How a backend is told of a volume or a DNS record. */
+export function volumeRef(row: Resource): VolumeRef {
   return {
     resourceId: row.id,
     workspaceId: row.workspace_id,
-    generation: row.generation,
     name: row.name,
     providerId: row.provider_id,
+    clientToken: row.client_token,
+    details: row.details,
   };
-}
-
-export function volumeRef(row: Resource): VolumeRef {
-  return { resourceId: row.id, workspaceId: row.workspace_id, name: row.name, providerId: row.provider_id };
 }

@@ -53,6 +53,24 @@ export const removeVolume: Step = {
   },
 };
 
+/** Removes the name, where it has one. */
+export const removeName: Step = {
+  name: "dns",
+  async run(context) {
+    for (const row of await open(context, "dns_record")) {
+      context.check();
+      if (context.backend.dns === undefined)
+        throw new BackendError(
+          "backend_failed",
+          "transient",
+          `record ${row.name} is to go, and no zone is configured`,
+        );
+      await context.backend.dns.remove(volumeRef(row), { signal: context.signal });
+      await context.fenced((tx) => markGone(tx, row.id));
+    }
+  },
+};
+
 /** Asks for the end of one instance until the provider says that it is gone. @throws BackendError */
 export async function untilGone(context: StepContext, row: OpenResource): Promise<void> {
   const ref = instanceRef(row);
