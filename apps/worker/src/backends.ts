@@ -11,8 +11,8 @@ export function openBackends(config: WorkerConfig, logger: Logger): Map<BackendN
     docker: () =>
       createDockerBackend({
         deploymentId: config.deploymentId,
-        host: config.dockerHost,
-        network: config.dockerNetwork,
+        host: config.dockerHost ?? undefined,
+        network: config.dockerNetwork ?? undefined,
         callTimeoutMs: config.callTimeoutMs,
         stopGraceMs: config.stopGraceMs,
         logger,

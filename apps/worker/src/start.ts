@@ -34,6 +34,8 @@ export interface RunningWorker {
 /** Share of each retry's delay that is random. */
 const JITTER = 0.5;
 const MAX_TAKEOVERS = 20;
+/** What handing back may take after the grace time, in ms. */
+const HAND_BACK_MS = 5_000;
 /** A job that many crashed workers left behind is still carried: the gate counts the takeovers, not BullMQ. */
 const UNLIMITED_STALLS = 1_000_000;
 
@@ -97,7 +99,8 @@ export function startWorker(deps: WorkerDeps): RunningWorker {
         () => shutdown.abort(new ShutdownError("the worker is ending")),
         config.shutdownGraceMs,
       );
-      await Promise.all([operations.close(false), sweeper.close()]);
+      const limitMs = config.shutdownGraceMs + HAND_BACK_MS;
+      await Promise.all([operations.close(limitMs), sweeper.close(limitMs)]);
       clearTimeout(grace);
       leases.close();
       logger.info("worker ended");

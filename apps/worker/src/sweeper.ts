@@ -21,7 +21,7 @@ const REASSERT_EVERY_MS = 5_000;
 const RUN_LIMIT_MS = 30_000;
 
 /** Runs the sweeps on their schedulers, one run of each at a time over all workers. */
-export function startSweeper(options: SweeperOptions): { close(): Promise<void> } {
+export function startSweeper(options: SweeperOptions): { close(limitMs: number): Promise<void> } {
   const { config, pool, queues, owner, everyMs, logger } = options;
   const stop = new AbortController();
   const { close } = openWorker<Record<string, never>>(
@@ -62,10 +62,10 @@ export function startSweeper(options: SweeperOptions): { close(): Promise<void> 
   const timer = setInterval(() => reassert(false), REASSERT_EVERY_MS);
 
   return {
-    async close() {
+    async close(limitMs) {
       clearInterval(timer);
       stop.abort(new Error("the worker is ending"));
-      await close(false);
+      await close(limitMs);
     },
   };
 }

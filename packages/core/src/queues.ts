@@ -24,7 +24,6 @@ export interface OperationJob {
 }
 
 type AnyQueue<Data> = Queue<Data, unknown, string, Data, unknown, string, IQueueBackend>;
-type AnyWorker<Data> = Worker<Data, unknown, string, IQueueBackend>;
 export type AnyJob<Data> = Job<Data, unknown, string>;
 
 export interface QueueConfig {
@@ -86,7 +85,10 @@ export async function openQueues(config: QueueConfig, onError: (error: Error) =>
   };
 }
 
-/** A worker of one queue. Its `error` events go to `onError`. */
+/**
+ * A worker of one queue. Its `error` events go to `onError`. `close` waits for its jobs for at most `limitMs`:
+ * a store that is down must not keep the process.
+ */
 export function openWorker<Data>(
   config: QueueConfig,
   name: string,
@@ -96,7 +98,7 @@ export function openWorker<Data>(
     signal: AbortSignal | undefined,
   ) => Promise<unknown>,
   options: Partial<WorkerOptions> & { onError: (error: Error) => void },
-): { worker: AnyWorker<Data>; close(force: boolean): Promise<void> } {
+): { close(limitMs: number): Promise<void> } {
   const { onError, ...rest } = options;
   const store = openStore(config, "worker");
   store.redis?.on("error", onError);
@@ -105,12 +107,11 @@ export function openWorker<Data>(
     processor as never,
     { connection: store.connection, ...store.options, ...rest },
     store.factory,
-  ) as AnyWorker<Data>;
+  );
   worker.on("error", onError);
   return {
-    worker,
-    async close(force) {
-      await worker.close(force);
+    async close(limitMs) {
+      await within(limitMs, worker.close()).catch(onError);
       store.redis?.disconnect();
     },
   };

@@ -194,15 +194,12 @@ export async function waitingHeads(
   limit: number,
 ): Promise<WaitingHead[]> {
   const { rows } = await db.query<WaitingHead>(
-    `select o.workspace_id, o.ticket, o.id as operation_id, o.kind, o.max_attempts,
+    `select distinct on (o.workspace_id) o.workspace_id, o.ticket, o.id as operation_id, o.kind, o.max_attempts,
        ceil(extract(epoch from o.next_attempt_at - clock_timestamp()) * 1000)::int as backoff_for_ms
-     from (
-       select distinct on (workspace_id) * from operations
-       where state in ('queued', 'running') and workspace_id > $1
-       order by workspace_id, ticket limit $2
-     ) o join gates g using (workspace_id)
-     where (g.lease_until is null or g.lease_until <= clock_timestamp()) and not g.paused
-     order by o.workspace_id`,
+     from operations o join gates g on g.workspace_id = o.workspace_id
+     where o.state in ('queued', 'running') and o.workspace_id > $1 and not g.paused
+       and (g.lease_until is null or g.lease_until <= clock_timestamp())
+     order by o.workspace_id, o.ticket limit $2`,
     [afterWorkspaceId, limit],
   );
   return rows;

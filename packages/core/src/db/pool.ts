@@ -17,7 +17,8 @@ export function createPool(connectionString: string, options: { max?: number; na
     connectionString,
     max: options.max ?? 20,
     application_name: options.name ?? "berth",
-    connectionTimeoutMillis: 5_000,
+    // Also the longest wait for a free connection: a burst of requests for one workspace queues here.
+    connectionTimeoutMillis: 10_000,
     idleTimeoutMillis: 30_000,
     keepAlive: true,
     // A statement that outlives this is a fault of ours or of the network; without a limit it would hold a

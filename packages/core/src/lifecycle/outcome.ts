@@ -32,7 +32,7 @@ export function judge(thrown: unknown, signal: AbortSignal): Verdict {
   const error = signal.aborted && signal.reason instanceof Error ? signal.reason : thrown;
   if (error instanceof LeaseLostError) return { kind: "lost" };
   if (error instanceof CancelledError) return { kind: "cancelled" };
-  if (error instanceof ShutdownError || isDatabaseUnavailable(error)) return { kind: "handed_back" };
+  if (error instanceof ShutdownError) return { kind: "handed_back" };
   if (error instanceof BackendError)
     return {
       kind: "failed",
@@ -45,6 +45,7 @@ export function judge(thrown: unknown, signal: AbortSignal): Verdict {
       permanent: false,
       error: { code: "attempt_timeout", message: error.message, provider_code: null },
     };
+  if (isDatabaseUnavailable(error)) return { kind: "handed_back" };
   // A fault of ours: tried again like a provider's, and told to the operator in full by the log.
   const message = error instanceof Error ? error.message : String(error);
   return { kind: "failed", permanent: false, error: { code: "internal", message, provider_code: null } };
