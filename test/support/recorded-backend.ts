@@ -19,6 +19,13 @@ export interface RecordedBackend extends Backend {
   faults: ProviderFaults;
 }
 
+interface CallToRecord {
+  workspaceId: string;
+  call: string;
+  generation: number | null;
+  signal: AbortSignal;
+}
+
 /** One call as the provider saw it. */
 export interface RecordedCall {
   id: number;
@@ -51,8 +58,8 @@ export async function createRecordedBackend(
     name: "process",
     settleMs: 0,
     faults: { latencyMs: 0, failBefore: 0, failAfter: 0, random: Math.random, ...faults },
-    createVolume: ({ workspaceId }) =>
-      record(workspaceId, "createVolume", null, async () => {
+    createVolume: ({ workspaceId }, { signal }) =>
+      record({ workspaceId, call: "createVolume", generation: null, signal }, async () => {
         const id = `vol-${workspaceId}`;
         await pool.query(
           `insert into provider_things (id, kind, workspace_id) values ($1, 'volume', $2)
@@ -61,8 +68,8 @@ export async function createRecordedBackend(
         );
         return { providerId: id };
       }),
-    removeVolume: ({ workspaceId }) =>
-      record(workspaceId, "removeVolume", null, async () => {
+    removeVolume: ({ workspaceId }, { signal }) =>
+      record({ workspaceId, call: "removeVolume", generation: null, signal }, async () => {
         const { rowCount } = await pool.query(
           `select 1 from provider_things where workspace_id = $1 and kind = 'instance' and ${live}`,
           [workspaceId],
@@ -74,8 +81,8 @@ export async function createRecordedBackend(
         );
         return "gone";
       }),
-    launch: ({ instance }) =>
-      record(instance.workspaceId, "launch", instance.generation, async () => {
+    launch: ({ instance }, { signal }) =>
+      record({ ...instance, call: "launch", signal }, async () => {
         const found = await find(instance);
         if (found !== undefined) return { providerId: found, url: null };
         const id = `i-${randomUUID()}`;
@@ -85,8 +92,8 @@ export async function createRecordedBackend(
         );
         return { providerId: id, url: null };
       }),
-    stop: (instance) =>
-      record(instance.workspaceId, "stop", instance.generation, async () => {
+    stop: (instance, { signal }) =>
+      record({ ...instance, call: "stop", signal }, async () => {
         const id = instance.providerId ?? (await find(instance));
         if (id !== undefined)
           await pool.query("update provider_things set removed_at = clock_timestamp() where id = $1", [id]);
@@ -117,9 +124,7 @@ export async function createRecordedBackend(
   }
 
   async function record<T>(
-    workspaceId: string,
-    call: string,
-    generation: number | null,
+    { workspaceId, call, generation, signal }: CallToRecord,
     effect: () => Promise<T>,
   ): Promise<T> {
     const { latencyMs, failBefore, failAfter, random } = backend.faults;
@@ -127,18 +132,23 @@ export async function createRecordedBackend(
       "insert into provider_calls (workspace_id, call, generation) values ($1, $2, $3) returning id",
       [workspaceId, call, generation],
     );
+    const pause = (outcome: string) =>
+      delay(random() * latencyMs, undefined, { signal }).catch(async (cause: unknown) => {
+        await end(outcome);
+        throw new BackendError("aborted", "transient", "the call was given up", { cause });
+      });
     const end = (outcome: string) =>
       pool.query("update provider_calls set outcome = $2, ended_at = clock_timestamp() where id = $1", [
         rows[0]!.id,
         outcome,
       ]);
-    await delay(random() * latencyMs);
+    await pause("aborted before");
     if (random() < failBefore) {
       await end("failed before");
       throw new BackendError("backend_failed", "transient", "the provider failed before it did anything");
     }
     const result = await effect();
-    await delay(random() * latencyMs);
+    await pause("aborted after");
     if (random() < failAfter) {
       await end("failed after");
       throw new BackendError("backend_failed", "transient", "the provider's answer was lost");
