@@ -14,6 +14,8 @@ export interface EmbeddedPostgres {
   port: number;
   /** Fast shutdown, at most about 20 s. May be called again. */
   stop(): Promise<void>;
+  /** Ends it at once, without waiting. The next start recovers by its log. */
+  kill(): void;
   /** Resolves with the last lines it wrote when PostgreSQL ends, also by `stop`. */
   ended: Promise<string>;
 }
@@ -73,7 +75,8 @@ async function run(
   const stop = async () => {
     if (child.pid !== undefined) await endPostgres(child.pid, alive);
   };
-  return { url, port, stop, ended };
+  // SIGQUIT and not SIGKILL, after which its children would go on for a while.
+  return { url, port, stop, kill: () => void child.kill("SIGQUIT"), ended };
 }
 
 function watch(child: ChildProcess, logger: EmbeddedPostgresOptions["logger"]) {

@@ -95,7 +95,9 @@ function unknownKeys(env: Environment): string[] {
     .filter((name) => name.startsWith("BERTH_") && !known.includes(name) && !OTHERS_KEYS.test(name))
     .map((name) => {
       const nearest = closest(name, known);
-      const hint = distance(name, nearest) <= 4 ? `: did you mean ${nearest}?` : "";
+      // Of a short name little may differ, or every typo would be taken for some other short one.
+      const likely = distance(name, nearest) <= Math.max(2, (name.length - "BERTH_".length) / 3);
+      const hint = likely ? `: did you mean ${nearest}?` : "";
       return `${name} is no setting of Berth${hint}`;
     });
 }

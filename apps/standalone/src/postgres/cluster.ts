@@ -1,4 +1,5 @@
-import { execFile } from "node:child_process";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { randomBytes } from "node:crypto";
 import {
   chown,
@@ -13,10 +14,8 @@ import {
   writeFile,
 } from "node:fs/promises";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { type Account, accountFor, canEnter, CHILD_ENV } from "./account.js";
 
-const exec = promisify(execFile);
 const FOLDER = "postgres";
 /** Where a cluster goes when the data directory is closed to the user that PostgreSQL runs as. */
 const OUTSIDE = "/var/lib/berth";
@@ -63,16 +62,14 @@ export async function initialise(cluster: Cluster, binaries: string): Promise<vo
   if (await lstat(cluster.pgdata).catch(() => null)) return;
   const partial = `${cluster.pgdata}.partial`;
   await rm(partial, { recursive: true, force: true });
-  const options = { ...cluster.account, cwd: "/", env: CHILD_ENV };
   const pwfile = join(cluster.pgdata, "../password");
   // prettier-ignore
-  await exec(join(binaries, "bin/initdb"), [
+  await runTool(cluster.account, join(binaries, "bin/initdb"), [
     "--pgdata", partial, "--username", "berth", "--pwfile", pwfile, "--auth", "scram-sha-256",
     "--encoding", "UTF8", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8", "--locale", "C",
-  ], options);
-  const single = exec(join(binaries, "bin/postgres"), ["--single", "-D", partial, "postgres"], options);
-  single.child.stdin?.end("CREATE DATABASE berth\n");
-  await single;
+  ]);
+  const single = ["--single", "-D", partial, "postgres"];
+  await runTool(cluster.account, join(binaries, "bin/postgres"), single, "CREATE DATABASE berth\n");
   // Last, so that a crash on the way leaves nothing that looks like a cluster.
   await rename(partial, cluster.pgdata);
 }
@@ -89,4 +86,19 @@ async function keptPassword(path: string, account: Account): Promise<string> {
 
 async function give(path: string, account: Account): Promise<void> {
   if ("uid" in account) await chown(path, account.uid, account.gid);
+}
+
+async function runTool(account: Account, path: string, args: string[], input = ""): Promise<void> {
+  // A group of its own: Ctrl-C in the terminal would end it half-way, and some of it with exit code 0.
+  const child = spawn(path, args, { ...account, cwd: "/", env: CHILD_ENV, detached: true, stdio: "pipe" });
+  let errors = "";
+  child.stderr.on("data", (text) => (errors += String(text)));
+  child.stdout.resume();
+  child.stdin.on("error", () => undefined).end(input);
+  const [code] = (await once(child, "close")) as [number | null];
+  // In single-user mode a failed statement is no failed exit.
+  if (code === 0 && !/(ERROR|FATAL): /.test(errors)) return;
+  throw new Error(
+    `embedded PostgreSQL couldn't be set up: ${errors.trim().split("\n").slice(-3).join("; ")}`,
+  );
 }

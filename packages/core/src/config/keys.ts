@@ -84,7 +84,11 @@ export const KEYS = {
   shutdownGraceMs: key("BERTH_SHUTDOWN_GRACE_MS", milliseconds(0), "20000"),
   sweepDispatchEveryMs: key("BERTH_SWEEP_DISPATCH_EVERY_MS", milliseconds(), "5000"),
   bodyLimitBytes: key("BERTH_BODY_LIMIT_BYTES", integer(1_024, 2 ** 30, " of bytes"), "1048576"),
-  logLevel: key("LOG_LEVEL", oneOf(["trace", "debug", "info", "warn", "error", "fatal", "silent"]), "info"),
+  logLevel: key("LOG_LEVEL", oneOf(["trace", "debug", "info", "warn", "error", "fatal", "silent"]), {
+    api: "info",
+    worker: "info",
+    standalone: "warn",
+  }),
   nodeEnv: key("NODE_ENV", matching(/./, "a name"), "production"),
   faultAtStep: optional("BERTH_FAULT_AT_STEP", fault),
 };

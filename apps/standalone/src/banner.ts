@@ -1,0 +1,38 @@
+import type { BackendName, Spec } from "@berth/core/domain/spec";
+
+const EXAMPLES: Record<BackendName, Spec> = {
+  docker: { image: "busybox", command: ["sleep", "3600"], readiness: "running" },
+  process: { command: ["sleep", "3600"], readiness: "running" },
+};
+
+/** What a newcomer needs next, with three lines that work when pasted into one shell in this order. */
+export function banner(options: {
+  url: string;
+  adminKey: string;
+  backend: BackendName;
+  dataDir: string;
+  database: string;
+  queues: string;
+}): string {
+  const { url, adminKey, backend, dataDir, database, queues } = options;
+  const curl = `curl -sS -H 'authorization: Bearer ${adminKey}' -H 'prefer: wait=60'`;
+  const body = JSON.stringify({ name: "hello", backend, spec: EXAMPLES[backend] });
+  const workspace = `${url}/workspaces/$id`;
+  return `Berth is ready.
+
+  API      ${url}
+  Docs     ${url}/docs
+  Queues   ${url}/admin/queues
+  Key      ${adminKey}
+  Backend  ${backend}
+  Storage  ${database}, queues in ${queues}, files in ${dataDir}
+
+Create, restart and delete a workspace:
+
+id=$(${curl} -H 'content-type: application/json' -d '${body}' ${url}/workspaces | tee /dev/stderr | sed 's/^{"id":"\\([^"]*\\)".*/\\1/')
+${curl} -X POST ${workspace}/restart
+${curl} -X DELETE ${workspace}
+
+Ctrl-C stops Berth; what it runs goes on, and is found again at the next start.
+`;
+}
