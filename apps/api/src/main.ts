@@ -1,1 +1,28 @@
-export {};
+import { readConfig } from "@berth/core/config";
+import { migrate } from "@berth/core/db/migrate";
+import { createPool, isDatabaseUnavailable } from "@berth/core/db/pool";
+import { createLogger } from "@berth/core/logger";
+import { openQueues } from "@berth/core/queues";
+import { serve } from "@berth/core/serve";
+import { startApi } from "./start.js";
+
+await serve("berth-api", async () => {
+  const config = readConfig("api");
+  const logger = createLogger(config, "api");
+  await migrate(config.databaseUrl).catch((error: unknown) => {
+    if (!isDatabaseUnavailable(error)) throw error;
+    const reason =
+      error instanceof AggregateError ? (error.errors[0] as Error).message : (error as Error).message;
+    throw new Error(`DATABASE_URL: the database can't be reached (${reason})`, { cause: error });
+  });
+  const pool = createPool(config.databaseUrl, { name: "berth-api" });
+  const queues = await openQueues(config, (error) => logger.debug({ err: error }, "queue"));
+  const api = await startApi({ config, pool, queues, logger });
+  return {
+    async close() {
+      await api.close();
+      await queues.close();
+      await pool.end();
+    },
+  };
+});

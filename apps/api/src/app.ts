@@ -1,0 +1,74 @@
+import { randomUUID } from "node:crypto";
+import helmet from "@fastify/helmet";
+import type { Logger } from "@berth/core/logger";
+import fastify, { type FastifyBaseLogger } from "fastify";
+import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
+import { requireKey } from "./auth.js";
+import { answerBrokenRequests } from "./broken-requests.js";
+import { readJsonBodies } from "./json-body.js";
+import { refuseUnknown } from "./not-found.js";
+import { sendProblem } from "./problem.js";
+import { describeRoutes, docsRoutes } from "./routes/docs.js";
+import { eventRoutes } from "./routes/events.js";
+import { healthRoutes } from "./routes/health.js";
+import { operationRoutes } from "./routes/operations.js";
+import { queueRoutes } from "./routes/queues.js";
+import { workspaceLifecycleRoutes } from "./routes/workspace-lifecycle.js";
+import { workspaceRoutes } from "./routes/workspaces.js";
+import type { App, Services } from "./services.js";
+import { compileValidator } from "./validation/compiler.js";
+
+/** A whole request must have arrived by then; it doesn't count the wait for an operation. In ms. */
+const REQUEST_TIMEOUT_MS = 60_000;
+
+/** The HTTP server with all its routes, not listening yet. */
+export async function createApp(services: Services, logger: Logger): Promise<App> {
+  const app: App = fastify({
+    loggerInstance: logger as FastifyBaseLogger,
+    logController: new fastify.LogController({ requestIdLogLabel: "request_id" }),
+    genReqId: (request) => requestId(request.headers["x-request-id"]),
+    bodyLimit: services.config.bodyLimitBytes,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    // A request that came over an open connection while closing is served; the connection ends with it.
+    return503OnClosing: false,
+    frameworkErrors: (error, request, reply) => {
+      void reply.header("x-request-id", request.id);
+      sendProblem(error, request, reply);
+    },
+    clientErrorHandler: answerBrokenRequests,
+    // As long as a URL may be: what is too long for an id is told like any other that isn't one.
+    routerOptions: { maxParamLength: 16_384 },
+  }).withTypeProvider<TypeBoxTypeProvider>();
+
+  app.setValidatorCompiler(compileValidator);
+  // Views name every field that leaves; schemas of answers are for the description.
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data));
+  app.setErrorHandler(sendProblem);
+  app.addHook("onRequest", async (request, reply) => {
+    void reply.header("x-request-id", request.id).header("cache-control", "no-store");
+  });
+  await app.register(helmet, {
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+    },
+  });
+  readJsonBodies(app);
+  requireKey(app, services.config.adminKey);
+  refuseUnknown(app);
+  await describeRoutes(app);
+
+  workspaceRoutes(app, services);
+  workspaceLifecycleRoutes(app, services);
+  operationRoutes(app, services);
+  eventRoutes(app, services);
+  healthRoutes(app, services);
+  await docsRoutes(app);
+  await queueRoutes(app, services);
+  return app;
+}
+
+/** The caller's own id for a request if it is one that a log line can hold. */
+function requestId(given: string | string[] | undefined): string {
+  return typeof given === "string" && /^[\x21-\x7e]{1,128}$/.test(given) ? given : randomUUID();
+}

@@ -1,0 +1,36 @@
+import { BerthError } from "@berth/core/errors";
+import type { FastifyReply, FastifyRequest } from "fastify";
+
+/** What a cursor stands for; sealed only against being taken for something to build on. */
+export function cursor(position: string): string {
+  return Buffer.from(position).toString("base64url");
+}
+
+/** Reads a cursor of ours. @throws BerthError `invalid_request` if it isn't one of this kind. */
+export function readCursor(after: string, pattern: RegExp): string[] {
+  const match = pattern.exec(Buffer.from(after, "base64url").toString("utf8"));
+  if (match !== null) return match.slice(1);
+  throw new BerthError("invalid_request", "after: expected the cursor of a Link header", {
+    errors: [{ field: "after", expected: 'the "after" of a Link header that this list gave' }],
+  });
+}
+
+/**
+ * The page out of `limit + 1` rows, with a `Link` to the next one if there is more. Positions are those of
+ * the rows themselves, so rows that come and go meanwhile neither hide nor repeat others.
+ */
+export function page<Row>(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  rows: readonly Row[],
+  { limit, after }: { limit: number; after: (row: Row) => string },
+): readonly Row[] {
+  const shown = rows.slice(0, limit);
+  const last = shown.at(-1);
+  if (rows.length <= limit || last === undefined) return shown;
+  const next = new URL(request.url, "http://berth");
+  next.searchParams.set("after", after(last));
+  next.searchParams.set("limit", String(limit));
+  void reply.header("link", `<${next.pathname}${next.search}>; rel="next"`);
+  return shown;
+}

@@ -1,0 +1,56 @@
+import swagger from "@fastify/swagger";
+import swaggerUi from "@fastify/swagger-ui";
+import { StructureEvent } from "../schemas/event.js";
+import { Operation } from "../schemas/operation.js";
+import { Problem } from "../schemas/problem.js";
+import { Resource } from "../schemas/resource.js";
+import { Workspace } from "../schemas/workspace.js";
+import type { App } from "../services.js";
+
+/** Gathers the description of all routes that are added after it. */
+export async function describeRoutes(app: App): Promise<void> {
+  for (const schema of [Workspace, Operation, Resource, StructureEvent, Problem]) app.addSchema(schema);
+  await app.register(swagger, {
+    openapi: {
+      openapi: "3.1.0",
+      info: {
+        title: "Berth",
+        version: "0.1.0",
+        description:
+          "A workspace lifecycle server. Changes are accepted with 202 and run one at a time for each workspace, in " +
+          "order; `Prefer: wait=30` waits for the end. Refusals are problem documents (RFC 9457) with a stable `code`.",
+        license: { name: "Apache-2.0", identifier: "Apache-2.0" },
+      },
+      servers: [{ url: "/" }],
+      tags: [
+        { name: "workspaces", description: "What users have." },
+        { name: "operations", description: "What is done to them, and what was made for them." },
+        { name: "events", description: "What happened, and why." },
+        { name: "health", description: "For whoever runs Berth." },
+      ],
+      components: {
+        securitySchemes: { key: { type: "http", scheme: "bearer", description: "An API key." } },
+      },
+      security: [{ key: [] }],
+    },
+    refResolver: {
+      buildLocalReference: (json, _base, _fragment, at) =>
+        typeof json.$id === "string" ? json.$id : `def-${at}`,
+    },
+  });
+}
+
+/** The description for people at /docs, for programs at /docs/json. */
+export async function docsRoutes(app: App): Promise<void> {
+  await app.register(async (scope) => {
+    scope.addHook("onRoute", (route) => {
+      route.config = { ...route.config, access: "viewer", browser: true };
+    });
+    await scope.register(swaggerUi, {
+      routePrefix: "/docs",
+      staticCSP: true,
+      uiConfig: { deepLinking: true, tryItOutEnabled: false, persistAuthorization: false },
+      theme: { title: "Berth API" },
+    });
+  });
+}

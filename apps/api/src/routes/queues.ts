@@ -1,0 +1,42 @@
+import { createBullBoard } from "@bull-board/api";
+import { BullMQAdapter } from "@bull-board/api/bullMQAdapter";
+import { FastifyAdapter } from "@bull-board/fastify";
+import type { App, Services } from "../services.js";
+
+const PREFIX = "/admin/queues";
+/** Its page has an inline style, and asks for its fonts elsewhere; without them it uses the system's. */
+const CONTENT_SECURITY_POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' data:",
+  "font-src 'self'",
+  "connect-src 'self'",
+  "base-uri 'self'",
+  "form-action 'self'",
+  "frame-ancestors 'none'",
+].join("; ");
+
+/** Bull Board: all queued work, in the browser. */
+export async function queueRoutes(app: App, { queues }: Pick<Services, "queues">): Promise<void> {
+  const adapter = new FastifyAdapter();
+  adapter.setBasePath(PREFIX);
+  createBullBoard({
+    queues: [new BullMQAdapter(queues.operations as never), new BullMQAdapter(queues.sweeps as never)],
+    serverAdapter: adapter,
+    options: { uiConfig: { boardTitle: "Berth" } },
+  });
+  // Thrown again, it gets to the app's own handler.
+  adapter.setErrorHandler((error) => {
+    throw error;
+  });
+  await app.register(async (scope) => {
+    scope.addHook("onRoute", (route) => {
+      route.config = { ...route.config, access: "admin", browser: true };
+    });
+    scope.addHook("onRequest", async (_request, reply) => {
+      void reply.header("content-security-policy", CONTENT_SECURITY_POLICY);
+    });
+    await scope.register(adapter.registerPlugin(), { prefix: PREFIX });
+  });
+}

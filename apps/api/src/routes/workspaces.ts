@@ -1,0 +1,222 @@
+import {
+  getWorkspace,
+  listWorkspaces,
+  type Workspace as WorkspaceRow,
+  type WorkspaceChanges,
+} from "@berth/core/db/workspaces";
+import { STATUSES } from "@berth/core/domain/status";
+import { BerthError } from "@berth/core/errors";
+import { createWorkspace, patchWorkspace } from "@berth/core/lifecycle/requests";
+import Type from "typebox";
+import { etagOf, isKnown, versionWanted } from "../etag.js";
+import { outcome } from "../outcome.js";
+import { cursor, page, readCursor } from "../pages.js";
+import { answer, ETAG, LOCATION, NEXT_PAGE, WAITED, WorkspaceAndOperation } from "../schemas/answers.js";
+import { AFTER, IdParams, LIMIT, ref, uuid, WaitHeaders } from "../schemas/common.js";
+import {
+  CREATE_EXAMPLE,
+  DONE_EXAMPLE,
+  ONLINE_EXAMPLE,
+  OPERATION_EXAMPLE,
+  WORKSPACE_EXAMPLE,
+} from "../schemas/examples.js";
+import { expecting } from "../schemas/expected.js";
+import { viewOperation } from "../schemas/operation.js";
+import { problems } from "../schemas/problem.js";
+import { createBody, PatchBody, viewWorkspace, Workspace } from "../schemas/workspace.js";
+import type { App, Services } from "../services.js";
+
+const TAGS = ["workspaces"];
+const POSITION = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) ([0-9a-f-]{36})$/;
+
+const ListQuery = Type.Object(
+  {
+    status: Type.Optional(
+      expecting(
+        `one or more of ${STATUSES.join(", ")}, repeated or with commas between them`,
+        Type.Array(Type.Enum([...STATUSES]), { description: "Only those in one of these statuses." }),
+      ),
+    ),
+    parent_id: Type.Optional(uuid("Only the children of this workspace.")),
+    include_removed: Type.Optional(
+      expecting("true or false", Type.Boolean({ default: false, description: "Removed ones too." })),
+    ),
+    limit: Type.Optional(LIMIT),
+    after: Type.Optional(AFTER),
+  },
+  { additionalProperties: false },
+);
+
+export function workspaceRoutes(app: App, services: Services): void {
+  const { config, pool, requests } = services;
+
+  app.post(
+    "/workspaces",
+    {
+      config: { access: "operator" },
+      schema: {
+        operationId: "createWorkspace",
+        summary: "Create a workspace",
+        description: `It is provisioned by an operation. The default backend is \`${config.backend}\`.`,
+        tags: TAGS,
+        headers: WaitHeaders,
+        body: { ...createBody(config.backends), examples: [CREATE_EXAMPLE] },
+        response: {
+          202: answer(
+            "Accepted.",
+            WorkspaceAndOperation,
+            { ...WORKSPACE_EXAMPLE, operation: OPERATION_EXAMPLE },
+            LOCATION,
+          ),
+          200: answer(
+            "It runs: with `Prefer: wait=N`.",
+            WorkspaceAndOperation,
+            { ...ONLINE_EXAMPLE, operation: DONE_EXAMPLE },
+            { ...WAITED, ...ETAG },
+          ),
+          ...problems("invalid_request", "workspace_not_found", "parent_removed", "operation_failed"),
+        },
+      },
+    },
+    async (request, reply) => {
+      const {
+        name,
+        backend,
+        parent_id = null,
+        labels = {},
+        spec,
+        hibernate_after_minutes = null,
+      } = request.body;
+      const accepted = await createWorkspace(
+        requests,
+        {
+          name: name.trim(),
+          backend: backend ?? config.backend,
+          parent_id,
+          labels,
+          spec,
+          hibernate_after_minutes,
+        },
+        { source: "api", requestedBy: request.caller.name },
+      );
+      const ended = await outcome(services, request, reply, [accepted.operation]);
+      const workspace = ended === null ? accepted.workspace : await existing(services, accepted.workspace.id);
+      void reply.header("etag", etagOf(workspace.version));
+      const operation = ended?.[0] ?? accepted.operation;
+      return { ...viewWorkspace(workspace), operation: viewOperation(operation) };
+    },
+  );
+
+  app.get(
+    "/workspaces",
+    {
+      config: { access: "viewer" },
+      schema: {
+        operationId: "listWorkspaces",
+        summary: "List workspaces",
+        description: "Oldest first. Removed ones are left out unless asked for.",
+        tags: TAGS,
+        querystring: ListQuery,
+        response: {
+          200: answer("A page.", Type.Array(ref(Workspace)), [ONLINE_EXAMPLE], NEXT_PAGE),
+          ...problems("invalid_request"),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { status, parent_id, include_removed = false, limit = 100, after } = request.query;
+      const rows = await listWorkspaces(pool, {
+        // Who asks for the status `removed` asks for removed ones.
+        includeRemoved: include_removed || status?.includes("removed") === true,
+        ...(status === undefined ? {} : { statuses: status }),
+        ...(parent_id === undefined ? {} : { parentId: parent_id }),
+        ...(after === undefined ? {} : { after: positionOf(after) }),
+        limit: limit + 1,
+      });
+      return page(request, reply, rows, {
+        limit,
+        after: (row) => cursor(`${row.created_at.toISOString()} ${row.id}`),
+      }).map(viewWorkspace);
+    },
+  );
+
+  app.get(
+    "/workspaces/:id",
+    {
+      config: { access: "viewer" },
+      schema: {
+        operationId: "getWorkspace",
+        summary: "Read a workspace",
+        description: "With `If-None-Match`, 304 while it hasn't changed.",
+        tags: TAGS,
+        params: IdParams,
+        response: {
+          200: answer("The workspace.", ref(Workspace), ONLINE_EXAMPLE, ETAG),
+          304: { description: "It hasn't changed.", type: "null" },
+          ...problems("invalid_id", "workspace_not_found"),
+        },
+      },
+    },
+    async (request, reply) => {
+      const workspace = await existing(services, request.params.id);
+      void reply.header("etag", etagOf(workspace.version));
+      if (isKnown(request.headers["if-none-match"], workspace.version))
+        return reply.code(304).send(null as never);
+      return viewWorkspace(workspace);
+    },
+  );
+
+  app.patch(
+    "/workspaces/:id",
+    {
+      config: { access: "operator" },
+      schema: {
+        operationId: "patchWorkspace",
+        summary: "Change a workspace",
+        description: "A changed spec counts from the next launch: restart the workspace to apply it.",
+        tags: TAGS,
+        params: IdParams,
+        headers: Type.Object({
+          "if-match": Type.Optional(
+            Type.String({ description: "Only if this is still its ETag.", examples: ['"4"'] }),
+          ),
+        }),
+        body: { ...PatchBody, examples: [{ labels: { team: "blue" } }] },
+        response: {
+          200: answer("The workspace after it.", ref(Workspace), ONLINE_EXAMPLE, ETAG),
+          ...problems(
+            "invalid_request",
+            "invalid_id",
+            "workspace_not_found",
+            "illegal_transition",
+            "precondition_failed",
+          ),
+        },
+      },
+    },
+    async (request, reply) => {
+      const ifVersion = versionWanted(request.headers["if-match"]);
+      const changes: WorkspaceChanges = { ...request.body };
+      if (changes.name !== undefined) changes.name = changes.name.trim();
+      const workspace = await patchWorkspace(requests, request.params.id, changes, {
+        source: "api",
+        requestedBy: request.caller.name,
+        ...(ifVersion === undefined ? {} : { ifVersion }),
+      });
+      void reply.header("etag", etagOf(workspace.version));
+      return viewWorkspace(workspace);
+    },
+  );
+}
+
+/** @throws BerthError `workspace_not_found`. */
+export async function existing({ pool }: Pick<Services, "pool">, id: string): Promise<WorkspaceRow> {
+  const workspace = await getWorkspace(pool, id);
+  if (workspace !== null) return workspace;
+  throw new BerthError("workspace_not_found", `there is no workspace ${id}`, { workspace_id: id });
+}
+
+function positionOf(after: string): { createdAt: string; id: string } {
+  const [createdAt, id] = readCursor(after, POSITION) as [string, string];
+  return { createdAt, id };
+}

@@ -1,0 +1,59 @@
+import Type, { type Static, type TSchema } from "typebox";
+import { expecting } from "./expected.js";
+
+export const UUID = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$";
+
+export function uuid(description?: string) {
+  const options = { pattern: UUID, ...(description === undefined ? {} : { description }) };
+  return expecting("a UUID, such as 0d9f6f2e-3a5b-4c1d-9e8f-7a6b5c4d3e2f", Type.String(options));
+}
+
+export function nullable<S extends TSchema>(schema: S, options: { description?: string } = {}) {
+  const union = Type.Union([schema, Type.Null()], options);
+  const expected = (schema as { "x-expected"?: string })["x-expected"];
+  return expected === undefined ? union : expecting(`${expected}, or null`, union);
+}
+
+export function strictObject<P extends Record<string, TSchema>>(properties: P, options: object = {}) {
+  return expecting("a JSON object", Type.Object(properties, { additionalProperties: false, ...options }));
+}
+
+/** A point in time as answers have it: UTC, RFC 3339. */
+export function time(description: string) {
+  return Type.String({ format: "date-time", description });
+}
+
+/** Refers to a schema that the description lists under its `$id`. */
+export function ref<S extends TSchema & { $id: string }>(schema: S) {
+  return Type.Unsafe<Static<S>>({ $ref: `${schema.$id}#` });
+}
+
+/** Registers under a name in the API's description. */
+export function named<S extends TSchema>(name: string, schema: S): S & { $id: string } {
+  return { ...schema, $id: name };
+}
+
+export const IdParams = Type.Object({ id: uuid("Id of the workspace.") });
+export const LIMIT = expecting(
+  "a whole number from 1 to 1000",
+  Type.Integer({ minimum: 1, maximum: 1000, default: 100, description: "Rows a page." }),
+);
+export const AFTER = expecting(
+  'the "after" of a Link header that this list gave',
+  Type.String({ maxLength: 512, description: "Cursor: from the `Link` header of the page before." }),
+);
+
+/** Headers are only described here; what reads them says what is wrong with them. */
+export const WaitHeaders = Type.Object({
+  prefer: Type.Optional(
+    Type.String({
+      description:
+        "`wait=N`: answer when the operation has ended, or after N seconds (at most 120) as without it.",
+      examples: ["wait=30"],
+    }),
+  ),
+});
+
+export function iso(time: Date | null): string | null {
+  return time === null ? null : time.toISOString();
+}

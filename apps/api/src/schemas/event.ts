@@ -1,0 +1,39 @@
+import type { StructureEvent as Row } from "@berth/core/db/events";
+import Type, { type Static } from "typebox";
+import { named, nullable, time, uuid } from "./common.js";
+import { expecting } from "./expected.js";
+
+export const StructureEvent = named(
+  "StructureEvent",
+  Type.Object(
+    {
+      id: Type.Integer({ description: "Grows with time." }),
+      event_type: Type.String(),
+      workspace_id: nullable(uuid()),
+      operation_id: nullable(uuid()),
+      payload: Type.Record(Type.String(), Type.Unknown()),
+      created_at: time("When it was written."),
+    },
+    { description: "What happened, and why." },
+  ),
+);
+
+export const AFTER_ID = expecting(
+  "the id of an event",
+  Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: "Events after this id." }),
+);
+export const EVENT_TYPE = expecting(
+  "the type of an event, such as workspace.online",
+  Type.String({ pattern: "^[a-z0-9_.]{1,128}$", description: "Only events of this type." }),
+);
+
+export function viewEvent(row: Row): Static<typeof StructureEvent> {
+  return {
+    id: row.id,
+    event_type: row.event_type,
+    workspace_id: row.workspace_id,
+    operation_id: row.operation_id,
+    payload: row.payload,
+    created_at: row.created_at.toISOString(),
+  };
+}

@@ -1,0 +1,63 @@
+import type { Operation as Row } from "@berth/core/db/operations";
+import { OPERATION_KINDS, OPERATION_STATES, SOURCES } from "@berth/core/domain/operation";
+import Type, { type Static } from "typebox";
+import { iso, named, nullable, time, uuid } from "./common.js";
+
+export const Operation = named(
+  "Operation",
+  Type.Object(
+    {
+      id: uuid(),
+      workspace_id: uuid(),
+      ticket: Type.Integer({ description: "Its place in the workspace's order." }),
+      kind: Type.Enum([...OPERATION_KINDS]),
+      state: Type.Enum([...OPERATION_STATES], {
+        description: "`running` includes the wait between two attempts.",
+      }),
+      generation: nullable(Type.Integer(), { description: "The incarnation that it launches." }),
+      source: Type.Enum([...SOURCES]),
+      requested_by: Type.String(),
+      coalesced: Type.Integer({ description: "How many requests it stands for." }),
+      attempt: Type.Integer(),
+      max_attempts: Type.Integer(),
+      next_attempt_at: nullable(time("When the next attempt is due.")),
+      phase: nullable(Type.String(), { description: "Which step it is at." }),
+      cancel_requested_at: nullable(time("When a delete asked it to stop.")),
+      error: nullable(
+        Type.Object({
+          code: Type.String(),
+          message: Type.String(),
+          provider_code: nullable(Type.String()),
+        }),
+        { description: "Why it, or its last attempt, failed." },
+      ),
+      created_at: time("When it was accepted."),
+      started_at: nullable(time("When it first began.")),
+      finished_at: nullable(time("When it ended.")),
+    },
+    { description: "One accepted request to change a workspace." },
+  ),
+);
+
+export function viewOperation(row: Row): Static<typeof Operation> {
+  return {
+    id: row.id,
+    workspace_id: row.workspace_id,
+    ticket: row.ticket,
+    kind: row.kind,
+    state: row.state,
+    generation: row.generation,
+    source: row.source,
+    requested_by: row.requested_by,
+    coalesced: row.coalesced,
+    attempt: row.attempt,
+    max_attempts: row.max_attempts,
+    next_attempt_at: iso(row.next_attempt_at),
+    phase: row.phase,
+    cancel_requested_at: iso(row.cancel_requested_at),
+    error: row.error,
+    created_at: row.created_at.toISOString(),
+    started_at: iso(row.started_at),
+    finished_at: iso(row.finished_at),
+  };
+}

@@ -1,0 +1,100 @@
+import type { Spec as CoreSpec } from "@berth/core/domain/spec";
+import { READINESS } from "@berth/core/domain/spec";
+import Type, { type Static } from "typebox";
+import { strictObject } from "./common.js";
+import { expecting } from "./expected.js";
+
+const KIB = 1024;
+const MAX_TEXT_BYTES = 32 * KIB;
+
+/** Host or IPv4 with port, path, tag and digest, as `distribution/reference` has them. */
+const IMAGE =
+  "^(?=[^]{1,255}$)" +
+  "(?:(?:[A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9\\-]*[A-Za-z0-9])(?:\\.(?:[A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9\\-]*[A-Za-z0-9]))*(?::[0-9]{1,5})?/)?" +
+  "[a-z0-9]+(?:(?:\\.|__?|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\\.|__?|-+)[a-z0-9]+)*)*" +
+  "(?::[A-Za-z0-9_][A-Za-z0-9_.\\-]{0,127})?" +
+  "(?:@[A-Za-z][A-Za-z0-9]*(?:[\\-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?$";
+const ENV_KEY = "^(?!BERTH_)[A-Za-z_][A-Za-z0-9_]{0,127}$";
+/** Normalised and absolute; Docker's own mount syntax gives `:` and `,` a meaning. */
+const VOLUME_PATH = "^(?=[^]{2,1024}$)(?:/(?!\\.\\.?(?:/|$))[^/:,\\u0000-\\u001f\\u007f-\\u009f]+)+$";
+
+const text = (expected: string) =>
+  expecting(
+    expected,
+    Type.Refine(
+      Type.String({ pattern: "^[^\\u0000]*$" }),
+      (value) => Buffer.byteLength(value) <= MAX_TEXT_BYTES,
+      () => expected,
+    ),
+  );
+
+export const Spec = strictObject(
+  {
+    image: Type.Optional(
+      expecting(
+        "a container image of at most 255 characters, such as debian:12 or registry.local:5000/team/app@sha256:…",
+        Type.String({ pattern: IMAGE, description: "Container image (`docker`). Needed by `docker`." }),
+      ),
+    ),
+    command: Type.Optional(
+      expecting(
+        'a list of 1 to 256 arguments, such as ["sleep", "3600"]',
+        Type.Array(text("text of at most 32 KiB without NUL"), {
+          minItems: 1,
+          maxItems: 256,
+          description: "Argument vector; no shell reads it. Needed by `process`.",
+        }),
+      ),
+    ),
+    env: Type.Optional(
+      expecting(
+        "at most 256 variables with names of A-Z, a-z, 0-9 and _ (at most 128, no digit first, not BERTH_…)",
+        Type.Record(Type.String({ pattern: ENV_KEY }), text("text of at most 32 KiB without NUL"), {
+          maxProperties: 256,
+          additionalProperties: false,
+          description: "Environment variables. Those that begin with BERTH_ are Berth's own.",
+        }),
+      ),
+    ),
+    tier: Type.Optional(
+      expecting(
+        "1, 2 or 3",
+        Type.Enum([1, 2, 3], { description: "Memory, CPU and process limits: see the documentation." }),
+      ),
+    ),
+    memory_mb: Type.Optional(
+      expecting(
+        "a whole number of MiB from 6 to 1048576",
+        Type.Integer({ minimum: 6, maximum: 2 ** 20, description: "MiB; overrides the tier's." }),
+      ),
+    ),
+    cpus: Type.Optional(
+      expecting(
+        "a number of cores from 0.01 to 1024",
+        Type.Number({ minimum: 0.01, maximum: 1024, description: "Cores; overrides the tier's." }),
+      ),
+    ),
+    pids_limit: Type.Optional(
+      expecting(
+        "a whole number from 1 to 4194304",
+        Type.Integer({ minimum: 1, maximum: 2 ** 22, description: "Processes; overrides the tier's." }),
+      ),
+    ),
+    volume_path: Type.Optional(
+      expecting(
+        "an absolute path such as /workspace: no empty, . or .. part, no colon, comma or control character",
+        Type.String({ pattern: VOLUME_PATH, description: "Where the volume is. Default `/workspace`." }),
+      ),
+    ),
+    readiness: Type.Optional(
+      Type.Enum([...READINESS], {
+        description: "When a launch counts as started: its agent has registered, or its instance runs.",
+      }),
+    ),
+  },
+  { description: "What the workspace runs." },
+);
+
+type Same<A, B extends A> = B;
+/** Fails to compile when the domain's spec and this one part ways. */
+export type SpecIsTheDomains = Same<CoreSpec, Static<typeof Spec>>;

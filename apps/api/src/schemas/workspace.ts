@@ -1,0 +1,120 @@
+import type { Workspace as Row } from "@berth/core/db/workspaces";
+import { BACKENDS, type BackendName } from "@berth/core/domain/spec";
+import { STATUSES } from "@berth/core/domain/status";
+import Type, { type Static } from "typebox";
+import { iso, named, nullable, strictObject, time, uuid } from "./common.js";
+import { expecting } from "./expected.js";
+import { Spec } from "./spec.js";
+
+const CONTROL = "\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029";
+
+// By pattern and not by maxLength: TypeBox counts graphemes, PostgreSQL code points.
+const Name = expecting(
+  "1 to 128 characters without control characters, and not only spaces",
+  Type.String({
+    pattern: `^(?=[^]*\\S)[^${CONTROL}]{1,128}$`,
+    description: "What people call it. Spaces around it are dropped.",
+  }),
+);
+const Labels = expecting(
+  "at most 64 labels, with names of 1 to 63 of A-Z, a-z, 0-9, ., _, - and / that begin and end alphanumerically",
+  Type.Record(
+    Type.String({ pattern: "^[A-Za-z0-9](?:[A-Za-z0-9_.\\-/]{0,61}[A-Za-z0-9])?$" }),
+    expecting(
+      "text of at most 256 characters without control characters",
+      Type.String({ pattern: `^[^${CONTROL}]{0,256}$` }),
+    ),
+    { maxProperties: 64, additionalProperties: false },
+  ),
+);
+const HibernateAfter = nullable(
+  expecting("a whole number of minutes from 1 to 525600", Type.Integer({ minimum: 1, maximum: 525_600 })),
+  { description: "Hibernates after so many idle minutes; null: never." },
+);
+
+/** The body of POST /workspaces where these backends run. */
+export function createBody(backends: readonly BackendName[]) {
+  return strictObject({
+    name: Name,
+    parent_id: Type.Optional(nullable(uuid(), { description: "The workspace that this one belongs to." })),
+    backend: Type.Optional(
+      expecting(
+        `one of the backends of this Berth: ${backends.join(", ")}`,
+        Type.Enum([...backends], { description: "What runs it. Default: the first of these." }),
+      ),
+    ),
+    labels: Type.Optional(Labels),
+    spec: Spec,
+    hibernate_after_minutes: Type.Optional(HibernateAfter),
+  });
+}
+
+export const PatchBody = expecting(
+  "a JSON object with at least one of name, labels, spec and hibernate_after_minutes",
+  strictObject(
+    {
+      name: Type.Optional(Name),
+      labels: Type.Optional(Labels),
+      spec: Type.Optional(Spec),
+      hibernate_after_minutes: Type.Optional(HibernateAfter),
+    },
+    { minProperties: 1, description: "What is given replaces what was, as a whole." },
+  ),
+);
+
+export const Workspace = named(
+  "Workspace",
+  Type.Object(
+    {
+      id: uuid(),
+      name: Type.String(),
+      parent_id: nullable(uuid()),
+      backend: Type.Enum([...BACKENDS]),
+      spec: Spec,
+      labels: Type.Record(Type.String(), Type.String()),
+      status: Type.Enum([...STATUSES]),
+      status_reason: nullable(Type.String()),
+      generation: Type.Integer({ description: "The number of its incarnation; 0 before the first launch." }),
+      instance_id: nullable(Type.String(), {
+        description:
+          "The provider's id of what runs now. A removed workspace keeps it until it is proven gone.",
+      }),
+      url: nullable(Type.String()),
+      version: Type.Integer({ description: "Counts its changes; the ETag." }),
+      last_heartbeat_at: nullable(time("When its agent last reported.")),
+      active_tasks: Type.Integer(),
+      error_rate: Type.Number(),
+      last_launched_at: nullable(time("When it was last launched.")),
+      hibernate_after_minutes: nullable(Type.Integer()),
+      created_at: time("When it was accepted."),
+      updated_at: time("When it last changed."),
+      removed_at: nullable(time("When its delete was accepted.")),
+    },
+    { description: "One workspace." },
+  ),
+);
+
+export function viewWorkspace(row: Row): Static<typeof Workspace> {
+  return {
+    id: row.id,
+    name: row.name,
+    parent_id: row.parent_id,
+    backend: row.backend,
+    spec: row.spec,
+    labels: row.labels,
+    status: row.status,
+    status_reason: row.status_reason,
+    generation: row.generation,
+    instance_id: row.instance_id,
+    url: row.url,
+    version: row.version,
+    last_heartbeat_at: iso(row.last_heartbeat_at),
+    active_tasks: row.active_tasks,
+    error_rate: row.error_rate,
+    last_launched_at: iso(row.last_launched_at),
+    hibernate_after_minutes: row.hibernate_after_minutes,
+    created_at: row.created_at.toISOString(),
+    updated_at: row.updated_at.toISOString(),
+    removed_at: iso(row.removed_at),
+  };
+}

@@ -1,0 +1,26 @@
+import type { ApiConfig } from "@berth/core/config";
+import type { Pool } from "@berth/core/db/pool";
+import type { RequestContext } from "@berth/core/lifecycle/requests";
+import type { Queues } from "@berth/core/queues";
+import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
+import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from "fastify";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Waiting } from "./waiting.js";
+
+/** The server, with request types taken from the schemas. */
+export type App = FastifyInstance<
+  RawServerDefault,
+  IncomingMessage,
+  ServerResponse,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>;
+
+/** What routes work with. */
+export interface Services {
+  config: ApiConfig;
+  pool: Pool;
+  queues: Queues;
+  requests: RequestContext;
+  waiting: Waiting;
+}

@@ -1,0 +1,18 @@
+import { IsArray, IsBoolean, IsInteger, IsObject, type TSchema } from "typebox";
+
+/** A query with its numbers, booleans and lists read as the schema has them; the rest stays as it is. */
+export function convertQuery(schema: TSchema, query: unknown): unknown {
+  if (!IsObject(schema) || typeof query !== "object" || query === null) return query;
+  const entries = Object.entries(query).map(([name, value]) => {
+    const property: TSchema | undefined = schema.properties[name];
+    return [name, property === undefined ? value : convert(property, value)];
+  });
+  return Object.fromEntries(entries);
+}
+
+function convert(schema: TSchema, value: unknown): unknown {
+  if (IsArray(schema)) return [value].flat().flatMap((one) => String(one).split(","));
+  if (IsInteger(schema) && typeof value === "string" && /^\d{1,15}$/.test(value)) return Number(value);
+  if (IsBoolean(schema) && (value === "true" || value === "false")) return value === "true";
+  return value;
+}
