@@ -27,8 +27,11 @@ export function problemDocument(
   about: { instance?: string; requestId?: string; details?: Readonly<Record<string, unknown>> },
 ) {
   const { status, title, retryable } = ERRORS[code];
+  // A problem's own `status` is that of HTTP.
+  const { status: workspaceStatus, ...details } = about.details ?? {};
   return {
-    ...about.details,
+    ...details,
+    ...(workspaceStatus === undefined ? {} : { workspace_status: workspaceStatus }),
     type: `urn:berth:problem:${code}`,
     title,
     status,

@@ -25,7 +25,8 @@ create table workspaces (
   auto_restarts int not null default 0,
   auto_restarts_since timestamptz,
   hibernate_after_minutes int check (hibernate_after_minutes > 0),
-  created_at timestamptz not null default now(),
+  -- In whole ms, as a client's cursor has it: finer, and a page would repeat its predecessor's last row.
+  created_at timestamptz(3) not null default now(),
   updated_at timestamptz not null default now(),
   removed_at timestamptz,
   check ((status = 'removed') = (removed_at is not null)),

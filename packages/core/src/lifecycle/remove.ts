@@ -3,6 +3,7 @@ import { lockGates, passGates, type Gate } from "../db/gates.js";
 import {
   cancelOperations,
   getOperations,
+  notifyFinished,
   requestCancel,
   unfinishedOf,
   type Operation,
@@ -140,6 +141,7 @@ async function driveDeletes(
     provider_code: null,
   });
   await insertEvents(tx, ended.map(cancelledEvent));
+  await notifyFinished(tx, ids(ended));
 
   const owing = new Set([...ids(drive.live), ...(await workspacesWithOpenResources(tx, all))]);
   const made: Operation[] = [];
