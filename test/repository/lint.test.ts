@@ -221,7 +221,7 @@ describe("the linter's rules", () => {
   it.each(DIRECTIONS)("let $file import what is below it, and nothing else", ({ file, refused, allowed }) => {
     const lines = found
       .filter((one) => one.filename === file && one.code.includes("no-restricted-imports"))
-      .map((one) => [...refused, ...allowed][one.labels[0]!.span.line - 1]);
+      .map((one) => [...refused, ...allowed][one.labels[0]!.span.line - 1]!);
     expect(lines.toSorted()).toEqual(refused.toSorted());
   });
 
