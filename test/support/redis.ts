@@ -1,14 +1,12 @@
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { promisify } from "node:util";
 import { freePort } from "@berth/standalone/postgres/free-port";
 import { Redis } from "ioredis";
-
-const exec = promisify(execFile);
+import { ensureCommands } from "./apt.js";
 
 export interface TestRedis {
   url: string;
@@ -25,7 +23,6 @@ export interface TestRedis {
 
 /** A Redis of one's own, for tests that flush or stop it. Without `durable` it forgets all when it stops. */
 export async function startRedis({ durable = false } = {}): Promise<TestRedis> {
-  await ensureRedisServer();
   const directory = await mkdtemp(join(tmpdir(), "redis-"));
   const port = await freePort();
   const url = `redis://127.0.0.1:${port}`;
@@ -62,8 +59,9 @@ async function launch(directory: string, port: number, durable: boolean): Promis
   const persistence = durable ? ["--appendonly", "yes", "--appendfsync", "always"] : ["--appendonly", "no"];
   // BullMQ warns of any other eviction policy.
   const policy = ["--maxmemory-policy", "noeviction", "--save", ""];
+  const { "redis-server": command } = await ensureCommands({ "redis-server": "redis-server" });
   const child = spawn(
-    "redis-server",
+    command,
     ["--port", String(port), "--bind", "127.0.0.1", "--dir", directory, ...policy, ...persistence],
     // A group of its own: Ctrl-C ends the test runner, which then ends Redis.
     { cwd: directory, detached: true, stdio: ["ignore", "pipe", "inherit"] },
@@ -78,34 +76,4 @@ async function launch(directory: string, port: number, durable: boolean): Promis
     });
   });
   return child;
-}
-
-/** Finds `redis-server`, or as root on Debian installs it. */
-export async function ensureRedisServer(): Promise<void> {
-  const found = async () => {
-    await exec("redis-server", ["--version"]);
-  };
-  try {
-    return await found();
-  } catch {
-    if (process.getuid?.() !== 0) {
-      throw new Error(
-        "the tests need redis-server on the PATH: install it (Debian: redis-server)",
-      );
-    }
-  }
-  // RUNLEVEL=1 keeps the package from starting a server of its own.
-  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" };
-  const install = ["install", "-y", "--no-install-recommends", "redis-server"];
-  try {
-    await exec("apt-get", install, { env }).catch(async () => {
-      await exec("apt-get", ["update"], { env });
-      await exec("apt-get", install, { env });
-    });
-    await found();
-  } catch (error) {
-    throw new Error("the tests need redis-server on the PATH, and apt-get couldn't install it", {
-      cause: error,
-    });
-  }
 }

@@ -1,4 +1,8 @@
 import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { startDockerd } from "./dockerd.js";
+import { importTestImages } from "./images.js";
 import { endLeakedProcesses } from "./leaked-processes.js";
 import { leftDatabases, makeTemplate, startPostgres } from "./postgres.js";
 import { startRedis } from "./redis.js";
@@ -9,6 +13,8 @@ declare module "vitest" {
     postgres: { url: string };
     /** The run's Redis, shared by all test files: use a queue prefix of your own, never flush it. */
     redis: { url: string };
+    /** The run's Docker daemon, with the images of `images.ts`: remove what you make. */
+    docker: { socketPath: string };
   }
 }
 
@@ -33,6 +39,16 @@ const SERVICES = {
       return [];
     };
     return { provided: { url: server.url }, stop };
+  },
+  docker: async () => {
+    const daemon = await startDockerd({ root: join(tmpdir(), "docker") });
+    try {
+      await importTestImages(daemon.socketPath);
+    } catch (error) {
+      await daemon.stop();
+      throw error;
+    }
+    return { provided: { socketPath: daemon.socketPath }, stop: daemon.stop };
   },
 };
 

@@ -1,7 +1,13 @@
 import { join } from "node:path";
-import type { Config } from "@berth/core/config";
+import { startApi } from "@berth/api/start";
+import type { ApiConfig, Config, WorkerConfig } from "@berth/core/config";
+import { createPool } from "@berth/core/db/pool";
 import type { BackendName } from "@berth/core/domain/spec";
 import type { Logger } from "@berth/core/logger";
+import { openQueues } from "@berth/core/queues";
+import { openBackends } from "@berth/worker/backends";
+import { faultAtStep } from "@berth/worker/fault";
+import { type RunningWorker, startWorker } from "@berth/worker/start";
 import { banner } from "./banner.js";
 import { openDataDirectory } from "./data-directory.js";
 import { dockerAnswers } from "./docker-daemon.js";
@@ -48,18 +54,51 @@ export async function startStandalone(given: Config, surroundings: Surroundings)
     adminKey: given.adminKey ?? directory.adminKey,
     secret: given.secret ?? directory.secret,
     backends,
-    backend: given.backend ?? backends[0],
+    backend: given.backend ?? backends[0] ?? "process",
   });
-  void config;
+  const url = await startServers(config, surroundings);
   return banner({
-    url: `http://${config.host}:${config.port}`,
+    url,
     adminKey: config.adminKey,
-    backend: config.backend ?? "process",
+    backend: config.backend,
     dataDir: directory.path,
     database:
       given.databaseUrl === null ? `PostgreSQL in ${join(directory.path, "postgres")}` : "your PostgreSQL",
     queues: given.redisUrl === null ? "PostgreSQL" : "Redis",
   });
+}
+
+/** Starts API and worker, to be ended in this order. @returns the API's URL. */
+async function startServers(
+  config: ApiConfig & WorkerConfig,
+  { log, endings, signal }: Surroundings,
+): Promise<string> {
+  // Enough for both: what serves requests and what each running operation needs.
+  const pool = createPool(config.databaseUrl, { name: "berth", max: 20 + Math.ceil(config.concurrency / 2) });
+  endings.add("connections", () => pool.end());
+  const queues = await openQueues(config, (error) => log.debug({ err: error }, "queue"));
+  endings.add("queues", () => queues.close());
+  const backends = openBackends(config, log);
+  endings.add("backends", async () => {
+    await Promise.all([...backends.values()].map((backend) => backend.close()));
+  });
+  signal.throwIfAborted();
+
+  // The worker tells its instances the API's address, so it starts last; it ends after the API all the same.
+  let worker: RunningWorker | undefined;
+  endings.add("worker", async () => worker?.close());
+  const api = await startApi({ config, pool, queues, logger: log.child({ part: "api" }) });
+  endings.add("API", () => api.close());
+  signal.throwIfAborted();
+  worker = startWorker({
+    config: { ...config, publicUrl: config.publicUrl ?? api.url },
+    pool,
+    queues,
+    backends,
+    logger: log.child({ part: "worker" }),
+    onStep: faultAtStep(config.faultAtStep),
+  });
+  return api.url;
 }
 
 async function startDatabase(config: Config, { log, endings, fail }: Surroundings): Promise<string> {
