@@ -1,0 +1,70 @@
+import { BackendError } from "../backend.js";
+import type { DockerClient } from "./client.js";
+import { failureOf, messageOf, statusOf } from "./failure.js";
+
+/** What the daemon said: a value, or one of the refusals that the caller expects. */
+export type Answer<T> = { ok: true; value: T } | { ok: false; status: number; message: string };
+
+export interface AskOptions {
+  signal: AbortSignal;
+  /** HTTP statuses that are an answer to this question and no failure. */
+  expects?: readonly number[];
+  /** Default: the client's `callTimeoutMs`. */
+  timeoutMs?: number;
+  /** Values that the daemon may repeat in its message and that must not be seen. */
+  secrets?: readonly string[];
+}
+
+/**
+ * Puts one question to the daemon, within a time limit and until `signal` aborts.
+ *
+ * The time limit is raced and not only handed down: docker-modem never settles when the connection breaks
+ * in the middle of a reply. An aborted request is given up here; the daemon may still carry it out.
+ * @throws BackendError
+ */
+export async function ask<T>(
+  client: DockerClient,
+  what: string,
+  { signal, expects = [], timeoutMs = client.callTimeoutMs, secrets = [] }: AskOptions,
+  run: (abortSignal: AbortSignal) => Promise<T>,
+): Promise<Answer<T>> {
+  const limit = new AbortController();
+  const onAbort = () => limit.abort(new BackendError("aborted", "transient", `${what}: given up`));
+  if (signal.aborted) onAbort();
+  else signal.addEventListener("abort", onAbort, { once: true });
+  const timer = setTimeout(
+    () =>
+      limit.abort(
+        new BackendError("backend_timeout", "transient", `${what}: no answer within ${timeoutMs} ms`),
+      ),
+    timeoutMs,
+  );
+  try {
+    limit.signal.throwIfAborted();
+    const ended = new Promise<never>((_resolve, reject) => {
+      limit.signal.addEventListener("abort", () => reject(limit.signal.reason as Error), { once: true });
+    });
+    return { ok: true, value: await Promise.race([run(limit.signal), ended]) };
+  } catch (error) {
+    if (limit.signal.aborted) throw limit.signal.reason;
+    const status = statusOf(error);
+    const message = messageOf(error, secrets);
+    if (status !== null && expects.includes(status)) return { ok: false, status, message };
+    throw failureOf(what, error, message);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+/** As {@link ask}, for a question without expected refusals. @throws BackendError */
+export async function demand<T>(
+  client: DockerClient,
+  what: string,
+  options: Omit<AskOptions, "expects">,
+  run: (abortSignal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const answer = await ask(client, what, options, run);
+  if (!answer.ok) throw new BackendError("backend_failed", "transient", `${what}: ${answer.message}`);
+  return answer.value;
+}

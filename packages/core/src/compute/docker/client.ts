@@ -1,0 +1,64 @@
+import { Agent as HttpAgent } from "node:http";
+import { Agent as HttpsAgent } from "node:https";
+import Docker from "dockerode";
+
+const DEFAULT_HOST = "unix:///var/run/docker.sock";
+
+export interface DockerClient {
+  docker: Docker;
+  deploymentId: string;
+  /** For each request to the daemon, in ms. */
+  callTimeoutMs: number;
+  close(): void;
+}
+
+/**
+ * Connects lazily: nothing is sent until the first call.
+ * @param host as in `DOCKER_HOST`: `unix://`, `tcp://`, `http://` or `https://` (server certificate only).
+ * @throws TypeError for a host of another form.
+ */
+export function createDockerClient(
+  host: string | undefined,
+  deploymentId: string,
+  callTimeoutMs: number,
+): DockerClient {
+  const { https, ...target } = parseHost(host ?? DEFAULT_HOST);
+  const agent = https ? new HttpsAgent({ keepAlive: true }) : new HttpAgent({ keepAlive: true });
+  // All keys that docker-modem would otherwise fill in from the environment, which is `config`'s alone.
+  const docker = new Docker({
+    socketPath: undefined,
+    host: undefined,
+    port: undefined,
+    ca: undefined,
+    cert: undefined,
+    key: undefined,
+    timeout: undefined,
+    pathPrefix: "/",
+    username: undefined,
+    ...target,
+    protocol: https ? "https" : "http",
+    agent,
+  } as Docker.DockerOptions);
+  return { docker, deploymentId, callTimeoutMs, close: () => agent.destroy() };
+}
+
+export function parseHost(host: string): {
+  socketPath?: string;
+  host?: string;
+  port?: number;
+  https: boolean;
+} {
+  if (host.startsWith("unix://")) {
+    const socketPath = host.slice("unix://".length);
+    if (!socketPath.startsWith("/"))
+      throw new TypeError(`docker host ${host}: a socket needs an absolute path`);
+    return { socketPath, https: false };
+  }
+  const url = URL.canParse(host) ? new URL(host) : null;
+  if (url === null || !["tcp:", "http:", "https:"].includes(url.protocol) || url.hostname === "")
+    throw new TypeError(`docker host ${host}: expected unix://, tcp://, http:// or https://`);
+  const https = url.protocol === "https:";
+  // `new URL` drops a port that is its scheme's default, and gives none for tcp.
+  const implied = { "tcp:": 2375, "http:": 80, "https:": 443 }[url.protocol];
+  return { host: url.hostname, port: url.port === "" ? (implied as number) : Number(url.port), https };
+}

@@ -1,0 +1,70 @@
+import type { ContainerInfo } from "dockerode";
+import type { CallOptions, InstanceRef, InstanceState } from "../backend.js";
+import { demand } from "./ask.js";
+import type { DockerClient } from "./client.js";
+import { generationIn, type Labels, ownedBy, RESOURCE, WORKSPACE } from "./labels.js";
+
+/**
+ * `created` waits for the start that follows, or for the launch that will adopt it. `paused` was frozen by
+ * hand and still holds all that it had, so it counts as running.
+ */
+const STATES: Readonly<Record<string, InstanceState>> = {
+  created: "starting",
+  restarting: "starting",
+  running: "running",
+  paused: "running",
+  removing: "stopped",
+  exited: "stopped",
+  dead: "stopped",
+};
+
+export interface FoundContainer {
+  id: string;
+  /** Docker's own word. */
+  dockerState: string;
+  state: InstanceState;
+  labels: Labels;
+  createdAt: Date;
+  name: string;
+}
+
+/**
+ * The containers of this deployment (of one workspace, if it is given), in any state, in one call. What
+ * isn't in it isn't there: the daemon lists from one snapshot of its state. @throws BackendError
+ */
+export async function listContainers(
+  client: DockerClient,
+  options: CallOptions,
+  workspaceId?: string,
+): Promise<FoundContainer[]> {
+  const filters = ownedBy(client.deploymentId, workspaceId);
+  const list = await demand(client, "list containers", options, (abortSignal) =>
+    client.docker.listContainers({ all: true, filters, abortSignal }),
+  );
+  return list.map(describe);
+}
+
+/**
+ * Those of `containers` that `ref` means. One whose id is known is meant by that id, or by its ledger row if
+ * a launch was repeated and its last answer got lost; an unknown one by workspace and generation. Never by
+ * name alone, which all generations share (I9).
+ */
+export function meantBy(ref: InstanceRef, containers: readonly FoundContainer[]): FoundContainer[] {
+  return containers.filter(
+    ({ id, labels }) =>
+      labels[WORKSPACE] === ref.workspaceId &&
+      generationIn(labels) === ref.generation &&
+      (ref.providerId === null || id === ref.providerId || labels[RESOURCE] === ref.resourceId),
+  );
+}
+
+function describe(info: ContainerInfo): FoundContainer {
+  return {
+    id: info.Id,
+    dockerState: info.State,
+    state: STATES[info.State] ?? "unknown",
+    labels: info.Labels,
+    createdAt: new Date(info.Created * 1000),
+    name: (info.Names[0] ?? info.Id).replace(/^\//, ""),
+  };
+}

@@ -1,0 +1,49 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { CallOptions, InstanceRef } from "../backend.js";
+import { ask } from "./ask.js";
+import type { DockerClient } from "./client.js";
+import { type FoundContainer, listContainers, meantBy } from "./find.js";
+import { removeContainer } from "./remove.js";
+
+const LOOK_AGAIN_MS = 100;
+/** For a removal that another call has begun. */
+const PROOF_TIMEOUT_MS = 5_000;
+
+/** See `Backend.stop`. `graceSeconds` is for the program, between SIGTERM and SIGKILL. @throws BackendError */
+export async function stopContainer(
+  client: DockerClient,
+  ref: InstanceRef,
+  graceSeconds: number,
+  options: CallOptions,
+): Promise<"gone" | "stopping"> {
+  const find = async () => meantBy(ref, await listContainers(client, options, ref.workspaceId));
+  const deadline = performance.now() + PROOF_TIMEOUT_MS + graceSeconds * 1000;
+  for (const container of await find()) await end(client, container, graceSeconds, options);
+  // The daemon's yes to a removal is no proof (I4).
+  for (;;) {
+    if ((await find()).length === 0) return "gone";
+    if (performance.now() > deadline) return "stopping";
+    await delay(LOOK_AGAIN_MS, undefined, { signal: options.signal }).catch(() => undefined);
+  }
+}
+
+async function end(
+  client: DockerClient,
+  { id, dockerState }: FoundContainer,
+  graceSeconds: number,
+  options: CallOptions,
+): Promise<void> {
+  if (dockerState === "running" || dockerState === "restarting" || dockerState === "paused")
+    await ask(
+      client,
+      `stop ${id.slice(0, 12)}`,
+      {
+        ...options,
+        timeoutMs: client.callTimeoutMs + graceSeconds * 1000,
+        // It has ended, it is gone, or it can't be stopped politely: in any case what follows decides.
+        expects: [304, 404, 409, 500],
+      },
+      (abortSignal) => client.docker.getContainer(id).stop({ t: graceSeconds, abortSignal }),
+    );
+  if (dockerState !== "removing") await removeContainer(client, id, options);
+}

@@ -1,0 +1,84 @@
+import type { VolumeInspectInfo } from "dockerode";
+import { BackendError, type CallOptions, type VolumeRef } from "../backend.js";
+import { ask, demand } from "./ask.js";
+import type { DockerClient } from "./client.js";
+import { insistOnOwnership, labelsOf } from "./labels.js";
+
+/** See `Backend.createVolume`. The daemon's id of a volume is its name. @throws BackendError */
+export async function createVolume(
+  client: DockerClient,
+  volume: VolumeRef,
+  options: CallOptions,
+): Promise<string> {
+  await demand(client, `create volume ${volume.name}`, options, (abortSignal) =>
+    client.docker.createVolume({
+      Name: volume.name,
+      Driver: "local",
+      Labels: labelsOf(client.deploymentId, volume),
+      abortSignal,
+    }),
+  );
+  // Docker answers the same for a volume that was there, with whatever labels that has.
+  await requireVolume(client, volume, options);
+  return volume.name;
+}
+
+/** @throws BackendError if the volume isn't there, or isn't ours (`name_taken`). */
+export async function requireVolume(
+  client: DockerClient,
+  volume: VolumeRef,
+  options: CallOptions,
+): Promise<void> {
+  if ((await inspectVolume(client, volume, options)) === null)
+    throw new BackendError("backend_failed", "transient", `volume ${volume.name} is not there`);
+}
+
+/** See `Backend.removeVolume`. @throws BackendError */
+export async function removeVolume(
+  client: DockerClient,
+  volume: VolumeRef,
+  options: CallOptions,
+): Promise<"gone" | "in_use"> {
+  if ((await inspectVolume(client, volume, options)) === null) return "gone";
+  const removed = await ask(
+    client,
+    `remove volume ${volume.name}`,
+    { ...options, expects: [404, 409] },
+    // Never `force`: it takes 404 for success and helps against nothing else.
+    (abortSignal) => client.docker.getVolume(volume.name).remove({ abortSignal }),
+  );
+  if (!removed.ok && removed.status === 409) {
+    if (/in use/i.test(removed.message)) return "in_use";
+    throw new BackendError(
+      "backend_failed",
+      "transient",
+      `remove volume ${volume.name}: ${removed.message}`,
+      {
+        providerCode: "409",
+      },
+    );
+  }
+  if ((await inspectVolume(client, volume, options)) === null) return "gone";
+  throw new BackendError(
+    "backend_failed",
+    "transient",
+    `volume ${volume.name} is still there after its removal`,
+  );
+}
+
+/** Null if it isn't there. @throws BackendError `name_taken` if it isn't ours. */
+async function inspectVolume(
+  client: DockerClient,
+  volume: VolumeRef,
+  options: CallOptions,
+): Promise<VolumeInspectInfo | null> {
+  const found = await ask(
+    client,
+    `inspect volume ${volume.name}`,
+    { ...options, expects: [404] },
+    (abortSignal) => client.docker.getVolume(volume.name).inspect({ abortSignal }),
+  );
+  if (!found.ok) return null;
+  insistOnOwnership("volume", volume.name, found.value.Labels, client.deploymentId, volume.workspaceId);
+  return found.value;
+}

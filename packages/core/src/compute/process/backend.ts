@@ -1,0 +1,89 @@
+import type { Logger } from "../../logger.js";
+import { type Backend, BackendError } from "../backend.js";
+import { checkLaunch, checkRef } from "../request-check.js";
+import { launchProcess } from "./launch.js";
+import { readLog } from "./log.js";
+import { listOwned } from "./owned.js";
+import { openPlaces } from "./places.js";
+import { probeProcesses } from "./probe.js";
+import { openProcessTable } from "./process-table.js";
+import { stopProcess } from "./stop.js";
+import { createVolume, removeVolume } from "./volumes.js";
+
+export interface ProcessBackendOptions {
+  /** Everything lies below `<dataDir>/process/<deployment id>`, on a disk of this machine. */
+  dataDir: string;
+  deploymentId: string;
+  /** Between SIGTERM and SIGKILL. Default 10 s. */
+  stopGraceMs?: number;
+  logger?: Logger;
+}
+
+/**
+ * Workspaces as processes of this machine, with a directory each as volume: for development and tests. They
+ * run as Berth's own user, without isolation or limits. Any number of workers may share `dataDir`, in one
+ * pid namespace; all state is in its files and in the system's process table.
+ * @throws if the directories can't be made.
+ */
+export function createProcessBackend(options: ProcessBackendOptions): Backend {
+  const { dataDir, deploymentId, stopGraceMs = 10_000, logger } = options;
+  if (process.platform === "win32") throw new Error("the process backend needs a POSIX system");
+  const places = openPlaces(dataDir, deploymentId);
+  const table = openProcessTable();
+  return {
+    name: "process",
+    // A launcher can only start with its record in place, so an absence is proof at once.
+    settleMs: 0,
+    async createVolume(volume, { signal }) {
+      checkRef(volume);
+      refuseAborted(signal);
+      return { providerId: await createVolume(places, volume) };
+    },
+    async removeVolume(volume, { signal }) {
+      checkRef(volume);
+      refuseAborted(signal);
+      return await removeVolume(places, table, volume);
+    },
+    async launch(request, call) {
+      checkLaunch(request);
+      if (request.spec.command === undefined || request.spec.command.length === 0)
+        throw new BackendError(
+          "invalid_spec",
+          "permanent",
+          "spec.command is required by the process backend",
+        );
+      refuseAborted(call.signal);
+      return { providerId: await launchProcess(places, table, request, call), url: null };
+    },
+    async stop(instance, call) {
+      checkRef(instance);
+      return await stopProcess(places, table, instance, stopGraceMs, call);
+    },
+    async probe(instances, { signal }) {
+      try {
+        refuseAborted(signal);
+        return await probeProcesses(places, table, instances);
+      } catch (error) {
+        // Doubt about one is doubt about all: there is one answer for them (I5).
+        logger?.debug({ err: error }, "process probe failed");
+        return new Map(instances.map((ref) => [ref.resourceId, "unknown"]));
+      }
+    },
+    async listOwned({ signal }) {
+      refuseAborted(signal);
+      return await listOwned(places, table);
+    },
+    async logs(instance, call) {
+      checkRef(instance);
+      refuseAborted(call.signal);
+      return await readLog(places, instance, call);
+    },
+    async close() {
+      // Nothing is held open between calls.
+    },
+  };
+}
+
+function refuseAborted(signal: AbortSignal): void {
+  if (signal.aborted) throw new BackendError("aborted", "transient", "given up before it began");
+}

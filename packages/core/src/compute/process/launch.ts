@@ -1,0 +1,159 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdir, open, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { BackendError, type CallOptions, type LaunchRequest } from "../backend.js";
+import { type Claim, claimFile, providerIdOf, readClaim, removeRecord, VOID, voidClaim } from "./claim.js";
+import { environmentOf } from "./environment.js";
+import { CANNOT_RUN, CLAIMED_BY_ANOTHER, launcherFor, NO_IDENTITY } from "./launcher.js";
+import { logFile } from "./log.js";
+import { codeOf, listRecords, type Places, recordOf, unreachable } from "./places.js";
+import type { ProcessTable } from "./process-table.js";
+
+const LOOK_AGAIN_MS = 3;
+const START_TIMEOUT_MS = 10_000;
+
+/**
+ * Starts the program, or adopts what an earlier call has started. The record's directory is made first, and
+ * the record of another generation refused after that: of two launches of different generations at least
+ * one sees the other.
+ * @throws BackendError
+ */
+export async function launchProcess(
+  places: Places,
+  table: ProcessTable,
+  request: LaunchRequest,
+  { signal }: CallOptions,
+): Promise<string> {
+  const record = recordOf(request.instance);
+  const made = await makeRecord(places, record);
+  const claim = await readClaim(places, record);
+  if (claim !== null) return adopted(claim, record);
+  await refuseOthers(places, request, record, made);
+  if (signal.aborted) throw new BackendError("aborted", "transient", `launch of ${record}: given up`);
+  const child = await startLauncher(places, request, record);
+  await untilStarted(child, table, places, record, signal);
+  return await outcome(child, places, record, request);
+}
+
+async function makeRecord(places: Places, record: string): Promise<boolean> {
+  try {
+    await mkdir(join(places.instances, record), { mode: 0o700 });
+    return true;
+  } catch (error) {
+    if (codeOf(error) === "EEXIST") return false;
+    throw unreachable("make a record", error);
+  }
+}
+
+function adopted(claim: Claim | typeof VOID, record: string): string {
+  if (claim !== VOID) return providerIdOf(claim);
+  throw new BackendError("backend_failed", "transient", `${record} is being removed`);
+}
+
+async function refuseOthers(
+  places: Places,
+  { instance }: LaunchRequest,
+  record: string,
+  made: boolean,
+): Promise<void> {
+  const others = (await listRecords(places)).filter(
+    (other) => other.workspaceId === instance.workspaceId && other.generation !== instance.generation,
+  );
+  const [other] = others;
+  if (other === undefined) return;
+  // Not if another launch of this generation, which saw no other, has started meanwhile.
+  if (made && (await voidClaim(places, record))) await removeRecord(places, record, VOID);
+  throw new BackendError(
+    "other_generation",
+    other.generation > instance.generation ? "permanent" : "transient",
+    `${instance.name} of generation ${other.generation} is in the place of ${instance.generation}`,
+  );
+}
+
+async function startLauncher(places: Places, request: LaunchRequest, record: string): Promise<ChildProcess> {
+  const { instance, volume, spec } = request;
+  const cwd = join(places.volumes, volume.name);
+  const isDirectory = await stat(cwd).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  if (!isDirectory)
+    throw new BackendError("backend_failed", "transient", `volume ${volume.name} is not there`);
+  const env = environmentOf(request, places.mark, cwd);
+  const [launcher, ...script] = await launcherFor(env);
+  const args = [...script, claimFile(places, record), instance.resourceId, ...(spec.command ?? [])];
+  const log = await open(logFile(places, record), "a", 0o600).catch((error: unknown) => {
+    // A stop has removed the record meanwhile.
+    throw unreachable("open a log", error);
+  });
+  try {
+    // A group and session of its own: it outlives this worker, and a signal reaches all of it.
+    const child = spawn(launcher, args, { cwd, env, detached: true, stdio: ["ignore", log.fd, log.fd] });
+    await new Promise<void>((resolve, reject) => {
+      child.once("spawn", resolve);
+      child.once("error", reject);
+    });
+    child.unref();
+    return child;
+  } catch (error) {
+    throw spawnFailure(record, codeOf(error) ?? "unknown");
+  } finally {
+    await log.close();
+  }
+}
+
+function spawnFailure(record: string, code: string): BackendError {
+  const text = `${record} can't be started: ${code}`;
+  const options = { providerCode: code };
+  if (code === "E2BIG") return new BackendError("invalid_spec", "permanent", text, options);
+  if (code === "EAGAIN" || code === "ENOMEM" || code === "EMFILE" || code === "ENFILE")
+    return new BackendError("capacity", "transient", text, options);
+  return new BackendError("backend_failed", "transient", text, options);
+}
+
+/** Resolves when the launcher has become the program, or has ended. */
+async function untilStarted(
+  child: ChildProcess,
+  table: ProcessTable,
+  places: Places,
+  record: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const file = claimFile(places, record);
+  const deadline = performance.now() + START_TIMEOUT_MS;
+  while (child.exitCode === null && child.signalCode === null) {
+    const args = await table.argumentsOf(child.pid as number);
+    if (args !== null && args !== "" && !args.includes(file)) return;
+    // It goes on by itself in both cases, and the next launch adopts it.
+    if (signal.aborted) throw new BackendError("aborted", "transient", `launch of ${record}: given up`);
+    if (performance.now() > deadline)
+      throw new BackendError("backend_timeout", "transient", `${record} hasn't started within 10 s`);
+    await delay(LOOK_AGAIN_MS);
+  }
+}
+
+async function outcome(
+  child: ChildProcess,
+  places: Places,
+  record: string,
+  { spec }: LaunchRequest,
+): Promise<string> {
+  const claim = await readClaim(places, record);
+  const { exitCode, pid } = child;
+  const failed = exitCode !== null && CANNOT_RUN.includes(exitCode);
+  if (failed && claim !== null && claim !== VOID && claim.pid === pid) {
+    await removeRecord(places, record, claim);
+    throw new BackendError("start_failed", "permanent", `${JSON.stringify(spec.command?.[0])} can't be run`, {
+      providerCode: String(exitCode),
+    });
+  }
+  if (claim !== null) return adopted(claim, record);
+  const reason =
+    exitCode === CLAIMED_BY_ANOTHER
+      ? "it was removed meanwhile"
+      : exitCode === NO_IDENTITY
+        ? "the system doesn't tell its identity"
+        : `the launcher ended (${exitCode ?? child.signalCode ?? "no code"})`;
+  throw new BackendError("backend_failed", "transient", `${record} has not started: ${reason}`);
+}

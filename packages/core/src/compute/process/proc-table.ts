@@ -1,0 +1,81 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { setImmediate as yieldToOthers } from "node:timers/promises";
+import { MARKER, type ProcessTable, type RunningProcess } from "./process-table.js";
+
+const BOOT_ID = "/proc/sys/kernel/random/boot_id";
+const PER_TURN = 200;
+
+/** Linux. Reads are synchronous: the kernel answers from memory, and faster than a thread pool would. */
+export function procTable(): ProcessTable {
+  const boot = readFileSync(BOOT_ID, "latin1").trim();
+  return {
+    async find(pids) {
+      const found = pids.map((pid) => running(pid, boot)).filter((entry) => entry !== null);
+      return new Map(found.map((entry) => [entry.pid, entry]));
+    },
+    async all() {
+      const entries: RunningProcess[] = [];
+      const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+      for (const [index, pid] of pids.entries()) {
+        if (index % PER_TURN === PER_TURN - 1) await yieldToOthers();
+        const entry = running(Number(pid), boot);
+        if (entry !== null) entries.push({ ...entry, marker: markerOf(entry.pid) });
+      }
+      return entries;
+    },
+    async argumentsOf(pid) {
+      return read(`/proc/${pid}/cmdline`);
+    },
+  };
+}
+
+/** `start` of a line of `/proc/<pid>/stat`, in which the name may hold blanks and parentheses. */
+export function startIn(stat: string, boot: string): string {
+  return `${boot}:${fieldsAfterName(stat)[19] ?? ""}`;
+}
+
+function running(pid: number, boot: string): RunningProcess | null {
+  const stat = read(`/proc/${pid}/stat`);
+  if (stat === null) return null;
+  const [state, , group] = fieldsAfterName(stat);
+  // A process whose first thread has ended looks like a zombie while others of its threads go on.
+  if (state === "X" || (state === "Z" && threads(pid) <= 1)) return null;
+  return { pid, group: Number(group), start: startIn(stat, boot), marker: null };
+}
+
+function fieldsAfterName(stat: string): string[] {
+  return stat
+    .slice(stat.lastIndexOf(")") + 2)
+    .trim()
+    .split(" ");
+}
+
+function threads(pid: number): number {
+  try {
+    return readdirSync(`/proc/${pid}/task`).length;
+  } catch {
+    return 0;
+  }
+}
+
+function markerOf(pid: number): string | null {
+  try {
+    const environ = readFileSync(`/proc/${pid}/environ`, "utf8");
+    const entry = environ.split("\0").find((text) => text.startsWith(`${MARKER}=`));
+    return entry?.slice(MARKER.length + 1) ?? null;
+  } catch {
+    // Another user's, which can't be one of ours, or one that has just ended.
+    return null;
+  }
+}
+
+/** Null if there is no such process; any other failure is doubt, and thrown. */
+function read(path: string): string | null {
+  try {
+    return readFileSync(path, "latin1");
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ESRCH") return null;
+    throw error;
+  }
+}

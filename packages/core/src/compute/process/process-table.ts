@@ -1,0 +1,33 @@
+import { existsSync } from "node:fs";
+import { psTable } from "./ps-table.js";
+import { procTable } from "./proc-table.js";
+
+/** A process that isn't dead: a zombie, which only waits for its parent to look, is left out. */
+export interface RunningProcess {
+  pid: number;
+  /** Process group. */
+  group: number;
+  /** When it started, in the table's own terms: with the pid it names one process for all time. */
+  start: string;
+  /** What {@link MARKER} holds in the environment it was started with; null if that can't be read. */
+  marker: string | null;
+}
+
+export interface ProcessTable {
+  /** Those of `pids` that run, without markers. @throws if the system doesn't tell. */
+  find(pids: readonly number[]): Promise<Map<number, RunningProcess>>;
+  /** All that run. @throws if the system doesn't tell. */
+  all(): Promise<RunningProcess[]>;
+  /** The argument vector as text; null if it doesn't run. */
+  argumentsOf(pid: number): Promise<string | null>;
+}
+
+/** In the environment of each instance and, unless they clear it, of all that it starts. */
+export const MARKER = "BERTH_INSTANCE";
+
+/** Through `/proc` where it is, and through `ps` elsewhere: without markers, and with seconds for starts. */
+export function openProcessTable(): ProcessTable {
+  return existsSync("/proc/self/stat") && existsSync("/proc/sys/kernel/random/boot_id")
+    ? procTable()
+    : psTable();
+}

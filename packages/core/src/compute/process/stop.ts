@@ -1,0 +1,94 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { BackendError, type CallOptions, type InstanceRef } from "../backend.js";
+import { type Claim, isMeant, readClaim, removeRecord, VOID, voidClaim } from "./claim.js";
+import { membersOf } from "./members.js";
+import { codeOf, listRecords, type Places, recordOf } from "./places.js";
+import type { ProcessTable, RunningProcess } from "./process-table.js";
+
+const FIRST_LOOK_MS = 5;
+const LONGEST_LOOK_MS = 200;
+/** A process that the kernel is busy with ends late even after SIGKILL. */
+const KILL_TIMEOUT_MS = 5_000;
+
+/** See `Backend.stop`. @throws BackendError */
+export async function stopProcess(
+  places: Places,
+  table: ProcessTable,
+  ref: InstanceRef,
+  graceMs: number,
+  { signal }: CallOptions,
+): Promise<"gone" | "stopping"> {
+  const record = recordOf(ref);
+  const claim = await claimToStop(places, ref, record);
+  const groups = new Set<number>();
+  const members = async () =>
+    membersOf(await table.all(), places.mark, ref, claim === VOID ? null : claim, groups);
+  for (const [name, timeoutMs] of [
+    ["SIGTERM", graceMs],
+    ["SIGKILL", KILL_TIMEOUT_MS],
+  ] as const) {
+    if (await endWith(name, timeoutMs, members, groups, signal)) {
+      if (claim !== null) await removeRecord(places, record, claim);
+      return "gone";
+    }
+  }
+  return "stopping";
+}
+
+/**
+ * Null if there is no record that `ref` means. One that nobody has claimed is claimed here, so that a
+ * launcher still on its way gives up.
+ */
+async function claimToStop(
+  places: Places,
+  ref: InstanceRef,
+  record: string,
+): Promise<Claim | typeof VOID | null> {
+  if (!(await listRecords(places)).some((entry) => entry.record === record)) return null;
+  const claim = (await voidClaim(places, record)) ? VOID : await readClaim(places, record);
+  return claim === null || claim === VOID || isMeant(ref, claim) ? claim : null;
+}
+
+/** True once no process is left. Sends `name` to whatever is there, also to those that come later. */
+async function endWith(
+  name: NodeJS.Signals,
+  timeoutMs: number,
+  members: () => Promise<RunningProcess[]>,
+  groups: ReadonlySet<number>,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const deadline = performance.now() + timeoutMs;
+  const told = new Set<string>();
+  const toldGroups = new Set<number>();
+  for (let pause = FIRST_LOOK_MS; ; pause = Math.min(pause * 2, LONGEST_LOOK_MS)) {
+    if (signal.aborted) throw new BackendError("aborted", "transient", "stop: given up");
+    const left = await members();
+    if (left.length === 0) return true;
+    // Each once: some programs take a second SIGTERM for a reason to leave their work undone.
+    const news = left.filter(({ pid, start }) => !told.has(`${pid}@${start}`));
+    for (const { pid, start } of news) told.add(`${pid}@${start}`);
+    const before = new Set(toldGroups);
+    for (const { pid, group } of news) {
+      if (!groups.has(group) || before.has(group)) send(pid, name);
+      else if (!toldGroups.has(group)) {
+        toldGroups.add(group);
+        send(-group, name);
+      }
+    }
+    const rest = deadline - performance.now();
+    if (rest <= 0) return false;
+    await delay(Math.min(pause, rest), undefined, { signal }).catch(() => undefined);
+  }
+}
+
+function send(target: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(target, name);
+  } catch (error) {
+    // It has just ended; the next look tells.
+    if (codeOf(error) !== "ESRCH")
+      throw new BackendError("backend_failed", "transient", `${name} to ${target}: ${codeOf(error)}`, {
+        providerCode: codeOf(error) ?? null,
+      });
+  }
+}
