@@ -179,7 +179,12 @@ class World {
     let cursor: string | null = null;
     do {
       const result = await dispatch.runOnce(
-        { pool: this.database.pool, dispatcher: this.transport, signal: new AbortController().signal },
+        {
+          pool: this.database.pool,
+          dispatcher: this.transport,
+          release: () => Promise.resolve("busy"),
+          signal: new AbortController().signal,
+        },
         cursor,
       );
       cursor = result.cursor;

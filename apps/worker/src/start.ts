@@ -7,6 +7,7 @@ import type { Operation } from "@berth/core/db/operations";
 import { createGate } from "@berth/core/lifecycle/gate";
 import { createLeaseKeeper } from "@berth/core/lifecycle/lease";
 import { ShutdownError } from "@berth/core/lifecycle/outcome";
+import { releaseIdle } from "@berth/core/lifecycle/release";
 import { createRunner } from "@berth/core/lifecycle/runner";
 import { openWorker, OPERATIONS_QUEUE, type OperationJob, type Queues } from "@berth/core/queues";
 import type { Logger } from "@berth/core/logger";
@@ -50,7 +51,7 @@ export function startWorker(deps: WorkerDeps): RunningWorker {
     leaseMs: config.leaseMs,
     onError: (error) => logger.warn({ err: error }, "leases not renewed"),
   });
-  const run = createRunner({
+  const shared = {
     pool,
     gate,
     leases,
@@ -62,11 +63,14 @@ export function startWorker(deps: WorkerDeps): RunningWorker {
       deploymentId: config.deploymentId,
     },
     retry: { delayMs: config.retryDelayMs, maxDelayMs: config.retryMaxDelayMs, jitter: JITTER },
+    random: Math.random,
+  };
+  const run = createRunner({
+    ...shared,
     attemptTimeoutMs: config.attemptTimeoutMs,
     maxTakeovers: MAX_TAKEOVERS,
     secret: config.secret,
     logger,
-    random: Math.random,
     onStep: deps.onStep,
   });
   const onError = quietly(logger);
@@ -86,8 +90,18 @@ export function startWorker(deps: WorkerDeps): RunningWorker {
       onError,
     },
   );
-  const everyMs = { dispatch: config.sweepDispatchEveryMs };
-  const sweeper = startSweeper({ config, pool, queues, owner, everyMs, logger });
+  const sweeper = startSweeper({
+    config,
+    pool,
+    queues,
+    owner,
+    everyMs: {
+      dispatch: config.sweepDispatchEveryMs,
+      "removed-instances": config.sweepRemovedInstancesEveryMs,
+    },
+    release: (workspace, signal) => releaseIdle(shared, workspace, signal),
+    logger,
+  });
   logger.info(
     { owner, backends: [...deps.backends.keys()], concurrency: config.concurrency },
     "worker started",

@@ -3,12 +3,14 @@ import { sinceLastRun } from "@berth/core/db/sweeps";
 import { openWorker, SWEEPS_QUEUE, type QueueConfig, type Queues } from "@berth/core/queues";
 import { SWEEPS } from "@berth/core/sweeps/all";
 import { runSweep } from "@berth/core/sweeps/run";
+import type { SweepDeps } from "@berth/core/sweeps/sweep";
 import type { Logger } from "@berth/core/logger";
 
 export interface SweeperOptions {
   config: QueueConfig;
   pool: Pool;
   queues: Queues;
+  release: SweepDeps["release"];
   owner: string;
   /** Interval of each sweep in ms. */
   everyMs: Readonly<Record<string, number>>;
@@ -17,8 +19,6 @@ export interface SweeperOptions {
 
 /** How often each worker looks whether the schedulers still run: Redis may have lost them. In ms. */
 const REASSERT_EVERY_MS = 5_000;
-/** How long one run may take before another worker may begin one, in ms. */
-const RUN_LIMIT_MS = 30_000;
 
 /** Runs the sweeps on their schedulers, one run of each at a time over all workers. */
 export function startSweeper(options: SweeperOptions): { close(limitMs: number): Promise<void> } {
@@ -30,8 +30,8 @@ export function startSweeper(options: SweeperOptions): { close(limitMs: number):
     async (job) => {
       const sweep = SWEEPS.find((one) => one.name === job.name);
       if (sweep === undefined) return null;
-      const deps = { pool, dispatcher: queues.dispatcher, signal: stop.signal };
-      return runSweep(sweep, deps, { owner, leaseMs: RUN_LIMIT_MS });
+      const deps = { pool, dispatcher: queues.dispatcher, release: options.release, signal: stop.signal };
+      return runSweep(sweep, deps, owner);
     },
     {
       concurrency: SWEEPS.length,

@@ -83,6 +83,7 @@ export const KEYS = {
   callTimeoutMs: key("BERTH_CALL_TIMEOUT_MS", milliseconds(), "30000"),
   shutdownGraceMs: key("BERTH_SHUTDOWN_GRACE_MS", milliseconds(0), "20000"),
   sweepDispatchEveryMs: key("BERTH_SWEEP_DISPATCH_EVERY_MS", milliseconds(), "5000"),
+  sweepRemovedInstancesEveryMs: key("BERTH_SWEEP_REMOVED_INSTANCES_EVERY_MS", milliseconds(), "60000"),
   bodyLimitBytes: key("BERTH_BODY_LIMIT_BYTES", integer(1_024, 2 ** 30, " of bytes"), "1048576"),
   logLevel: key("LOG_LEVEL", oneOf(["trace", "debug", "info", "warn", "error", "fatal", "silent"]), {
     api: "info",

@@ -75,6 +75,25 @@ export async function passGates(
   return rows;
 }
 
+/**
+ * Holds the gate of a workspace that has nothing to do, for a sweep's work on it. Requests are accepted
+ * meanwhile and wait. Null if an operation is unfinished, one in backoff too, or someone holds the gate.
+ */
+export async function holdIdleGate(
+  db: Queryable,
+  want: { workspaceId: string; owner: string; leaseMs: number },
+): Promise<number | null> {
+  const { rows } = await db.query<{ fence: number }>(
+    `update gates set fence = fence + 1, owner = $2,
+       lease_until = clock_timestamp() + $3 * interval '1 millisecond'
+     where workspace_id = $1 and head = tail and not paused
+       and (lease_until is null or lease_until <= clock_timestamp())
+     returning fence`,
+    [want.workspaceId, want.owner, want.leaseMs],
+  );
+  return rows[0]?.fence ?? null;
+}
+
 export interface Want {
   workspaceId: string;
   ticket: number;
@@ -167,7 +186,7 @@ export async function renewLeases(
        from held h where g.workspace_id = h.workspace_id returning h.operation_id
      )
      select r.operation_id, o.cancel_requested_at is not null as cancel_requested
-     from renewed r join operations o on o.id = r.operation_id`,
+     from renewed r left join operations o on o.id = r.operation_id`,
     [
       holds.map((hold) => hold.workspaceId),
       holds.map((hold) => hold.fence),

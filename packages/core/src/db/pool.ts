@@ -37,6 +37,11 @@ export function createPool(connectionString: string, options: { max?: number; na
 }
 
 const RETRIED_SQLSTATES = new Set(["40001", "40P01"]);
+/**
+ * A process that is frozen inside a transaction would keep its locks, and with them its workspaces' gates,
+ * for as long as its connection seems alive. Set for each transaction, since a pooler may stand between.
+ */
+const BEGIN = "begin; set local idle_in_transaction_session_timeout = '5s'";
 
 /**
  * Runs `work` in a transaction, and runs it again (up to 5 times) if PostgreSQL gave it up for a deadlock.
@@ -47,7 +52,7 @@ export async function transaction<T>(pool: Pool, work: (tx: Tx) => Promise<T>): 
     const client = await pool.connect();
     let broken: Error | undefined;
     try {
-      await client.query("begin");
+      await client.query(BEGIN);
       const result = await work(client);
       await client.query("commit");
       return result;
@@ -74,7 +79,8 @@ export function sqlState(error: unknown): string | undefined {
  */
 export function isDatabaseUnavailable(error: unknown): boolean {
   const state = sqlState(error);
-  if (state !== undefined) return state.startsWith("08") || state.startsWith("57P") || state.startsWith("53");
+  // 25P03: this process was idle in a transaction for too long.
+  if (state !== undefined) return /^(08|57P|53|25P03)/.test(state);
   if (!(error instanceof Error)) return false;
   const code = (error as NodeJS.ErrnoException).code ?? "";
   return (

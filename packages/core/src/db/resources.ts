@@ -166,3 +166,18 @@ export async function markAsked(tx: Tx, id: string): Promise<void> {
     [id],
   );
 }
+
+/** Workspaces with something to release that is due, and nobody at it; those tried longest ago first. */
+export async function dueReleases(
+  db: Queryable,
+  limit: number,
+): Promise<{ workspace_id: string; backend: BackendName }[]> {
+  const { rows } = await db.query<{ workspace_id: string; backend: BackendName }>(
+    `select r.workspace_id, min(r.backend) as backend from resources r join gates g using (workspace_id)
+     where r.state = 'releasing' and r.next_attempt_at <= clock_timestamp()
+       and g.head = g.tail and (g.lease_until is null or g.lease_until <= clock_timestamp()) and not g.paused
+     group by r.workspace_id order by min(r.next_attempt_at) limit $1`,
+    [limit],
+  );
+  return rows;
+}

@@ -1,6 +1,8 @@
+import { randomUUID } from "node:crypto";
 import { insertEvents, type NewEvent } from "../db/events.js";
 import {
   claimTickets,
+  holdIdleGate,
   lockGates,
   lockHeld,
   lookAt,
@@ -18,7 +20,7 @@ import {
   type Operation,
   type OperationError,
 } from "../db/operations.js";
-import { transaction, type Pool, type Tx } from "../db/pool.js";
+import { isDatabaseUnavailable, transaction, type Pool, type Tx } from "../db/pool.js";
 import { changeStatuses } from "../db/workspaces.js";
 import type { Status } from "../domain/status.js";
 import { batched } from "./batch.js";
@@ -38,10 +40,18 @@ export interface Finish {
   events: NewEvent[];
 }
 
+/** An operation that this worker may run now. */
+export interface Claimed {
+  operation: Operation;
+  hold: Hold;
+  /** `performance.now()` before the claim was asked for: its lease began no earlier. */
+  claimedAt: number;
+}
+
 /** The serial gate of DESIGN.md §5, as one worker process uses it. */
 export interface Gate {
   /** The operation if its turn has come and it is now ours, else null. */
-  claim(workspaceId: string, ticket: number): Promise<{ operation: Operation; hold: Hold } | null>;
+  claim(workspaceId: string, ticket: number): Promise<Claimed | null>;
   /** Why a ticket must wait; null if its workspace is purged. */
   look(workspaceId: string, ticket: number): Promise<TicketLook | null>;
   renew(holds: readonly Hold[]): Promise<{ operation_id: string; cancel_requested: boolean }[]>;
@@ -53,6 +63,10 @@ export interface Gate {
   retryLater(hold: Hold, error: OperationError, delayMs: number): Promise<void>;
   /** Gives the work back as if this attempt hadn't begun. @throws LeaseLostError */
   handBack(hold: Hold): Promise<void>;
+  /** Holds the gate of a workspace with nothing to do; null if it has, or another holds it. */
+  holdIdle(workspaceId: string): Promise<{ hold: Hold; claimedAt: number } | null>;
+  /** Gives back what {@link holdIdle} took and lets in what was accepted meanwhile. @throws LeaseLostError */
+  letGo(hold: Hold): Promise<void>;
   /** Lets the job of this ticket run: its turn has come. */
   wake(workspaceId: string, ticket: number): Promise<void>;
 }
@@ -66,21 +80,25 @@ export function createGate(options: {
 }): Gate {
   const { pool, dispatcher, owner, leaseMs } = options;
 
-  const claim = batched<{ workspaceId: string; ticket: number }, Operation | null>(BATCH, async (wants) => {
-    const unique = new Map(wants.map((want) => [want.workspaceId, want]));
-    const rows = await claimTickets(
-      pool,
-      [...unique.values()].map((want) => ({ ...want, owner, leaseMs })),
-    );
-    const taken = new Set<string>();
-    return wants.map((want) => {
-      const row = rows.find((one) => one.workspace_id === want.workspaceId && one.ticket === want.ticket);
-      // Two jobs of one ticket in one batch: only one of them may run it.
-      if (row === undefined || taken.has(row.id)) return null;
-      taken.add(row.id);
-      return row;
-    });
-  });
+  const claim = batched<{ workspaceId: string; ticket: number }, Operation | null>(
+    BATCH,
+    isDatabaseUnavailable,
+    async (wants) => {
+      const unique = new Map(wants.map((want) => [want.workspaceId, want]));
+      const rows = await claimTickets(
+        pool,
+        [...unique.values()].map((want) => ({ ...want, owner, leaseMs })),
+      );
+      const taken = new Set<string>();
+      return wants.map((want) => {
+        const row = rows.find((one) => one.workspace_id === want.workspaceId && one.ticket === want.ticket);
+        // Two jobs of one ticket in one batch: only one of them may run it.
+        if (row === undefined || taken.has(row.id)) return null;
+        taken.add(row.id);
+        return row;
+      });
+    },
+  );
 
   const wake = async (workspaceId: string, ticket: number): Promise<void> => {
     if (await dispatcher.promote(workspaceId, ticket)) return;
@@ -88,17 +106,21 @@ export function createGate(options: {
     if (operation !== null) await dispatcher.wake(operation);
   };
 
-  const finish = batched<Finish, { held: boolean; next: number | null }>(BATCH, (finishes) =>
-    transaction(pool, (tx) => finishAll(tx, finishes)),
+  const finish = batched<Finish, { held: boolean; next: number | null }>(
+    BATCH,
+    isDatabaseUnavailable,
+    (finishes) => transaction(pool, (tx) => finishAll(tx, finishes)),
   );
 
   return {
     async claim(workspaceId, ticket) {
+      const claimedAt = performance.now();
       const operation = await claim({ workspaceId, ticket });
       if (operation === null) return null;
       return {
         operation,
         hold: { workspaceId, operationId: operation.id, ticket, fence: operation.fence! },
+        claimedAt,
       };
     },
     look: (workspaceId, ticket) => lookAt(pool, workspaceId, ticket),
@@ -120,6 +142,19 @@ export function createGate(options: {
         await returnOperation(tx, hold.operationId, { spentAttempt: false, error: null, delayMs: 0 });
         await passGates(tx, [hold.workspaceId]);
       }),
+    async holdIdle(workspaceId) {
+      const claimedAt = performance.now();
+      const fence = await holdIdleGate(pool, { workspaceId, owner, leaseMs });
+      // No operation has this id; it only tells this lease from others.
+      return fence === null
+        ? null
+        : { hold: { workspaceId, operationId: randomUUID(), ticket: 0, fence }, claimedAt };
+    },
+    async letGo(hold) {
+      const [gate] = await fenced(pool, hold, (tx) => passGates(tx, [hold.workspaceId]));
+      if (gate !== undefined && gate.head < gate.tail)
+        await wake(hold.workspaceId, gate.head + 1).catch(() => undefined);
+    },
     wake,
   };
 }

@@ -17,7 +17,8 @@ export interface HeldLease {
 }
 
 export interface LeaseKeeper {
-  keep(hold: Hold): HeldLease;
+  /** `claimedAt` is `performance.now()` before the claim was asked for: the lease can't be younger than that. */
+  keep(hold: Hold, claimedAt: number): HeldLease;
   close(): void;
 }
 
@@ -40,12 +41,11 @@ export function createLeaseKeeper(options: {
   const kept = new Map<string, Kept>();
   let renewing = false;
 
-  const expire = (): void => {
-    for (const lease of kept.values())
-      if (performance.now() > lease.until) lease.abort.abort(new LeaseLostError("the lease ran out"));
+  const expire = (lease: Kept): void => {
+    if (performance.now() > lease.until) lease.abort.abort(new LeaseLostError("the lease ran out"));
   };
   const renewAll = async (): Promise<void> => {
-    expire();
+    for (const lease of kept.values()) expire(lease);
     const leases = [...kept.values()].filter((lease) => !lease.abort.signal.aborted);
     if (renewing || leases.length === 0) return;
     renewing = true;
@@ -68,18 +68,20 @@ export function createLeaseKeeper(options: {
   const timer = setInterval(() => void renewAll(), options.leaseMs / 3);
 
   return {
-    keep(hold) {
+    keep(hold, claimedAt) {
       const lease: Kept = {
         hold,
         abort: new AbortController(),
-        until: performance.now() + options.leaseMs,
+        until: claimedAt + options.leaseMs,
         cancelled: false,
       };
+      // Claimed again by this very process: the attempt before has lost it, and may not have noticed yet.
+      kept.get(hold.operationId)?.abort.abort(new LeaseLostError("the operation was claimed again"));
       kept.set(hold.operationId, lease);
       return {
         signal: lease.abort.signal,
         check() {
-          expire();
+          expire(lease);
           lease.abort.signal.throwIfAborted();
           if (lease.cancelled) throw new CancelledError("a delete was accepted");
         },

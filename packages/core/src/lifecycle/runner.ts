@@ -3,15 +3,16 @@ import type { Logger } from "../logger.js";
 import { BackendError, type Backend } from "../compute/backend.js";
 import type { Hold } from "../db/gates.js";
 import { setPhase, type Operation, type OperationError } from "../db/operations.js";
-import type { Pool } from "../db/pool.js";
+import type { Pool, Tx } from "../db/pool.js";
 import { openResources, recordReleaseFailure } from "../db/resources.js";
 import { getWorkspace, type Workspace } from "../db/workspaces.js";
 import { retryDelay, type RetryPolicy } from "../domain/backoff.js";
 import { cancelled, failed, succeeded } from "./endings.js";
-import type { Finish, Gate } from "./gate.js";
+import type { Claimed, Finish, Gate } from "./gate.js";
 import type { HeldLease, LeaseKeeper } from "./lease.js";
 import { AttemptTimeoutError, CancelledError, judge, LeaseLostError } from "./outcome.js";
 import { planOf } from "./plans.js";
+import { heldContext } from "./held.js";
 import type { LifecycleLimits, StepContext } from "./step.js";
 import { stopInstance } from "./stop.js";
 
@@ -45,9 +46,9 @@ export interface RunnerOptions {
 /** Runs claimed operations. `shutdown` aborts with a ShutdownError when the process must end. */
 export function createRunner(
   options: RunnerOptions,
-): (claimed: { operation: Operation; hold: Hold }, shutdown: AbortSignal) => Promise<Outcome> {
-  return async ({ operation, hold }, shutdown) => {
-    const lease = options.leases.keep(hold);
+): (claimed: Claimed, shutdown: AbortSignal) => Promise<Outcome> {
+  return async ({ operation, hold, claimedAt }, shutdown) => {
+    const lease = options.leases.keep(hold, claimedAt);
     const timeout = new AbortController();
     const timer = setTimeout(() => {
       const seconds = Math.round(options.attemptTimeoutMs / 1000);
@@ -135,7 +136,7 @@ async function settle(
       return { kind: "cancelled" };
     case "failed": {
       const delayMs = retryDelay(options.retry, operation.attempt, options.random());
-      await noteReleaseFailure(options.pool, operation, verdict.error, delayMs);
+      await options.gate.fenced(hold, (tx) => noteReleaseFailure(tx, operation, verdict.error, delayMs));
       if (!verdict.permanent && operation.attempt < operation.max_attempts) {
         await options.gate.retryLater(hold, verdict.error, delayMs);
         return { kind: "retry", error: verdict.error, delayMs };
@@ -160,13 +161,13 @@ async function abandon(context: StepContext | undefined): Promise<void> {
 
 /** The ledger keeps the tries and last error of each thing that is to go. */
 async function noteReleaseFailure(
-  pool: Pool,
+  tx: Tx,
   operation: Operation,
   error: OperationError,
   delayMs: number,
 ): Promise<void> {
-  for (const row of await openResources(pool, operation.workspace_id))
-    if (row.state === "releasing") await recordReleaseFailure(pool, row.id, error, delayMs);
+  for (const row of await openResources(tx, operation.workspace_id))
+    if (row.state === "releasing") await recordReleaseFailure(tx, row.id, error, delayMs);
 }
 
 function requireFewTakeovers(options: RunnerOptions, operation: Operation): void {
@@ -181,26 +182,11 @@ function requireFewTakeovers(options: RunnerOptions, operation: Operation): void
 
 function makeContext(options: RunnerOptions, attempt: Attempt, workspace: Workspace): StepContext {
   const { operation, hold, lease, signal } = attempt;
-  const backend = options.backends.get(workspace.backend);
-  if (backend === undefined)
-    throw new BackendError(
-      "backend_unreachable",
-      "transient",
-      `this worker doesn't serve backend "${workspace.backend}": add it to BERTH_BACKENDS of every worker`,
-    );
   return {
+    ...heldContext(options, { workspaceId: workspace.id, backend: workspace.backend, hold, lease, signal }),
+    operationId: operation.id,
     operation,
     workspace,
-    hold,
-    backend,
-    db: options.pool,
-    limits: options.limits,
-    signal,
-    check() {
-      lease.check();
-      signal.throwIfAborted();
-    },
-    fenced: (work) => options.gate.fenced(hold, work),
     tokenOf: (generation) =>
       createHmac("sha256", options.secret)
         .update(`${options.limits.deploymentId}/${workspace.id}/${generation}`)

@@ -1,16 +1,14 @@
 import type { Backend, InstanceRef, VolumeRef } from "../compute/backend.js";
-import type { Hold } from "../db/gates.js";
 import type { Operation } from "../db/operations.js";
 import type { Queryable, Tx } from "../db/pool.js";
 import type { Resource } from "../db/resources.js";
 import type { Workspace } from "../db/workspaces.js";
 
-/** What a step may use. Everything it records goes through `fenced`. */
-export interface StepContext {
-  readonly operation: Operation;
-  /** As it was when the attempt began; `generation` below is the one being launched. */
-  readonly workspace: Workspace;
-  readonly hold: Hold;
+/** What may be used while a workspace's gate is held. Everything recorded goes through `fenced`. */
+export interface HeldContext {
+  /** The operation that events are told of; null for a sweep's work. */
+  readonly operationId: string | null;
+  readonly workspaceId: string;
   readonly backend: Backend;
   readonly db: Queryable;
   readonly limits: LifecycleLimits;
@@ -20,6 +18,13 @@ export interface StepContext {
   check(): void;
   /** @throws LeaseLostError */
   fenced<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+}
+
+/** What a step of an operation may use. */
+export interface StepContext extends HeldContext {
+  readonly operation: Operation;
+  /** As it was when the attempt began. */
+  readonly workspace: Workspace;
   /** The token of a generation: the same in every worker, so that any of them can resume a launch. */
   tokenOf(generation: number): string;
 }

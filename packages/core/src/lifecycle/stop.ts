@@ -9,25 +9,25 @@ import {
   type ResourceKind,
 } from "../db/resources.js";
 import { clearInstance } from "../db/workspaces.js";
-import { instanceRef, volumeRef, type Step, type StepContext } from "./step.js";
+import { instanceRef, volumeRef, type HeldContext, type StepContext } from "./step.js";
 
 const PROBE_EVERY_MS = { first: 100, longest: 2_000 };
 
 /** Stops whatever instance the ledger knows of, until it is proven gone (I4). The volume stays. */
-export const stopInstance: Step = {
+export const stopInstance = {
   name: "stop",
-  async run(context) {
-    await context.fenced((tx) => markReleasing(tx, [context.workspace.id], ["instance"]));
+  async run(context: HeldContext): Promise<void> {
+    await context.fenced((tx) => markReleasing(tx, [context.workspaceId], ["instance"]));
     for (const row of await open(context, "instance")) {
       await untilGone(context, row);
       await context.fenced(async (tx) => {
         await markGone(tx, row.id);
-        await clearInstance(tx, context.workspace.id);
+        await clearInstance(tx, context.workspaceId);
         await insertEvents(tx, [
           {
             event_type: "workspace.instance.gone",
-            workspace_id: context.workspace.id,
-            operation_id: context.operation.id,
+            workspace_id: context.workspaceId,
+            operation_id: context.operationId,
             payload: { instance_id: row.provider_id, generation: row.generation },
           },
         ]);
@@ -36,11 +36,25 @@ export const stopInstance: Step = {
   },
 };
 
-/** Removes the volume. Runs after {@link stopInstance}: nothing can hold it any more (I8). */
-export const removeVolume: Step = {
+/**
+ * Stops what a restart replaces. What an earlier attempt of this same restart has launched since is no part
+ * of that: stopping it too would restart the workspace twice.
+ */
+export const stopFormer = {
+  name: "stop",
+  async run(context: StepContext): Promise<void> {
+    const [row] = await open(context, "instance");
+    if (row?.generation === context.operation.generation && row?.state !== "releasing") return;
+    await stopInstance.run(context);
+  },
+};
+
+/** Removes a volume that is to go. Runs after {@link stopInstance}: nothing can hold it any more (I8). */
+export const removeVolume = {
   name: "volume",
-  async run(context) {
+  async run(context: HeldContext): Promise<void> {
     for (const row of await open(context, "volume")) {
+      if (row.state !== "releasing") continue;
       context.check();
       await settled(context, row);
       const answer = await context.backend.removeVolume(volumeRef(row), { signal: context.signal });
@@ -54,10 +68,11 @@ export const removeVolume: Step = {
 };
 
 /** Removes the name, where it has one. */
-export const removeName: Step = {
+export const removeName = {
   name: "dns",
-  async run(context) {
+  async run(context: HeldContext): Promise<void> {
     for (const row of await open(context, "dns_record")) {
+      if (row.state !== "releasing") continue;
       context.check();
       if (context.backend.dns === undefined)
         throw new BackendError(
@@ -72,7 +87,7 @@ export const removeName: Step = {
 };
 
 /** Asks for the end of one instance until the provider says that it is gone. @throws BackendError */
-export async function untilGone(context: StepContext, row: OpenResource): Promise<void> {
+export async function untilGone(context: HeldContext, row: OpenResource): Promise<void> {
   const ref = instanceRef(row);
   const deadline = performance.now() + context.limits.stopTimeoutMs;
   await settled(context, row);
@@ -97,12 +112,12 @@ export async function untilGone(context: StepContext, row: OpenResource): Promis
  * Waits until nothing can appear any more from a call whose answer never came: only then is an absence
  * proof (I4). At once for a thing whose provider id is known.
  */
-async function settled(context: StepContext, row: OpenResource): Promise<void> {
+async function settled(context: HeldContext, row: OpenResource): Promise<void> {
   if (row.provider_id !== null || row.asked_ms_ago === null) return;
   const rest = context.backend.settleMs - row.asked_ms_ago;
   if (rest > 0) await delay(rest, undefined, { signal: context.signal });
 }
 
-async function open(context: StepContext, kind: ResourceKind): Promise<OpenResource[]> {
-  return (await openResources(context.db, context.workspace.id)).filter((row) => row.kind === kind);
+async function open(context: HeldContext, kind: ResourceKind): Promise<OpenResource[]> {
+  return (await openResources(context.db, context.workspaceId)).filter((row) => row.kind === kind);
 }

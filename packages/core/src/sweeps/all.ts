@@ -1,5 +1,6 @@
 import { dispatch } from "./dispatch.js";
+import { removedInstances } from "./removed-instances.js";
 import type { Sweep } from "./sweep.js";
 
 /** Every sweep there is. */
-export const SWEEPS: readonly Sweep[] = [dispatch];
+export const SWEEPS: readonly Sweep[] = [dispatch, removedInstances];

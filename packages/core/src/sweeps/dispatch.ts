@@ -12,6 +12,7 @@ const FIRST = "00000000-0000-0000-0000-000000000000";
 export const dispatch: Sweep = {
   name: "dispatch",
   limit: 1_000,
+  runLimitMs: 30_000,
   async runOnce({ pool, dispatcher, signal }, cursor) {
     const heads = await waitingHeads(pool, cursor ?? FIRST, dispatch.limit);
     const counts = { looked_at: heads.length, woken: 0, in_backoff: 0, failed: 0 };

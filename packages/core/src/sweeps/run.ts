@@ -4,18 +4,18 @@ import type { Sweep, SweepDeps } from "./sweep.js";
 const RUNS_KEPT = 1_000;
 
 /**
- * Runs a sweep once, unless another worker is at it. A run has `leaseMs` to end; then another may begin.
+ * Runs a sweep once, unless another worker is at it.
  * @returns its counts, or null if it wasn't its turn. @throws what the sweep threw, after recording it.
  */
 export async function runSweep(
   sweep: Sweep,
   deps: SweepDeps,
-  options: { owner: string; leaseMs: number },
+  owner: string,
 ): Promise<Record<string, number> | null> {
-  const begun = await beginSweep(deps.pool, sweep.name, options.owner, options.leaseMs);
+  const begun = await beginSweep(deps.pool, sweep.name, owner, sweep.runLimitMs);
   if (begun === null) return null;
-  const run = { name: sweep.name, owner: options.owner, runId: begun.runId };
-  const signal = AbortSignal.any([deps.signal, AbortSignal.timeout(options.leaseMs)]);
+  const run = { name: sweep.name, owner, runId: begun.runId };
+  const signal = AbortSignal.any([deps.signal, AbortSignal.timeout(sweep.runLimitMs)]);
   try {
     const { counts, cursor } = await sweep.runOnce({ ...deps, signal }, begun.cursor);
     await endSweep(deps.pool, run, { counts, cursor, error: null });

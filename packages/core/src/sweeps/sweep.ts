@@ -1,9 +1,12 @@
 import type { Pool } from "../db/pool.js";
+import type { Released } from "../lifecycle/release.js";
 import type { Dispatcher } from "../lifecycle/dispatcher.js";
 
 export interface SweepDeps {
   pool: Pool;
   dispatcher: Dispatcher;
+  /** Drives on what is to be released of a workspace, under its gate. */
+  release(workspace: { id: string; backend: string }, signal: AbortSignal): Promise<Released>;
   signal: AbortSignal;
 }
 
@@ -18,5 +21,7 @@ export interface Sweep {
   readonly name: string;
   /** How much one run looks at. */
   readonly limit: number;
+  /** How long one run may take, in ms, before another worker may begin one. */
+  readonly runLimitMs: number;
   runOnce(deps: SweepDeps, cursor: string | null): Promise<SweepResult>;
 }
