@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { BerthError } from "@berth/core/errors";
-import type { FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyReply, FastifyRequest, RouteOptions } from "fastify";
 import type { App } from "./services.js";
 
 /** Who may use a route. The admin key may use all of them. */
@@ -26,9 +26,15 @@ declare module "fastify" {
 export function requireKey(app: App, adminKey: string): void {
   const expected = digest(adminKey);
   app.decorateRequest("caller");
+  const routes: RouteOptions[] = [];
   app.addHook("onRoute", (route) => {
-    if (route.config?.access === undefined)
-      throw new Error(`route ${String(route.method)} ${route.url} doesn't say who may use it`);
+    routes.push(route);
+  });
+  // Not at once: a scope's own hook may still say it for all its routes.
+  app.addHook("onReady", async () => {
+    for (const { method, url, config } of routes)
+      if (config?.access === undefined)
+        throw new Error(`route ${String(method)} ${url} doesn't say who may use it`);
   });
   app.addHook("onRequest", async (request, reply) => {
     const { access, browser = false } = request.routeOptions.config;

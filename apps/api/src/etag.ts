@@ -17,6 +17,6 @@ export function versionWanted(ifMatch: string | undefined): number | undefined {
 
 /** True if the caller has this version already. */
 export function isKnown(ifNoneMatch: string | undefined, version: number): boolean {
-  const tags = (ifNoneMatch ?? "").split(",").map((tag) => tag.trim().replace(/^W\//, ""));
-  return tags.includes(etagOf(version)) || tags.includes("*");
+  const known = (tag: string): boolean => ["*", etagOf(version)].includes(tag.trim().replace(/^W\//, ""));
+  return ifNoneMatch?.split(",").some(known) ?? false;
 }

@@ -31,7 +31,7 @@ export function createWaiting(options: {
   let recheck: NodeJS.Timeout | undefined;
 
   const ended = (id: string): void => {
-    for (const tell of [...(waiters.get(id) ?? [])]) tell();
+    for (const tell of waiters.get(id) ?? []) tell();
   };
   const look = async (ids: readonly string[]): Promise<void> => {
     if (ids.length === 0) return;

@@ -24,14 +24,17 @@ const REMOVAL_EXAMPLE = {
   operations: [DELETE_EXAMPLE],
 };
 
-const RestartBody = strictObject({
-  if_busy: Type.Optional(
-    Type.Enum(["coalesce", "reject"], {
-      description:
-        "While another operation is unfinished: be served by the restart that waits (the default), or get a 409.",
-    }),
-  ),
-});
+const RestartBody = strictObject(
+  {
+    if_busy: Type.Optional(
+      Type.Enum(["coalesce", "reject"], {
+        description:
+          "While another operation is unfinished: be served by the restart that waits (the default), or get a 409.",
+      }),
+    ),
+  },
+  { examples: [{ if_busy: "coalesce" }] },
+);
 
 const flag = (description: string) =>
   Type.Optional(expecting("true or false", Type.Boolean({ description })));
@@ -64,7 +67,7 @@ export function workspaceLifecycleRoutes(app: App, services: Services): void {
         tags: TAGS,
         params: IdParams,
         headers: WaitHeaders,
-        body: { ...RestartBody, examples: [{ if_busy: "coalesce" }] },
+        body: RestartBody,
         response: {
           202: answer(
             "Accepted.",

@@ -13,13 +13,7 @@ import { outcome } from "../outcome.js";
 import { cursor, page, readCursor } from "../pages.js";
 import { answer, ETAG, LOCATION, NEXT_PAGE, WAITED, WorkspaceAndOperation } from "../schemas/answers.js";
 import { AFTER, IdParams, LIMIT, ref, uuid, WaitHeaders } from "../schemas/common.js";
-import {
-  CREATE_EXAMPLE,
-  DONE_EXAMPLE,
-  ONLINE_EXAMPLE,
-  OPERATION_EXAMPLE,
-  WORKSPACE_EXAMPLE,
-} from "../schemas/examples.js";
+import { DONE_EXAMPLE, ONLINE_EXAMPLE, OPERATION_EXAMPLE, WORKSPACE_EXAMPLE } from "../schemas/examples.js";
 import { expecting } from "../schemas/expected.js";
 import { viewOperation } from "../schemas/operation.js";
 import { problems } from "../schemas/problem.js";
@@ -60,7 +54,7 @@ export function workspaceRoutes(app: App, services: Services): void {
         description: `It is provisioned by an operation. The default backend is \`${config.backend}\`.`,
         tags: TAGS,
         headers: WaitHeaders,
-        body: { ...createBody(config.backends), examples: [CREATE_EXAMPLE] },
+        body: createBody(config.backends),
         response: {
           202: answer(
             "Accepted.",
@@ -181,7 +175,7 @@ export function workspaceRoutes(app: App, services: Services): void {
             Type.String({ description: "Only if this is still its ETag.", examples: ['"4"'] }),
           ),
         }),
-        body: { ...PatchBody, examples: [{ labels: { team: "blue" } }] },
+        body: PatchBody,
         response: {
           200: answer("The workspace after it.", ref(Workspace), ONLINE_EXAMPLE, ETAG),
           ...problems(

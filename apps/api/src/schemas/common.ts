@@ -54,6 +54,6 @@ export const WaitHeaders = Type.Object({
   ),
 });
 
-export function iso(time: Date | null): string | null {
-  return time === null ? null : time.toISOString();
+export function iso(date: Date | null): string | null {
+  return date === null ? null : date.toISOString();
 }

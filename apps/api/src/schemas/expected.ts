@@ -5,5 +5,5 @@ export const EXPECTED = "x-expected";
 
 /** Adds to a schema what to tell whoever sent something else: completes "expected …". */
 export function expecting<S extends TSchema>(expected: string, schema: S): S {
-  return Object.defineProperty(schema, EXPECTED, { value: expected, enumerable: true });
+  return Object.defineProperty(schema, EXPECTED, { value: expected, enumerable: true, configurable: true });
 }

@@ -3,6 +3,7 @@ import { BACKENDS, type BackendName } from "@berth/core/domain/spec";
 import { STATUSES } from "@berth/core/domain/status";
 import Type, { type Static } from "typebox";
 import { iso, named, nullable, strictObject, time, uuid } from "./common.js";
+import { CREATE_EXAMPLE } from "./examples.js";
 import { expecting } from "./expected.js";
 import { Spec } from "./spec.js";
 
@@ -34,19 +35,22 @@ const HibernateAfter = nullable(
 
 /** The body of POST /workspaces where these backends run. */
 export function createBody(backends: readonly BackendName[]) {
-  return strictObject({
-    name: Name,
-    parent_id: Type.Optional(nullable(uuid(), { description: "The workspace that this one belongs to." })),
-    backend: Type.Optional(
-      expecting(
-        `one of the backends of this Berth: ${backends.join(", ")}`,
-        Type.Enum([...backends], { description: "What runs it. Default: the first of these." }),
+  return strictObject(
+    {
+      name: Name,
+      parent_id: Type.Optional(nullable(uuid(), { description: "The workspace that this one belongs to." })),
+      backend: Type.Optional(
+        expecting(
+          `one of the backends of this Berth: ${backends.join(", ")}`,
+          Type.Enum([...backends], { description: "What runs it. Default: the first of these." }),
+        ),
       ),
-    ),
-    labels: Type.Optional(Labels),
-    spec: Spec,
-    hibernate_after_minutes: Type.Optional(HibernateAfter),
-  });
+      labels: Type.Optional(Labels),
+      spec: Spec,
+      hibernate_after_minutes: Type.Optional(HibernateAfter),
+    },
+    { examples: [CREATE_EXAMPLE] },
+  );
 }
 
 export const PatchBody = expecting(
@@ -58,7 +62,11 @@ export const PatchBody = expecting(
       spec: Type.Optional(Spec),
       hibernate_after_minutes: Type.Optional(HibernateAfter),
     },
-    { minProperties: 1, description: "What is given replaces what was, as a whole." },
+    {
+      minProperties: 1,
+      description: "What is given replaces what was, as a whole.",
+      examples: [{ labels: { team: "blue" } }],
+    },
   ),
 );
 

@@ -1,0 +1,111 @@
+import { readConfig } from "@berth/core/config";
+import type { Pool } from "@berth/core/db/pool";
+import { createGate, type Gate } from "@berth/core/lifecycle/gate";
+import { failed, succeeded } from "@berth/core/lifecycle/endings";
+import { createLogger } from "@berth/core/logger";
+import { openQueues, type Queues } from "@berth/core/queues";
+import { getWorkspace } from "@berth/core/db/workspaces";
+import { type RunningApi, startApi } from "@berth/api/start";
+import { fleetEnvironment } from "../support/fleet.js";
+import { createTestDatabase } from "../support/postgres.js";
+
+export const KEY = "test-admin-key-0123456789";
+export const PROCESS_SPEC = { command: ["sleep", "60"] };
+
+export interface Answer {
+  status: number;
+  headers: Headers;
+  // The tests say what it must be.
+  // eslint-disable-next-line typescript/no-explicit-any
+  body: any;
+}
+
+export interface TestApi {
+  running: RunningApi;
+  url: string;
+  pool: Pool;
+  queues: Queues;
+  gate: Gate;
+  /** Sends a request with the key; a body that isn't text is sent as JSON. */
+  call(method: string, path: string, options?: { body?: unknown; headers?: HeadersInit }): Promise<Answer>;
+  /** Creates a workspace and returns what the API said. */
+  create(extra?: Record<string, unknown>): Promise<Answer["body"]>;
+  /** Ends the operation at the head of a workspace, as a worker would. */
+  finish(workspaceId: string, ticket: number, failure?: { code: string; message: string }): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The API over real HTTP on a database of its own, with no worker. */
+export async function startTestApi(
+  redisUrl: string | null,
+  env: Readonly<Record<string, string>> = {},
+  databaseUrl?: string,
+): Promise<TestApi> {
+  const database = await createTestDatabase();
+  const config = readConfig("api", {
+    ...fleetEnvironment(database.url, redisUrl, {
+      PORT: "0",
+      HOST: "127.0.0.1",
+      BERTH_ADMIN_KEY: KEY,
+      ...env,
+    }),
+    ...(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl }),
+  });
+  const logger = createLogger(config, "test");
+  const queues = await openQueues(config, () => undefined);
+  const running = await startApi({ config, pool: database.pool, queues, logger });
+  const gate = createGate({
+    pool: database.pool,
+    dispatcher: queues.dispatcher,
+    owner: "test",
+    leaseMs: 60_000,
+  });
+  const call: TestApi["call"] = async (method, path, { body, headers } = {}) => {
+    const text = typeof body === "string" || body === undefined ? body : JSON.stringify(body);
+    const response = await fetch(running.url + path, {
+      method,
+      headers: {
+        authorization: `Bearer ${KEY}`,
+        ...(text === undefined ? {} : { "content-type": "application/json" }),
+        ...(headers as Record<string, string>),
+      },
+      ...(text === undefined ? {} : { body: text }),
+    });
+    return { status: response.status, headers: response.headers, body: await read(response) };
+  };
+  return {
+    running,
+    url: running.url,
+    pool: database.pool,
+    queues,
+    gate,
+    call,
+    async create(extra = {}) {
+      const { body } = await call("POST", "/workspaces", {
+        body: { name: "w", spec: PROCESS_SPEC, ...extra },
+      });
+      return body;
+    },
+    async finish(workspaceId, ticket, failure) {
+      const claimed = await gate.claim(workspaceId, ticket);
+      if (claimed === null) throw new Error(`ticket ${ticket} of ${workspaceId} isn't next`);
+      const { hold, operation } = claimed;
+      const workspace = await getWorkspace(database.pool, workspaceId);
+      const end =
+        failure === undefined
+          ? succeeded(operation, workspace!)
+          : failed(operation, operation.phase ?? "start", { ...failure, provider_code: null }, null);
+      await gate.finish({ hold, ...end });
+    },
+    async close() {
+      await running.close();
+      await queues.close();
+      await database.drop();
+    },
+  };
+}
+
+async function read(response: Response): Promise<unknown> {
+  const text = await response.text();
+  return response.headers.get("content-type")?.includes("json") ? JSON.parse(text) : text;
+}

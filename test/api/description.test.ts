@@ -1,0 +1,117 @@
+import { Validator } from "@seriousme/openapi-schema-validator";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startTestApi, type TestApi } from "./api.js";
+
+interface Media {
+  schema?: unknown;
+  example?: unknown;
+  examples?: Record<string, unknown>;
+}
+interface Described {
+  operationId?: string;
+  summary?: string;
+  security?: unknown[];
+  requestBody?: { content: Record<string, Media> };
+  responses: Record<string, { content?: Record<string, Media> }>;
+}
+
+let api: TestApi;
+let document: {
+  openapi: string;
+  paths: Record<string, Record<string, Described>>;
+  components: { schemas: object };
+};
+beforeAll(async () => {
+  api = await startTestApi(null);
+  document = (await api.call("GET", "/docs/json")).body;
+});
+afterAll(() => api.close());
+
+const operations = () =>
+  Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, described]) => ({
+      name: `${method.toUpperCase()} ${path}`,
+      described,
+    })),
+  );
+const shows = (media: Media) => media.example !== undefined || Object.keys(media.examples ?? {}).length > 0;
+
+describe("the API's description", () => {
+  it("is a valid OpenAPI 3.1 document, references resolved", async () => {
+    expect(document.openapi).toBe("3.1.0");
+    const validator = new Validator();
+    const result = await validator.validate(structuredClone(document));
+    expect(result.errors ?? []).toEqual([]);
+    expect(result.valid).toBe(true);
+    expect(Object.keys(document.components.schemas).toSorted()).toEqual([
+      "Operation",
+      "Problem",
+      "Resource",
+      "StructureEvent",
+      "Workspace",
+    ]);
+    const references = [...JSON.stringify(document).matchAll(/"\$ref":"([^"]+)"/g)].map((match) => match[1]);
+    expect(references.length).toBeGreaterThan(20);
+    for (const reference of references) {
+      const name = /^#\/components\/schemas\/(\w+)$/.exec(reference!)?.[1];
+      expect(document.components.schemas, reference).toHaveProperty(name!);
+    }
+  });
+
+  it("has every route, each with a name, a summary, an example and its problems", () => {
+    expect(
+      operations()
+        .map(({ name }) => name)
+        .toSorted(),
+    ).toEqual([
+      "DELETE /workspaces/{id}",
+      "GET /events",
+      "GET /events/{workspaceId}",
+      "GET /health",
+      "GET /operations/{id}",
+      "GET /ready",
+      "GET /workspaces",
+      "GET /workspaces/{id}",
+      "GET /workspaces/{id}/operations",
+      "GET /workspaces/{id}/resources",
+      "PATCH /workspaces/{id}",
+      "POST /workspaces",
+      "POST /workspaces/{id}/restart",
+    ]);
+    for (const { name, described } of operations()) {
+      expect(described.operationId, name).toBeTruthy();
+      expect(described.summary, name).toBeTruthy();
+      for (const [status, { content = {} }] of Object.entries(described.responses)) {
+        for (const media of Object.values(content)) expect(shows(media), `${name} ${status}`).toBe(true);
+        if (Number(status) >= 400)
+          expect(Object.keys(content), `${name} ${status}`).toEqual(["application/problem+json"]);
+      }
+      for (const media of Object.values(described.requestBody?.content ?? {}))
+        expect(shows(media) || Array.isArray((media.schema as { examples?: unknown }).examples), name).toBe(
+          true,
+        );
+      if (name !== "GET /health" && name !== "GET /ready")
+        expect(described.responses, name).toHaveProperty("401");
+    }
+  });
+
+  it("gives examples that its own validation accepts", async () => {
+    const media = document.paths["/workspaces"]!["post"]!.requestBody!.content["application/json"]!;
+    const example = media.example ?? Object.values(media.examples ?? {})[0];
+    const body = { ...(example as object), backend: "process" };
+    expect((await api.call("POST", "/workspaces", { body })).status).toBe(202);
+  });
+
+  it("tells which backends run here", () => {
+    const media = document.paths["/workspaces"]!["post"]!.requestBody!.content["application/json"]!;
+    expect(media.schema).toMatchObject({ properties: { backend: { enum: ["process"] } } });
+  });
+
+  it("is a page for people as well, with scripts of its own only", async () => {
+    const page = await api.call("GET", "/docs/");
+    expect(page.status).toBe(200);
+    expect(page.headers.get("content-type")).toContain("text/html");
+    expect(page.headers.get("content-security-policy")).toMatch(/script-src 'self'/);
+    expect((await api.call("GET", "/docs/static/swagger-ui-bundle.js")).status).toBe(200);
+  });
+});
