@@ -1,0 +1,50 @@
+# Two images from one build: `--target api` and `--target worker`.
+ARG NODE_IMAGE=node:20-bookworm-slim
+
+FROM ${NODE_IMAGE} AS manifests
+WORKDIR /berth
+ENV TURBO_TELEMETRY_DISABLED=1 NO_UPDATE_NOTIFIER=1
+# Only these decide what npm installs, so a change of code doesn't install again.
+COPY package.json package-lock.json .npmrc ./
+COPY packages/core/package.json packages/core/
+COPY packages/ec2-simulator/package.json packages/ec2-simulator/
+COPY apps/api/package.json apps/api/
+COPY apps/worker/package.json apps/worker/
+COPY apps/standalone/package.json apps/standalone/
+COPY apps/demo/package.json apps/demo/
+
+FROM manifests AS build
+# No install scripts: what is built here needs none of the databases and bindings that they fetch.
+RUN npm ci --ignore-scripts
+COPY turbo.json tsconfig.json tsconfig.base.json ./
+COPY packages packages
+COPY apps apps
+RUN npx turbo run build --filter=@berth/api --filter=@berth/worker
+
+FROM manifests AS production
+RUN npm ci --ignore-scripts --omit=dev --workspace @berth/api --workspace @berth/worker
+
+FROM ${NODE_IMAGE} AS runtime
+# Reaps what a killed child leaves behind, and passes signals on.
+RUN apt-get update && apt-get install -y --no-install-recommends tini && rm -rf /var/lib/apt/lists/*
+WORKDIR /berth
+ENV NODE_ENV=production
+COPY --from=production /berth ./
+COPY --from=build /berth/packages/core/migrations packages/core/migrations
+COPY --from=build /berth/packages/core/dist packages/core/dist
+USER node
+ENTRYPOINT ["tini", "--"]
+
+FROM runtime AS worker
+COPY --from=build /berth/apps/worker/dist apps/worker/dist
+# It serves no port to ask at: a worker that ends is started again, and one that is silent loses its leases to
+# the others.
+HEALTHCHECK NONE
+CMD ["node", "apps/worker/dist/main.js"]
+
+FROM runtime AS api
+COPY --from=build /berth/apps/api/dist apps/api/dist
+EXPOSE 8080
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
+  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 8080}/health`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+CMD ["node", "apps/api/dist/main.js"]

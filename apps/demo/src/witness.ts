@@ -1,0 +1,47 @@
+import { execFile } from "node:child_process";
+import { readdir, readFile } from "node:fs/promises";
+import { promisify } from "node:util";
+
+const exec = promisify(execFile);
+
+/** What the provider itself has of these workspaces; null where it can't be asked from here. */
+export async function askProvider(backend: string, ids: readonly string[]): Promise<string[] | null> {
+  try {
+    if (backend === "docker") return await askDocker(ids);
+    if (backend === "process") return await askProcesses(ids);
+    return null;
+  } catch {
+    return null;
+  }
+}
+
+async function askDocker(ids: readonly string[]): Promise<string[]> {
+  const lists = ids.map(async (id) => {
+    const filter = ["--filter", `label=berth.workspace=${id}`];
+    const [containers, volumes] = await Promise.all([
+      exec("docker", ["ps", "--all", "--format", "{{.Names}}", ...filter]),
+      exec("docker", ["volume", "ls", "--format", "{{.Name}}", ...filter]),
+    ]);
+    return [...lines("container", containers.stdout), ...lines("volume", volumes.stdout)];
+  });
+  return (await Promise.all(lists)).flat();
+}
+
+function lines(kind: string, text: string): string[] {
+  return text
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => `${kind} ${line}`);
+}
+
+/** Berth names the workspace in the environment of what it starts. Linux only. */
+async function askProcesses(ids: readonly string[]): Promise<string[]> {
+  const wanted = new Set(ids.map((id) => `BERTH_WORKSPACE_ID=${id}`));
+  const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+  const found = pids.map(async (pid) => {
+    // One that isn't ours, or that has just ended.
+    const environ = await readFile(`/proc/${pid}/environ`, "latin1").catch(() => "");
+    return environ.split("\0").some((entry) => wanted.has(entry)) ? [`process ${pid}`] : [];
+  });
+  return (await Promise.all(found)).flat();
+}
