@@ -103,7 +103,8 @@ export interface Want {
 
 /**
  * Claims each wanted ticket whose turn it is: the one after the head, unfinished, out of its backoff, and
- * under no living lease. A lease that ran out is a crash: the same attempt goes on, counted as a takeover.
+ * under no living lease. A lease that ran out is a crash: the same attempt goes on, counted as a takeover;
+ * unless it was a sweep's and the operation hasn't begun.
  * @returns the operations claimed, as `running`, with their fence.
  */
 export async function claimTickets(db: Queryable, wants: readonly Want[]): Promise<Operation[]> {
@@ -127,8 +128,8 @@ export async function claimTickets(db: Queryable, wants: readonly Want[]): Promi
      )
      update operations o set state = 'running', fence = c.fence, next_attempt_at = null,
        started_at = coalesce(o.started_at, clock_timestamp()),
-       attempt = o.attempt + case when c.before is null then 1 else 0 end,
-       takeovers = o.takeovers + case when c.before is null then 0 else 1 end
+       attempt = o.attempt + case when c.before is null or o.state = 'queued' then 1 else 0 end,
+       takeovers = o.takeovers + case when c.before is null or o.state = 'queued' then 0 else 1 end
      from claimed c
      where o.workspace_id = c.workspace_id and o.ticket = c.ticket and o.state in ('queued', 'running')
      returning o.*`,

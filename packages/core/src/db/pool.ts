@@ -31,8 +31,10 @@ export function createPool(connectionString: string, options: { max?: number; na
           : pg.types.getTypeParser(oid, format as "text")) as typeof pg.types.getTypeParser,
     },
   });
-  // An idle connection that breaks is replaced at its next use; unhandled, its `error` would end the process.
+  // A connection that breaks is replaced at its next use. Unhandled, its `error` would end the process: the pool
+  // listens to idle ones only, and one that is between two statements of a transaction has nobody to reject to.
   pool.on("error", () => undefined);
+  pool.on("connect", (client) => client.on("error", () => undefined));
   return pool;
 }
 

@@ -1,0 +1,230 @@
+import { afterEach, describe, expect, inject, it, vi } from "vitest";
+import { listEvents } from "@berth/core/db/events";
+import type { OperationKind } from "@berth/core/domain/operation";
+import { planOf } from "@berth/core/lifecycle/plans";
+import { removeWorkspace } from "@berth/core/lifecycle/remove";
+import { createWorkspace, requestRestart } from "@berth/core/lifecycle/requests";
+import { BY_TEST, fleetEnvironment, newWorkspace, QUICK, startFleet, type Fleet } from "../support/fleet.js";
+import { liveThings } from "../support/recorded-backend.js";
+import { ended } from "../support/wait.js";
+import { startWorkerProcess, type ProcessProvider, type TestProcess } from "../support/worker-process.js";
+import {
+  endCallsOf,
+  expectNoBreach,
+  expectOrder,
+  expectSettled,
+  expectTrueLedger,
+  watchProvider,
+} from "./audit.js";
+
+const KINDS = ["provision", "restart", "delete"] as const;
+type Kind = (typeof KINDS)[number] & OperationKind;
+
+/** A fleet with one workspace whose next operation is `kind`, accepted and with no worker to run it. */
+async function about(fleet: Fleet, kind: Kind): Promise<{ id: string; request(): Promise<string> }> {
+  await watchProvider(fleet.pool);
+  const create = () => createWorkspace(fleet.context, newWorkspace(), BY_TEST);
+  if (kind === "provision") {
+    const { workspace, operation } = await create();
+    return { id: workspace.id, request: async () => operation.id };
+  }
+  const worker = fleet.startWorker();
+  const { workspace, operation } = await create();
+  await ended(fleet.pool, [operation.id]);
+  await worker.close();
+  return {
+    id: workspace.id,
+    async request() {
+      if (kind === "restart")
+        return (await requestRestart(fleet.context, workspace.id, BY_TEST)).operation.id;
+      return (await removeWorkspace(fleet.context, workspace.id, { cascade: false, ...BY_TEST })).operation!
+        .id;
+    },
+  };
+}
+
+async function crash(
+  kind: Kind,
+  how: { env?: Record<string, string>; provider?: ProcessProvider; at?: Moment },
+) {
+  const redisUrl = inject("redis").url;
+  const fleet = await startFleet({ redisUrl });
+  let doomed: TestProcess | undefined;
+  try {
+    const { id, request } = await about(fleet, kind);
+    doomed = await startWorkerProcess(fleetEnvironment(fleet.database.url, redisUrl, how.env), how.provider);
+    const operationId = await request();
+    if (how.at !== undefined) {
+      await reached(fleet, id, how.at);
+      await doomed.kill();
+    }
+    expect(await doomed.exited, doomed.output()).toEqual({ code: null, signal: "SIGKILL" });
+    const left = await fleet.pool.query("select state from operations where id = $1", [operationId]);
+    expect(left.rows, "the worker died before the operation ended").toEqual([{ state: "running" }]);
+    await endCallsOf(doomed.pid, fleet.pool);
+
+    fleet.startWorker();
+    const [operation] = await ended(fleet.pool, [operationId]);
+    expect(operation, "a crash's resumption is the same attempt").toMatchObject({
+      state: "succeeded",
+      attempt: 1,
+    });
+    expect(operation!.takeovers).toBeGreaterThan(0);
+    await expectSettled(fleet.pool);
+    await expectNoBreach(fleet.pool);
+    await expectTrueLedger(fleet.pool);
+    const kinds = (await liveThings(fleet.pool)).map((thing) => thing.kind);
+    expect(kinds).toEqual(kind === "delete" ? [] : ["instance", "volume"]);
+    const { rows } = await fleet.pool.query<{ generation: number }>(
+      "select generation from provider_things where kind = 'instance' order by generation",
+    );
+    expect(
+      rows.map((row) => row.generation),
+      "instances ever made, by generation",
+    ).toEqual(kind === "restart" ? [1, 2] : [1]);
+    const types = (await listEvents(fleet.pool, { workspaceId: id, limit: 100 })).map(
+      (event) => event.event_type,
+    );
+    expect(types.filter((type) => type === `workspace.${kind}.succeeded`)).toHaveLength(1);
+  } finally {
+    await doomed?.kill();
+    await fleet.close();
+  }
+}
+
+interface Moment {
+  call: "createVolume" | "launch" | "stop" | "removeVolume";
+  effect: "before" | "after";
+}
+
+/** Waits until the last call of this name is under way, and has, or hasn't yet, had its effect. */
+async function reached(fleet: Fleet, workspaceId: string, { call, effect }: Moment): Promise<void> {
+  const kind = call.endsWith("Volume") ? "volume" : "instance";
+  const makes = call === "createVolume" || call === "launch";
+  await vi.waitUntil(
+    async () => {
+      const { rows } = await fleet.pool.query<{ there: boolean }>(
+        `select exists (select from provider_things t where t.workspace_id = c.workspace_id and t.kind = $3
+           and t.removed_at is null) as there
+         from provider_calls c where c.workspace_id = $1 and c.call = $2 and c.ended_at is null`,
+        [workspaceId, call, kind],
+      );
+      if (rows[0] === undefined) return false;
+      const done = rows[0].there === makes;
+      if (effect === "before") expect(done, "seen before its effect").toBe(false);
+      return effect === "before" || done;
+    },
+    { timeout: 15_000, interval: 10 },
+  );
+}
+
+describe.concurrent("a worker killed at a step", () => {
+  const steps = KINDS.flatMap((kind) =>
+    planOf(kind).flatMap(({ name }) =>
+      (["before", "after"] as const).map((when) => [kind, name, when] as const),
+    ),
+  );
+  it.for(steps)(
+    "%s/%s, %s it: another goes on; one instance, the volume kept, a true ledger",
+    ([kind, step, when]) => crash(kind, { env: { BERTH_FAULT_AT_STEP: `${kind}/${step}/${when}` } }),
+    60_000,
+  );
+
+  it.for([
+    { kind: "provision", call: "createVolume", effect: "before" },
+    { kind: "provision", call: "createVolume", effect: "after" },
+    { kind: "provision", call: "launch", effect: "before" },
+    { kind: "provision", call: "launch", effect: "after" },
+    { kind: "restart", call: "stop", effect: "before" },
+    { kind: "restart", call: "stop", effect: "after" },
+    { kind: "restart", call: "launch", effect: "before" },
+    { kind: "restart", call: "launch", effect: "after" },
+    { kind: "delete", call: "stop", effect: "before" },
+    { kind: "delete", call: "stop", effect: "after" },
+    { kind: "delete", call: "removeVolume", effect: "before" },
+    { kind: "delete", call: "removeVolume", effect: "after" },
+  ] as const)(
+    "$kind, inside $call, $effect its effect: the same (I3, I4)",
+    ({ kind, ...at }) => crash(kind, { provider: { latencyMs: 700, fullLatency: true }, at }),
+    60_000,
+  );
+});
+
+describe.concurrent.each(["redis", "postgres"] as const)(
+  "with the default settings on the %s queue",
+  (store) => {
+    const processes: TestProcess[] = [];
+    let fleet: Fleet;
+    afterEach(async () => {
+      await Promise.all(processes.map((one) => one.kill()));
+      await fleet.close();
+    });
+
+    it("what two killed workers left ends within 15 s on a third (I7), each workspace once and in order", async () => {
+      const redisUrl = store === "redis" ? inject("redis").url : null;
+      fleet = await startFleet({ redisUrl });
+      await watchProvider(fleet.pool);
+      const prepare = fleet.startWorker();
+      const create = () => createWorkspace(fleet.context, newWorkspace(), BY_TEST);
+      const online = await Promise.all(Array.from({ length: 8 }, create));
+      await ended(
+        fleet.pool,
+        online.map((one) => one.operation.id),
+      );
+      await prepare.close();
+
+      const env = withDefaults(fleetEnvironment(fleet.database.url, redisUrl));
+      const slow = { latencyMs: 60_000, fullLatency: true };
+      const doomed = await Promise.all([startWorkerProcess(env, slow), startWorkerProcess(env, slow)]);
+      processes.push(...doomed);
+      const ids = online.map((one) => one.workspace.id);
+      const accepted = await Promise.all([
+        ...Array.from({ length: 4 }, async () => (await create()).operation),
+        ...ids.slice(0, 4).map(async (id) => (await requestRestart(fleet.context, id, BY_TEST)).operation),
+        ...ids
+          .slice(4)
+          .map(
+            async (id) =>
+              (await removeWorkspace(fleet.context, id, { cascade: false, ...BY_TEST })).operation!,
+          ),
+      ]);
+      await vi.waitUntil(
+        async () => {
+          const { rows } = await fleet.pool.query<{ n: number }>(
+            "select count(distinct workspace_id) as n from provider_calls where ended_at is null",
+          );
+          return rows[0]!.n === accepted.length;
+        },
+        { timeout: 20_000, interval: 50 },
+      );
+      processes.push(await startWorkerProcess(env));
+      const { rows } = await fleet.pool.query<{ now: Date }>("select clock_timestamp() as now");
+      await Promise.all(doomed.map((one) => one.kill()));
+      for (const one of doomed) await endCallsOf(one.pid, fleet.pool);
+
+      const operations = await ended(
+        fleet.pool,
+        accepted.map((one) => one.id),
+        30_000,
+      );
+      const took = operations.map((one) => one.finished_at!.getTime() - rows[0]!.now.getTime());
+      if (process.env.BERTH_TEST_VERBOSE)
+        console.log(
+          store,
+          "taken over after ms:",
+          took.toSorted((a, b) => a - b),
+        );
+      expect(Math.max(...took)).toBeLessThan(15_000);
+      for (const one of operations) expect(one).toMatchObject({ state: "succeeded", attempt: 1 });
+      await expectSettled(fleet.pool);
+      await expectNoBreach(fleet.pool);
+      await expectOrder(fleet.pool);
+      await expectTrueLedger(fleet.pool);
+    }, 90_000);
+  },
+);
+
+/** Without the settings that make tests quick. */
+function withDefaults(env: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(env).filter(([key]) => !(key in QUICK) || key === "LOG_LEVEL"));
+}
