@@ -13,8 +13,11 @@ declare module "vitest" {
     postgres: { url: string };
     /** The run's Redis, shared by all test files: use a queue prefix of your own, never flush it. */
     redis: { url: string };
-    /** The run's Docker daemon, with the images of `images.ts`: remove what you make. */
-    docker: { socketPath: string };
+    /**
+     * The run's Docker daemon, with the images of `images.ts`: remove what you make. Null where none can be
+     * had (not root, not Linux): skip, then.
+     */
+    docker: { socketPath: string } | null;
   }
 }
 
@@ -41,6 +44,10 @@ const SERVICES = {
     return { provided: { url: server.url }, stop };
   },
   docker: async () => {
+    if (process.platform !== "linux" || process.getuid?.() !== 0) {
+      console.warn("A Docker daemon for the tests needs Linux and root: those that use it are skipped.");
+      return { provided: null, stop: async () => [] };
+    }
     const daemon = await startDockerd({ root: join(tmpdir(), "docker") });
     try {
       await importTestImages(daemon.socketPath);

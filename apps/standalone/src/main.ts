@@ -29,24 +29,27 @@ async function run(): Promise<number> {
   // The reader of a pipe may be gone before us.
   process.stdout.on("error", () => undefined);
 
-  let reason: Error;
   try {
-    const text = await startStandalone(config, {
-      log,
-      endings,
-      signal: stop.signal,
-      fail: (e) => stop.abort(e),
-    });
-    process.stdout.write(text);
-    reason = await failure;
+    const surroundings = { log, endings, signal: stop.signal, fail: (error: Error) => stop.abort(error) };
+    process.stdout.write(await startStandalone(config, surroundings));
   } catch (error) {
-    reason = error instanceof Error ? error : new Error(String(error));
+    if (!(error instanceof Interruption)) {
+      complain(reasonOf(error));
+      log.debug({ err: error }, "the reason in full");
+      await endings.close(log);
+      return 1;
+    }
   }
-  if (reason instanceof Interruption) process.stderr.write("Berth is stopping …\n");
-  else complain(reasonOf(reason));
-  if (!(reason instanceof Interruption)) log.debug({ err: reason }, "the reason in full");
-  await endings.close(log);
-  return reason instanceof Interruption ? 0 : 1;
+  const reason = await failure;
+  if (reason instanceof Interruption) {
+    process.stderr.write("Berth is stopping …\n");
+    await endings.close(log);
+    return 0;
+  }
+  complain(reasonOf(reason));
+  // Without its database or its lock nothing can be ended in order; the next start finds out all by itself.
+  endings.kill();
+  return 1;
 }
 
 class Interruption extends Error {}
