@@ -69,6 +69,12 @@ export interface Backend {
   /** The last `tail` lines that the instance wrote; empty if there are none or it is gone. */
   logs(instance: InstanceRef, options: CallOptions & { tail: number }): Promise<string>;
 
+  /**
+   * Why the provider ended the instance, in its own code, such as `Server.SpotInstanceTermination`; null if it
+   * isn't known. Asks nobody: it tells what earlier calls have seen. Absent where a provider gives no reasons.
+   */
+  reasonOf?(instance: InstanceRef): string | null;
+
   /** Names for instances; absent where none are configured. */
   readonly dns?: Dns | undefined;
 
@@ -95,7 +101,12 @@ export type Details = Readonly<Record<string, unknown>>;
 
 export interface CallOptions {
   signal: AbortSignal;
+  /** Who goes first where a provider limits its calls. Default: what the method is mostly called for. */
+  priority?: CallPriority;
 }
+
+/** A user waits for it; something is to go; Berth looks after things by itself. In this order. */
+export type CallPriority = "user" | "delete" | "reconcile";
 
 export interface VolumeRef {
   /** The ledger row. */

@@ -6,7 +6,7 @@ import type { DockerClient } from "./client.js";
 import { containerOf } from "./container.js";
 import { generationIn, insistOnOwnership } from "./labels.js";
 import { pullImage } from "./pull.js";
-import { removeContainer } from "./remove.js";
+import { inspectContainer, secretsOf, startContainer } from "./start.js";
 
 const LOOK_AGAIN_MS = 50;
 /** What Docker says of a container that has never run. */
@@ -29,7 +29,7 @@ export async function launchContainer(
   options: CallOptions,
 ): Promise<string> {
   const { id, toStart } = await createOrAdopt(client, request, settings, options);
-  if (toStart) await start(client, id, request, options);
+  if (toStart) await startContainer(client, id, request, options);
   return id;
 }
 
@@ -61,7 +61,7 @@ async function createOrAdopt(
       pulled = true;
       continue;
     }
-    const found = await inspect(client, name, options);
+    const found = await inspectContainer(client, name, options);
     if (found !== null) return { id: found.Id, toStart: adopt(client, request, found) };
     // The name is reserved before the container can be seen, and freed after it can't be seen any more.
     if (performance.now() > deadline)
@@ -93,49 +93,4 @@ function adopt(client: DockerClient, { instance }: LaunchRequest, found: Contain
     });
   // One that has run and ended is this generation's one run: `probe` tells of its end.
   return status === "created" || (status === "exited" && startedAt === NEVER);
-}
-
-async function start(
-  client: DockerClient,
-  id: string,
-  request: LaunchRequest,
-  options: CallOptions,
-): Promise<void> {
-  const { name } = request.instance;
-  const started = await ask(
-    client,
-    `start ${name}`,
-    { ...options, expects: [304, 400, 404, 409], secrets: secretsOf(request) },
-    (abortSignal) => client.docker.getContainer(id).start({ abortSignal }),
-  );
-  if (started.ok) return;
-  const fail = (code: "backend_failed" | "start_failed", kind: "transient" | "permanent") =>
-    new BackendError(code, kind, `start ${name}: ${started.message}`, {
-      providerCode: String(started.status),
-    });
-  if (started.status === 304) {
-    // Said while a stop is pending as well, after which the container isn't there or doesn't run.
-    if ((await inspect(client, id, options)) === null) throw fail("backend_failed", "transient");
-    return;
-  }
-  const removed = started.status === 409 || /no such container/i.test(started.message);
-  if (removed) throw fail("backend_failed", "transient");
-  // A bad command, or a network that isn't there: it would stay `created` for ever.
-  await removeContainer(client, id, options);
-  throw fail("start_failed", "permanent");
-}
-
-async function inspect(
-  client: DockerClient,
-  idOrName: string,
-  options: CallOptions,
-): Promise<ContainerInspectInfo | null> {
-  const found = await ask(client, `inspect ${idOrName}`, { ...options, expects: [404] }, (abortSignal) =>
-    client.docker.getContainer(idOrName).inspect({ abortSignal }),
-  );
-  return found.ok ? found.value : null;
-}
-
-function secretsOf({ spec, env }: LaunchRequest): string[] {
-  return Object.values({ ...spec.env, ...env });
 }

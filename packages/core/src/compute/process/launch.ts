@@ -5,7 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { BackendError, type CallOptions, type LaunchRequest } from "../backend.js";
 import { type Claim, claimFile, providerIdOf, readClaim, removeRecord, VOID, voidClaim } from "./claim.js";
 import { environmentOf } from "./environment.js";
-import { CANNOT_RUN, CLAIMED_BY_ANOTHER, launcherFor, NO_IDENTITY } from "./launcher.js";
+import { CANNOT_RUN, CLAIMED_BY_ANOTHER, type Launcher, launcherFor, NO_IDENTITY } from "./launcher.js";
 import { logFile } from "./log.js";
 import { codeOf, listRecords, type Places, recordOf, unreachable } from "./places.js";
 import type { ProcessTable } from "./process-table.js";
@@ -26,14 +26,28 @@ export async function launchProcess(
   { signal }: CallOptions,
 ): Promise<string> {
   const record = recordOf(request.instance);
+  await requireVolume(places, request);
+  const env = environmentOf(request, places.mark, join(places.volumes, request.volume.name));
+  const launcher = await launcherFor(env);
   const made = await makeRecord(places, record);
   const claim = await readClaim(places, record);
   if (claim !== null) return adopted(claim, record);
   await refuseOthers(places, request, record, made);
   if (signal.aborted) throw new BackendError("aborted", "transient", `launch of ${record}: given up`);
-  const child = await startLauncher(places, request, record);
+  const child = await startLauncher(places, request, record, env, launcher);
   await untilStarted(child, table, places, record, signal);
   return await outcome(child, places, record, request);
+}
+
+/** Before there is a record: one that gets no further would stay. */
+async function requireVolume(places: Places, { volume }: LaunchRequest): Promise<void> {
+  const path = join(places.volumes, volume.name);
+  const found = await stat(path).catch((error: unknown) => {
+    if (codeOf(error) === "ENOENT") return null;
+    throw unreachable("look for a volume", error);
+  });
+  if (found === null || !found.isDirectory())
+    throw new BackendError("backend_failed", "transient", `volume ${volume.name} is not there`);
 }
 
 async function makeRecord(places: Places, record: string): Promise<boolean> {
@@ -63,7 +77,7 @@ async function refuseOthers(
   const [other] = others;
   if (other === undefined) return;
   // Not if another launch of this generation, which saw no other, has started meanwhile.
-  if (made && (await voidClaim(places, record))) await removeRecord(places, record, VOID);
+  if (made) await withdraw(places, record);
   throw new BackendError(
     "other_generation",
     other.generation > instance.generation ? "permanent" : "transient",
@@ -71,17 +85,19 @@ async function refuseOthers(
   );
 }
 
-async function startLauncher(places: Places, request: LaunchRequest, record: string): Promise<ChildProcess> {
-  const { instance, volume, spec } = request;
+/** Removes a record that no process has claimed, and none can claim any more. */
+async function withdraw(places: Places, record: string): Promise<void> {
+  if (await voidClaim(places, record)) await removeRecord(places, record, VOID);
+}
+
+async function startLauncher(
+  places: Places,
+  { instance, volume, spec }: LaunchRequest,
+  record: string,
+  env: Record<string, string>,
+  [launcher, ...script]: Launcher,
+): Promise<ChildProcess> {
   const cwd = join(places.volumes, volume.name);
-  const isDirectory = await stat(cwd).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
-  if (!isDirectory)
-    throw new BackendError("backend_failed", "transient", `volume ${volume.name} is not there`);
-  const env = environmentOf(request, places.mark, cwd);
-  const [launcher, ...script] = await launcherFor(env);
   const args = [...script, claimFile(places, record), instance.resourceId, ...(spec.command ?? [])];
   const log = await open(logFile(places, record), "a", 0o600).catch((error: unknown) => {
     // A stop has removed the record meanwhile.
@@ -97,6 +113,7 @@ async function startLauncher(places: Places, request: LaunchRequest, record: str
     child.unref();
     return child;
   } catch (error) {
+    await withdraw(places, record);
     throw spawnFailure(record, codeOf(error) ?? "unknown");
   } finally {
     await log.close();

@@ -25,12 +25,16 @@ if (!defined $boot || !defined $stat) {
   open(my $ps, "-|", "/bin/ps", "-o", "lstart=", "-p", $$) or exit 98;
   $is = <$ps>; close $ps; chomp $is; $is = "ps $is";
 }
-open(my $out, ">", "$file.$$") and print $out "$row $$ $is\\n" and close $out or exit 97;
+open(my $out, ">", "$file.$$") or exit 97;
+print $out "$row $$ $is\\n" and close $out or exit 97;
 link "$file.$$", $file or exit 97;
 exec { $command[0] } @command;
 print STDERR "$command[0]: $!\\n";
 exit 127;
 `;
+
+/** A program, and the arguments that come before the claim's file. */
+export type Launcher = [string, ...string[]];
 
 /** Exit codes of the launcher itself. */
 export const CLAIMED_BY_ANOTHER = 97;
@@ -49,7 +53,7 @@ const PERL = "/usr/bin/perl";
  * variable.
  * @throws BackendError `invalid_spec` where that needs perl and there is none.
  */
-export async function launcherFor(env: Readonly<Record<string, string>>): Promise<[string, ...string[]]> {
+export async function launcherFor(env: Readonly<Record<string, string>>): Promise<Launcher> {
   const strange = Object.keys(env).find((key) => !PLAIN.test(key) || SHELL_OWN.test(key));
   if (strange === undefined) return ["/bin/sh", "-c", SH_SCRIPT, "berth-launch"];
   const perl = await access(PERL, constants.X_OK).then(

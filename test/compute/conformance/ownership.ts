@@ -1,0 +1,71 @@
+import { describe, expect, test } from "vitest";
+import { type Bench, failure } from "./harness.js";
+
+export function describeOwnership(use: () => Bench): void {
+  describe("ownership (I10)", () => {
+    test("two deployments on one provider don't see and don't touch each other's", async () => {
+      const { prepared, running, another, stateOf, backend, call } = use();
+      const instance = await running(await prepared());
+      const other = another("another-deployment");
+      expect(await other.listOwned(call)).toEqual([]);
+      expect(await stateOf(instance, other)).toBe("gone");
+      expect(await other.stop({ ...instance, providerId: null }, call)).toBe("gone");
+      expect(await other.stop(instance, call)).toBe("gone");
+      expect(await other.logs(instance, { ...call, tail: 10 })).toBe("");
+      expect(await stateOf(instance)).toBe("running");
+      expect(await backend.listOwned(call)).toHaveLength(2);
+    });
+
+    test("a foreign instance with our name is reported, and stays as it is", async (context) => {
+      const { prepared, request, harness, stateOf, backend, call } = use();
+      const { foreign } = harness;
+      if (foreign === null) return context.skip("names are not shared with others here");
+      const workspace = await prepared();
+      const instance = workspace.instance();
+      await foreign.makeInstance(instance.name);
+      try {
+        const launched = backend.launch(request(workspace, instance), call);
+        await expect(launched).rejects.toThrow(failure("name_taken", "permanent"));
+        expect(await backend.stop(instance, call)).toBe("gone");
+        expect(await stateOf(instance)).toBe("gone");
+        expect(await foreign.instanceIsIntact(instance.name)).toBe(true);
+      } finally {
+        await foreign.remove(instance.name);
+      }
+    });
+
+    test("a foreign volume with our name is reported, and stays as it is", async (context) => {
+      const { workspace, request, harness, backend, call } = use();
+      const { foreign } = harness;
+      if (foreign === null) return context.skip("names are not shared with others here");
+      const of = workspace();
+      await foreign.makeVolume(of.volume.name);
+      try {
+        const taken = failure("name_taken", "permanent");
+        await expect(backend.createVolume(of.volume, call)).rejects.toThrow(taken);
+        await expect(backend.removeVolume(of.volume, call)).rejects.toThrow(taken);
+        await expect(backend.launch(request(of, of.instance()), call)).rejects.toThrow(taken);
+        expect(await foreign.volumeIsIntact(of.volume.name)).toBe(true);
+      } finally {
+        await foreign.remove(of.volume.name);
+      }
+    });
+
+    test("names and ids that no ledger has are refused before the provider is asked", async () => {
+      const { workspace, request, backend, call } = use();
+      const of = workspace();
+      const refused = failure("invalid_spec", "permanent");
+      for (const bad of ["../../etc", "a/b", "*", "", "WS", `${of.id}\n`]) {
+        const volume = { ...of.volume, workspaceId: bad, name: `ws-${bad}` };
+        const instance = { ...volume, generation: 1 };
+        await expect(backend.createVolume(volume, call), bad).rejects.toThrow(refused);
+        await expect(backend.removeVolume(volume, call), bad).rejects.toThrow(refused);
+        await expect(backend.stop(instance, call), bad).rejects.toThrow(refused);
+        await expect(backend.logs(instance, { ...call, tail: 1 }), bad).rejects.toThrow(refused);
+        await expect(backend.launch({ ...request(of, instance), volume }, call), bad).rejects.toThrow(
+          refused,
+        );
+      }
+    });
+  });
+}
