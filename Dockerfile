@@ -22,7 +22,9 @@ COPY apps apps
 RUN npx turbo run build --filter=@berth/api --filter=@berth/worker
 
 FROM manifests AS production
-RUN npm ci --ignore-scripts --omit=dev --workspace @berth/api --workspace @berth/worker
+RUN npm ci --ignore-scripts --omit=dev --workspace @berth/api --workspace @berth/worker \
+  # An optional peer of a library, which npm takes in because the lockfile has it for the build.
+  && rm -rf node_modules/typescript node_modules/@typescript
 
 FROM ${NODE_IMAGE} AS runtime
 # Reaps what a killed child leaves behind, and passes signals on.
