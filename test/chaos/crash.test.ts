@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, inject, it, vi } from "vitest";
 import { listEvents } from "@berth/core/db/events";
-import type { OperationKind } from "@berth/core/domain/operation";
+import { about, KINDS, reached, type Kind, type Moment } from "./about.js";
 import { planOf } from "@berth/core/lifecycle/plans";
 import { removeWorkspace } from "@berth/core/lifecycle/remove";
 import { createWorkspace, requestRestart } from "@berth/core/lifecycle/requests";
@@ -16,32 +16,6 @@ import {
   expectTrueLedger,
   watchProvider,
 } from "./audit.js";
-
-const KINDS = ["provision", "restart", "delete"] as const;
-type Kind = (typeof KINDS)[number] & OperationKind;
-
-/** A fleet with one workspace whose next operation is `kind`, accepted and with no worker to run it. */
-async function about(fleet: Fleet, kind: Kind): Promise<{ id: string; request(): Promise<string> }> {
-  await watchProvider(fleet.pool);
-  const create = () => createWorkspace(fleet.context, newWorkspace(), BY_TEST);
-  if (kind === "provision") {
-    const { workspace, operation } = await create();
-    return { id: workspace.id, request: async () => operation.id };
-  }
-  const worker = fleet.startWorker();
-  const { workspace, operation } = await create();
-  await ended(fleet.pool, [operation.id]);
-  await worker.close();
-  return {
-    id: workspace.id,
-    async request() {
-      if (kind === "restart")
-        return (await requestRestart(fleet.context, workspace.id, BY_TEST)).operation.id;
-      return (await removeWorkspace(fleet.context, workspace.id, { cascade: false, ...BY_TEST })).operation!
-        .id;
-    },
-  };
-}
 
 async function crash(
   kind: Kind,
@@ -92,32 +66,6 @@ async function crash(
   }
 }
 
-interface Moment {
-  call: "createVolume" | "launch" | "stop" | "removeVolume";
-  effect: "before" | "after";
-}
-
-/** Waits until the last call of this name is under way, and has, or hasn't yet, had its effect. */
-async function reached(fleet: Fleet, workspaceId: string, { call, effect }: Moment): Promise<void> {
-  const kind = call.endsWith("Volume") ? "volume" : "instance";
-  const makes = call === "createVolume" || call === "launch";
-  await vi.waitUntil(
-    async () => {
-      const { rows } = await fleet.pool.query<{ there: boolean }>(
-        `select exists (select from provider_things t where t.workspace_id = c.workspace_id and t.kind = $3
-           and t.removed_at is null) as there
-         from provider_calls c where c.workspace_id = $1 and c.call = $2 and c.ended_at is null`,
-        [workspaceId, call, kind],
-      );
-      if (rows[0] === undefined) return false;
-      const done = rows[0].there === makes;
-      if (effect === "before") expect(done, "seen before its effect").toBe(false);
-      return effect === "before" || done;
-    },
-    { timeout: 15_000, interval: 10 },
-  );
-}
-
 describe.concurrent("a worker killed at a step", () => {
   const steps = KINDS.flatMap((kind) =>
     planOf(kind).flatMap(({ name }) =>
@@ -126,8 +74,8 @@ describe.concurrent("a worker killed at a step", () => {
   );
   it.for(steps)(
     "%s/%s, %s it: another goes on; one instance, the volume kept, a true ledger",
+    { timeout: 60_000 },
     ([kind, step, when]) => crash(kind, { env: { BERTH_FAULT_AT_STEP: `${kind}/${step}/${when}` } }),
-    60_000,
   );
 
   it.for([
@@ -145,8 +93,8 @@ describe.concurrent("a worker killed at a step", () => {
     { kind: "delete", call: "removeVolume", effect: "after" },
   ] as const)(
     "$kind, inside $call, $effect its effect: the same (I3, I4)",
+    { timeout: 60_000 },
     ({ kind, ...at }) => crash(kind, { provider: { latencyMs: 700, fullLatency: true }, at }),
-    60_000,
   );
 });
 

@@ -39,6 +39,7 @@ async function start() {
   process.stdout.write("worker ready\n");
   return {
     async close() {
+      process.stdout.write("worker ending\n");
       await worker.close();
       await queues.close();
       await pool.end();
@@ -54,8 +55,12 @@ if (process.argv.includes("--drain")) {
   process.once("message", () => {
     process.channel?.unref();
     void running.close().then(() => {
-      const names = process.getActiveResourcesInfo().filter((name) => !/Pipe|TTY/.test(name));
-      process.stdout.write(`left: ${JSON.stringify(names)}\n`);
+      // Broken connections need a moment; what is still here then is told, and this timer holds nothing itself.
+      const told = setTimeout(() => {
+        process.stdout.write(`left: ${process.getActiveResourcesInfo().join(", ")}\n`);
+        process.exit(1);
+      }, 3_000);
+      told.unref();
     });
   });
 } else await serve("test-worker", start);

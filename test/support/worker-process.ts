@@ -94,9 +94,11 @@ export function startProcess(
 export async function startWorkerProcess(
   env: Readonly<Record<string, string>>,
   provider: ProcessProvider = {},
+  args: readonly string[] = [],
 ): Promise<TestProcess> {
   const worker = startProcess(new URL("./worker-process-entry.ts", import.meta.url), env, [
     JSON.stringify(provider),
+    ...args,
   ]);
   try {
     await worker.said(/^worker ready$/m);
