@@ -23,11 +23,16 @@ export interface Answer {
 export interface TestApi {
   running: RunningApi;
   url: string;
+  databaseUrl: string;
   pool: Pool;
   queues: Queues;
   gate: Gate;
   /** Sends a request with the key; a body that isn't text is sent as JSON. */
-  call(method: string, path: string, options?: { body?: unknown; headers?: HeadersInit }): Promise<Answer>;
+  call(
+    method: string,
+    path: string,
+    options?: { body?: unknown; headers?: Record<string, string> },
+  ): Promise<Answer>;
   /** Creates a workspace and returns what the API said. */
   create(extra?: Record<string, unknown>): Promise<Answer["body"]>;
   /** Ends the operation at the head of a workspace, as a worker would. */
@@ -39,18 +44,17 @@ export interface TestApi {
 export async function startTestApi(
   redisUrl: string | null,
   env: Readonly<Record<string, string>> = {},
-  databaseUrl?: string,
 ): Promise<TestApi> {
   const database = await createTestDatabase();
-  const config = readConfig("api", {
-    ...fleetEnvironment(database.url, redisUrl, {
+  const config = readConfig(
+    "api",
+    fleetEnvironment(database.url, redisUrl, {
       PORT: "0",
       HOST: "127.0.0.1",
       BERTH_ADMIN_KEY: KEY,
       ...env,
     }),
-    ...(databaseUrl === undefined ? {} : { DATABASE_URL: databaseUrl }),
-  });
+  );
   const logger = createLogger(config, "test");
   const queues = await openQueues(config, () => undefined);
   const running = await startApi({ config, pool: database.pool, queues, logger });
@@ -67,7 +71,7 @@ export async function startTestApi(
       headers: {
         authorization: `Bearer ${KEY}`,
         ...(text === undefined ? {} : { "content-type": "application/json" }),
-        ...(headers as Record<string, string>),
+        ...headers,
       },
       ...(text === undefined ? {} : { body: text }),
     });
@@ -76,6 +80,7 @@ export async function startTestApi(
   return {
     running,
     url: running.url,
+    databaseUrl: database.url,
     pool: database.pool,
     queues,
     gate,

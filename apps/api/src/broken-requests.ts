@@ -3,8 +3,8 @@ import { problemDocument, PROBLEM_TYPE } from "./problem.js";
 
 /** Answers what isn't HTTP at all, before there is any request. */
 export function answerBrokenRequests(error: Error & { code?: string }, socket: Socket): void {
-  // The other side has gone, or half an answer is on its way already.
-  if (error.code === "ECONNRESET" || socket.destroyed || !socket.writable || socket.bytesWritten > 0) {
+  // The other side has gone.
+  if (error.code === "ECONNRESET" || socket.destroyed || !socket.writable) {
     socket.destroy(error);
     return;
   }

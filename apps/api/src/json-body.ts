@@ -21,10 +21,17 @@ export function readJsonBodies(app: App): void {
     if (text.trim() === "") return done(null, undefined);
     void parse(request, text, (error, value) => {
       if (error === null) return done(null, value);
-      const reason = error.message.startsWith("Object contains forbidden")
-        ? "has a key __proto__ or constructor.prototype"
-        : "is not valid JSON";
+      const reason = isJson(text) ? "has a key __proto__ or constructor.prototype" : "is not valid JSON";
       done(new BerthError("invalid_request", `the body ${reason}`));
     });
   });
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }

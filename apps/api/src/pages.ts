@@ -10,7 +10,11 @@ export function cursor(position: string): string {
 export function readCursor(after: string, pattern: RegExp): string[] {
   const match = pattern.exec(Buffer.from(after, "base64url").toString("utf8"));
   if (match !== null) return match.slice(1);
-  throw new BerthError("invalid_request", "after: expected the cursor of a Link header", {
+  throw badCursor();
+}
+
+export function badCursor(): BerthError {
+  return new BerthError("invalid_request", "after: expected the cursor of a Link header", {
     errors: [{ field: "after", expected: 'the "after" of a Link header that this list gave' }],
   });
 }

@@ -7,10 +7,11 @@ import {
 import { STATUSES } from "@berth/core/domain/status";
 import { BerthError } from "@berth/core/errors";
 import { createWorkspace, patchWorkspace } from "@berth/core/lifecycle/requests";
+import type { FastifyReply } from "fastify";
 import Type from "typebox";
 import { etagOf, isKnown, versionWanted } from "../etag.js";
 import { outcome } from "../outcome.js";
-import { cursor, page, readCursor } from "../pages.js";
+import { badCursor, cursor, page, readCursor } from "../pages.js";
 import { answer, ETAG, LOCATION, NEXT_PAGE, WAITED, WorkspaceAndOperation } from "../schemas/answers.js";
 import { AFTER, IdParams, LIMIT, ref, uuid, WaitHeaders } from "../schemas/common.js";
 import { DONE_EXAMPLE, ONLINE_EXAMPLE, OPERATION_EXAMPLE, WORKSPACE_EXAMPLE } from "../schemas/examples.js";
@@ -154,8 +155,10 @@ export function workspaceRoutes(app: App, services: Services): void {
     async (request, reply) => {
       const workspace = await existing(services, request.params.id);
       void reply.header("etag", etagOf(workspace.version));
-      if (isKnown(request.headers["if-none-match"], workspace.version))
-        return reply.code(304).send(null as never);
+      if (isKnown(request.headers["if-none-match"], workspace.version)) {
+        const bare: FastifyReply = reply.code(304);
+        return bare.send();
+      }
       return viewWorkspace(workspace);
     },
   );
@@ -212,5 +215,8 @@ export async function existing({ pool }: Pick<Services, "pool">, id: string): Pr
 
 function positionOf(after: string): { createdAt: string; id: string } {
   const [createdAt, id] = readCursor(after, POSITION) as [string, string];
+  // The pattern lets days through that no calendar has.
+  if (Number.isNaN(Date.parse(createdAt)) || new Date(createdAt).toISOString() !== createdAt)
+    throw badCursor();
   return { createdAt, id };
 }

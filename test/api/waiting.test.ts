@@ -1,0 +1,255 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { createLogger } from "@berth/core/logger";
+import { createWaiting } from "@berth/api/waiting";
+import { type Answer, startTestApi, type TestApi } from "./api.js";
+
+let api: TestApi;
+beforeAll(async () => {
+  api = await startTestApi(null);
+});
+afterAll(() => api.close());
+
+const WAIT = { prefer: "wait=30" };
+const begin = (method: string, path: string, headers: Record<string, string> = WAIT, body?: unknown) =>
+  api.call(method, path, { headers, body });
+/** Resolves once the workspace has an operation with this ticket. */
+const accepted = (workspaceId: string, ticket: number) =>
+  vi.waitFor(
+    async () => {
+      const { body } = await api.call("GET", `/workspaces/${workspaceId}/operations`);
+      expect(body[0].ticket).toBe(ticket);
+    },
+    { interval: 10 },
+  );
+/** The connections to this database that listen. */
+const listeners = async () =>
+  (
+    await api.pool.query<{ pid: number }>(
+      "select pid from pg_stat_activity where datname = current_database() and application_name = 'berth-listen'",
+    )
+  ).rows.map((row) => row.pid);
+
+const waitingOn = (databaseUrl: string, recheckMs: number) =>
+  createWaiting({
+    pool: api.pool,
+    databaseUrl,
+    logger: createLogger({ logLevel: "silent" }, "test"),
+    recheckMs,
+  });
+/** Ends an operation as if its notification were lost. */
+const endSilently = (id: string) =>
+  api.pool.query("update operations set state = 'succeeded', finished_at = now() where id = $1", [id]);
+
+describe("Prefer: wait", () => {
+  it("answers 200 with the workspace and the operation as they are at the end", async () => {
+    const { id } = await api.create();
+    await api.finish(id, 1);
+    const waiting = begin("POST", `/workspaces/${id}/restart`);
+    await accepted(id, 2);
+    await api.finish(id, 2);
+    const answer = await waiting;
+    expect(answer).toMatchObject({
+      status: 200,
+      body: { id, status: "online", operation: { ticket: 2, state: "succeeded" } },
+    });
+    expect(answer.headers.get("preference-applied")).toBe("wait=30");
+    expect(answer.headers.get("etag")).toBe(`"${answer.body.version}"`);
+    expect(answer.body.operation.finished_at).not.toBeNull();
+  });
+
+  it("of a create waits for the provision", async () => {
+    const waiting = begin("POST", "/workspaces", WAIT, { name: "waited", spec: { command: ["true"] } });
+    const id = await vi.waitFor(async () => {
+      const { body } = await api.call("GET", "/workspaces");
+      return body.find((workspace: { name: string }) => workspace.name === "waited").id as string;
+    });
+    await api.finish(id, 1);
+    expect(await waiting).toMatchObject({
+      status: 200,
+      body: { id, status: "online", operation: { state: "succeeded" } },
+    });
+  });
+
+  it("answers 202 as without it when the time is up", async () => {
+    const { id } = await api.create();
+    const answer = await begin("POST", `/workspaces/${id}/restart`, { prefer: "respond-async, wait=1" });
+    expect(answer).toMatchObject({ status: 202, body: { operation: { state: "queued" } } });
+    expect(answer.headers.get("preference-applied")).toBe("wait=1");
+    expect(answer.headers.get("location")).toBe(`/operations/${answer.body.operation.id}`);
+  });
+
+  it.each(["wait=0", "wait=-1", "wait=soon", "return=minimal", ""])(
+    "that says nothing we know, %j, is ignored",
+    async (prefer) => {
+      const { id } = await api.create();
+      const answer = await begin("POST", `/workspaces/${id}/restart`, { prefer });
+      expect(answer.status).toBe(202);
+      expect(answer.headers.get("preference-applied")).toBeNull();
+    },
+  );
+
+  it("for longer than 120 s waits for 120 s, and says so", async () => {
+    const { id } = await api.create();
+    const waiting = begin("POST", `/workspaces/${id}/restart`, { prefer: 'WAIT="999"' });
+    await accepted(id, 2);
+    await api.finish(id, 1);
+    await api.finish(id, 2);
+    expect((await waiting).headers.get("preference-applied")).toBe("wait=120");
+  });
+
+  it("tells the failure as a problem of its own code, with the operation", async () => {
+    const { id } = await api.create();
+    await api.finish(id, 1);
+    const waiting = begin("DELETE", `/workspaces/${id}`);
+    await accepted(id, 2);
+    await api.finish(id, 2, { code: "stop_failed", message: "the daemon said no" });
+    const answer = await waiting;
+    const [operation] = (await api.call("GET", `/workspaces/${id}/operations`)).body;
+    expect(answer).toMatchObject({
+      status: 500,
+      body: {
+        code: "terminate_retry_exhausted",
+        status: 500,
+        retryable: true,
+        operation_id: operation.id,
+        workspace_id: id,
+        detail: "the daemon said no",
+      },
+    });
+    expect(answer.headers.get("content-type")).toBe("application/problem+json");
+    expect(answer.headers.get("retry-after")).toBe("60");
+  });
+
+  it("tells a failure that has no code of ours as operation_failed, with its cause", async () => {
+    const { id } = await api.create();
+    const waiting = begin("POST", `/workspaces/${id}/restart`);
+    await accepted(id, 2);
+    await api.finish(id, 1);
+    await api.finish(id, 2, { code: "image_missing", message: "No such image: nope" });
+    const answer = await waiting;
+    expect(answer).toMatchObject({
+      status: 500,
+      body: {
+        code: "operation_failed",
+        cause: "image_missing",
+        retryable: false,
+        detail: "No such image: nope",
+      },
+    });
+    expect(answer.headers.get("retry-after")).toBeNull();
+  });
+
+  it("is told at once that a delete cancelled what it waits for", async () => {
+    const { id } = await api.create();
+    const waiting = begin("POST", `/workspaces/${id}/restart`);
+    await accepted(id, 2);
+    const before = performance.now();
+    await api.call("DELETE", `/workspaces/${id}`);
+    expect(await waiting).toMatchObject({ status: 409, body: { code: "operation_cancelled" } });
+    expect(performance.now() - before).toBeLessThan(4_000);
+  });
+
+  it("of a delete waits for all operations of the tree", async () => {
+    const root = await api.create();
+    const children = [await api.create({ parent_id: root.id }), await api.create({ parent_id: root.id })];
+    let answered: Answer | undefined;
+    const waiting = begin("DELETE", `/workspaces/${root.id}?cascade=true`).then(
+      (answer) => (answered = answer),
+    );
+    await accepted(root.id, 2);
+    await api.finish(root.id, 2);
+    await api.finish(children[0].id, 2);
+    await delay(100);
+    expect(answered).toBeUndefined();
+    await api.finish(children[1].id, 2);
+    expect(await waiting).toMatchObject({
+      status: 200,
+      body: {
+        status: "removed",
+        cascade_deleted: 2,
+        operation: { state: "succeeded", workspace_id: root.id },
+      },
+    });
+    const states = answered!.body.operations.map((operation: { state: string }) => operation.state);
+    expect(states).toEqual(["succeeded", "succeeded", "succeeded"]);
+  });
+
+  it("serves all callers of one operation over one connection", async () => {
+    const { id } = await api.create();
+    await api.finish(id, 1);
+    const waiting = Array.from({ length: 100 }, () => begin("POST", `/workspaces/${id}/restart`));
+    await vi.waitFor(async () => {
+      const { body } = await api.call("GET", `/workspaces/${id}/operations`);
+      expect(body[0].coalesced).toBe(100);
+    }, 10_000);
+    expect(await listeners()).toHaveLength(1);
+    await api.finish(id, 2);
+    const answers = await Promise.all(waiting);
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+  });
+});
+
+describe("a wait", () => {
+  it("survives the loss of its connection: what ended meanwhile is seen", async () => {
+    const { operation } = await api.create();
+    const own = waitingOn(api.databaseUrl, 600_000);
+    const waiting = own.wait([operation.id], { timeoutMs: 20_000, signal: new AbortController().signal });
+    await vi.waitFor(async () => expect(await listeners()).toHaveLength(2));
+    await endSilently(operation.id);
+    for (const pid of await listeners()) await api.pool.query("select pg_terminate_backend($1)", [pid]);
+    expect(await waiting).toBe(true);
+    await own.close();
+  });
+
+  it("sees an end that nobody was told of, even with nothing to listen to", async () => {
+    const ids = [(await api.create()).operation.id, (await api.create()).operation.id];
+    const own = waitingOn("postgres://127.0.0.1:1/none", 50);
+    const waiting = own.wait(ids, { timeoutMs: 20_000, signal: new AbortController().signal });
+    for (const id of ids) await endSilently(id);
+    expect(await waiting).toBe(true);
+    await own.close();
+  });
+
+  it("ends as soon as its caller has gone, or had gone already", async () => {
+    const { operation } = await api.create();
+    const own = waitingOn(api.databaseUrl, 600_000);
+    const caller = new AbortController();
+    const waiting = own.wait([operation.id], { timeoutMs: 20_000, signal: caller.signal });
+    caller.abort();
+    expect(await waiting).toBe(false);
+    expect(await own.wait([operation.id], { timeoutMs: 20_000, signal: caller.signal })).toBe(false);
+    await own.close();
+    const { signal } = new AbortController();
+    expect(await own.wait([operation.id], { timeoutMs: 20_000, signal })).toBe(false);
+  });
+
+  it("ends with the caller's connection, and the operation doesn't (I11)", async () => {
+    const { id } = await api.create();
+    await api.finish(id, 1);
+    const caller = new AbortController();
+    const waiting = fetch(`${api.url}/workspaces/${id}/restart`, {
+      method: "POST",
+      headers: { authorization: `Bearer test-admin-key-0123456789`, ...WAIT },
+      signal: caller.signal,
+    });
+    await accepted(id, 2);
+    caller.abort();
+    await expect(waiting).rejects.toThrow(/abort/);
+    await api.finish(id, 2);
+    const [restart] = (await api.call("GET", `/workspaces/${id}/operations`)).body;
+    expect(restart).toMatchObject({ kind: "restart", state: "succeeded" });
+  });
+
+  it("is answered with 202 when the process closes", async () => {
+    const other = await startTestApi(null);
+    const { id } = await other.create();
+    const waiting = other.call("POST", `/workspaces/${id}/restart`, { headers: WAIT });
+    await vi.waitFor(async () => {
+      const { body } = await other.call("GET", `/workspaces/${id}/operations`);
+      expect(body[0].ticket).toBe(2);
+    });
+    await other.close();
+    expect((await waiting).status).toBe(202);
+  });
+});
