@@ -1,0 +1,73 @@
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { newDirectory, startStandalone } from "../e2e/standalone-process.js";
+import { startProcess } from "../support/worker-process.js";
+import { startBrokenBerth, type Fault } from "./broken-berth.js";
+
+const MAIN = new URL("../../apps/demo/src/main.ts", import.meta.url);
+
+async function demo(env: Record<string, string>, args: string[] = []) {
+  await using run = startProcess(MAIN, env, args);
+  const { code } = await run.exited;
+  return { code, output: run.output() };
+}
+
+describe("the demo", () => {
+  it("ends clean on a standalone: fifty restarts are at most two cycles, and nothing is left (I1, I2, I4)", async () => {
+    const dataDir = await newDirectory();
+    const standalone = startStandalone(dataDir);
+    try {
+      const { url } = await standalone.ready;
+      const { code, output } = await demo({ BERTH_URL: url, BERTH_DATA_DIR: dataDir });
+      expect(code, output).toBe(0);
+      expect(output).toMatch(/50 requests became [12] cycles?; ended/);
+      expect(output.match(/\bdelete\b.* succeeded/g)).toHaveLength(4);
+      expect(output).toContain("Overlaps within a workspace: none");
+      expect(output).toContain("Left in the ledger: nothing");
+      expect(output).toContain("Left at the provider: nothing; while they ran it had 4 things of them");
+    } finally {
+      await standalone.interrupt();
+    }
+  });
+
+  it.each<[Fault, RegExp]>([
+    ["leak", /left in the ledger: instance ws-\S+ \(releasing\)/],
+    ["overlap", /provision \S+ and \w+ \S+ overlapped/],
+    ["lost_request", /50 restarts were asked for, and 1 are accounted for/],
+    ["failure", /restart \S+ failed: no capacity/],
+    ["forgotten_child", /took 2 descendants with it and not 3/],
+  ])("ends with 1 on a Berth with a %s", async (fault, reason) => {
+    await using berth = await startBrokenBerth(fault);
+    const { code, output } = await demo({ BERTH_URL: berth.url, BERTH_KEY: "any" });
+    expect(output).toMatch(reason);
+    expect(code).toBe(1);
+  });
+
+  it("doesn't call it nothing where it can't ask the provider", async () => {
+    await using berth = await startBrokenBerth("none");
+    const { code, output } = await demo({ BERTH_URL: berth.url, BERTH_KEY: "any" });
+    expect(output).toContain("Left at the provider: not asked");
+    expect(code, output).toBe(0);
+  });
+
+  it("says in one line why it can't begin", async () => {
+    const nowhere = join(await newDirectory(), "none");
+    expect(await demo({ BERTH_DATA_DIR: nowhere })).toMatchObject({
+      code: 1,
+      output: expect.stringMatching(/^\s*demo: no key: set BERTH_KEY.*\n$/),
+    });
+    const { url } = await closedPort();
+    const unreachable = await demo({ BERTH_URL: url, BERTH_KEY: "any" });
+    expect(unreachable.output).toMatch(/demo: Berth doesn't answer at \S+ \(ECONNREFUSED\)/);
+    expect(unreachable.code).toBe(1);
+    expect((await demo({ BERTH_KEY: "any" }, ["--restarts", "none"])).output).toContain(
+      "--restarts: got none",
+    );
+  });
+});
+
+/** An address where nobody listens any more. */
+async function closedPort(): Promise<{ url: string }> {
+  await using berth = await startBrokenBerth("none");
+  return { url: berth.url };
+}
