@@ -27,9 +27,9 @@ export async function importBusybox(
     for (const name of ["bin", "tmp", "etc", "proc", "dev", "sys"]) await mkdir(join(directory, name));
     await copyFile(busybox, join(directory, "bin", "busybox"));
     const { stdout } = await exec(busybox, ["--list"]);
-    const commands = stdout.split("\n").map((name) => basename(name));
-    for (const name of commands.filter((name) => name !== "" && name !== "busybox"))
-      await symlink("busybox", join(directory, "bin", name));
+    const commands = stdout.split("\n").map((path) => basename(path));
+    for (const command of commands.filter((one) => one !== "" && one !== "busybox"))
+      await symlink("busybox", join(directory, "bin", command));
     await importDirectory(socketPath, directory, image, ['CMD ["sleep", "2147483647"]', ...changes]);
   } finally {
     await rm(directory, { recursive: true, force: true });

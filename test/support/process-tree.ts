@@ -31,7 +31,7 @@ export async function unmountAllUnder(root: string): Promise<void> {
     .split("\n")
     .map((line) => (line.split(" ")[1] ?? "").replaceAll("\\040", " "))
     .filter((point) => point === root || point.startsWith(`${root}/`));
-  for (const point of points.sort((a, b) => b.length - a.length)) await exec("umount", ["--lazy", point]);
+  for (const point of points.toSorted((a, b) => b.length - a.length)) await exec("umount", ["--lazy", point]);
 }
 
 function processesNaming(path: string): number[] {

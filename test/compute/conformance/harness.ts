@@ -10,7 +10,7 @@ import {
   type VolumeRef,
 } from "@berth/core/compute/backend";
 import type { Spec } from "@berth/core/domain/spec";
-import { expect, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, vi } from "vitest";
 
 /** What the suite needs of a backend beside the contract. */
 export interface BackendHarness {
@@ -42,6 +42,7 @@ export interface ForeignThings {
   remove(name: string): Promise<void>;
 }
 
+/** What a test has of a workspace. */
 export interface Workspace {
   id: string;
   volume: VolumeRef;
@@ -52,8 +53,27 @@ export interface Workspace {
 /** Stays up, and ends on SIGTERM. */
 export const STAY = ["sleep", "3600"];
 
-/** Opens a harness for the tests of one backend. */
-export function openBench(harness: BackendHarness) {
+/** A bench for the tests of a file or `describe`: what they leave behind fails them, and is removed. */
+export function useBench(makeHarness: () => Promise<BackendHarness>): () => Bench {
+  let bench: Bench | undefined;
+  const use = (): Bench => {
+    if (bench === undefined) throw new Error("the bench is opened before the tests");
+    return bench;
+  };
+  beforeAll(async () => {
+    bench = openBench(await makeHarness());
+  });
+  afterEach(async () => {
+    await use().clear();
+    expect(await use().backend.listOwned(use().call), "left by the test").toEqual([]);
+  });
+  afterAll(async () => {
+    await bench?.close();
+  });
+  return use;
+}
+
+function openBench(harness: BackendHarness) {
   const backend = harness.open();
   const opened = [backend];
   const instances: InstanceRef[] = [];

@@ -11,6 +11,8 @@ export interface AskOptions {
   expects?: readonly number[];
   /** Default: the client's `callTimeoutMs`. */
   timeoutMs?: number;
+  /** `any` where no JSON is expected. Default `json`. */
+  reply?: "json" | "any";
   /** Values that the daemon may repeat in its message and that must not be seen. */
   secrets?: readonly string[];
 }
@@ -25,7 +27,7 @@ export interface AskOptions {
 export async function ask<T>(
   client: DockerClient,
   what: string,
-  { signal, expects = [], timeoutMs = client.callTimeoutMs, secrets = [] }: AskOptions,
+  { signal, expects = [], timeoutMs = client.callTimeoutMs, reply = "json", secrets = [] }: AskOptions,
   run: (abortSignal: AbortSignal) => Promise<T>,
 ): Promise<Answer<T>> {
   const limit = new AbortController();
@@ -44,7 +46,10 @@ export async function ask<T>(
     const ended = new Promise<never>((_resolve, reject) => {
       limit.signal.addEventListener("abort", () => reject(limit.signal.reason as Error), { once: true });
     });
-    return { ok: true, value: await Promise.race([run(limit.signal), ended]) };
+    const value = await Promise.race([run(limit.signal), ended]);
+    // docker-modem hands out what it can't parse as bytes. An empty reply is no empty list (I4).
+    if (reply === "json" && Buffer.isBuffer(value)) throw new Error("the reply isn't JSON");
+    return { ok: true, value };
   } catch (error) {
     if (limit.signal.aborted) throw limit.signal.reason;
     const status = statusOf(error);

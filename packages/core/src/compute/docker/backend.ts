@@ -50,7 +50,12 @@ export function createDockerBackend(options: DockerBackendOptions): Backend {
     async launch(request, call) {
       checkLaunch(request);
       await requireVolume(client, request.volume, call);
-      const providerId = await launchContainer(client, request, { network, pullTimeoutMs }, call);
+      const providerId = await launchContainer(
+        client,
+        request,
+        { network, graceSeconds, pullTimeoutMs },
+        call,
+      );
       return { providerId, url: null };
     },
     async stop(instance, call) {

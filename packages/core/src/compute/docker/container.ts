@@ -9,12 +9,14 @@ export interface ContainerSettings {
   deploymentId: string;
   /** A network of the daemon; its default one if unset. */
   network: string | undefined;
+  /** Also for a daemon that shuts down, and for `docker stop` by hand. */
+  graceSeconds: number;
 }
 
 /** The container of a workspace. `command` takes the place of the image's CMD, as with `docker run`. */
 export function containerOf(
   { instance, volume, spec, env }: LaunchRequest,
-  { deploymentId, network }: ContainerSettings,
+  { deploymentId, network, graceSeconds }: ContainerSettings,
 ): ContainerCreateOptions {
   const limits = limitsOf(spec);
   return {
@@ -24,6 +26,7 @@ export function containerOf(
     // Last, so that a spec can't pretend to be another workspace.
     Env: Object.entries({ ...spec.env, ...env }).map(([key, value]) => `${key}=${value}`),
     Labels: labelsOf(deploymentId, instance),
+    StopTimeout: graceSeconds,
     HostConfig: {
       // Reaps orphans, and ends at once on SIGTERM where the program as PID 1 would ignore it.
       Init: true,

@@ -30,7 +30,7 @@ export function messageOf(error: unknown, secrets: readonly string[] = []): stri
   const known = secrets.filter((secret) => secret.length >= SHORTEST_SECRET);
   // The longest first: one may be a part of another.
   const shown = known
-    .sort((a, b) => b.length - a.length)
+    .toSorted((a, b) => b.length - a.length)
     .reduce((rest, secret) => rest.replaceAll(secret, "[redacted]"), text);
   return shown.replaceAll(/\s+/g, " ").trim().slice(0, LONGEST_MESSAGE);
 }

@@ -1,5 +1,5 @@
 import type { ContainerInfo } from "dockerode";
-import type { CallOptions, InstanceRef, InstanceState } from "../backend.js";
+import { BackendError, type CallOptions, type InstanceRef, type InstanceState } from "../backend.js";
 import { demand } from "./ask.js";
 import type { DockerClient } from "./client.js";
 import { generationIn, type Labels, ownedBy, RESOURCE, WORKSPACE } from "./labels.js";
@@ -41,6 +41,7 @@ export async function listContainers(
   const list = await demand(client, "list containers", options, (abortSignal) =>
     client.docker.listContainers({ all: true, filters, abortSignal }),
   );
+  if (!Array.isArray(list)) throw new BackendError("backend_failed", "transient", "list containers: no list");
   return list.map(describe);
 }
 

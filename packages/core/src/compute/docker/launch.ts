@@ -14,6 +14,7 @@ const NEVER = "0001-01-01T00:00:00Z";
 
 export interface LaunchSettings {
   network: string | undefined;
+  graceSeconds: number;
   pullTimeoutMs: number;
 }
 
@@ -40,7 +41,7 @@ async function createOrAdopt(
   options: CallOptions,
 ): Promise<{ id: string; toStart: boolean }> {
   const { name } = request.instance;
-  const container = containerOf(request, { deploymentId: client.deploymentId, network: settings.network });
+  const container = containerOf(request, { deploymentId: client.deploymentId, ...settings });
   const secrets = secretsOf(request);
   const deadline = performance.now() + client.callTimeoutMs;
   for (let pulled = false; ;) {

@@ -20,7 +20,7 @@ export async function readLogs(
     client,
     `logs of ${ref.name}`,
     // 409 for one that is being removed.
-    { ...options, expects: [404, 409] },
+    { ...options, expects: [404, 409], reply: "any" },
     (abortSignal) =>
       client.docker.getContainer(container.id).logs({
         stdout: true,

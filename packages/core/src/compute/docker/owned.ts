@@ -13,13 +13,11 @@ export async function listOwned(client: DockerClient, options: CallOptions): Pro
     options,
     (abortSignal) => client.docker.listVolumes({ filters: ownedBy(client.deploymentId), abortSignal }),
   );
-  // A volume driver didn't answer: this is a part of the list.
-  if (warnings?.length > 0)
-    throw new BackendError(
-      "backend_failed",
-      "transient",
-      `list volumes: ${warnings.join("; ").slice(0, 500)}`,
-    );
+  // A volume driver that didn't answer is told of in a warning: this is a part of the list.
+  if (volumes === undefined || warnings?.length > 0) {
+    const reason = warnings?.join("; ").slice(0, 500) ?? "no list";
+    throw new BackendError("backend_failed", "transient", `list volumes: ${reason}`);
+  }
   return [
     ...containers.map(({ id, name, labels, createdAt, state }): OwnedResource => ({
       kind: "instance",

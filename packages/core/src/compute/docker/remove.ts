@@ -8,7 +8,7 @@ import type { DockerClient } from "./client.js";
  */
 export async function removeContainer(client: DockerClient, id: string, options: CallOptions): Promise<void> {
   const what = `remove ${id.slice(0, 12)}`;
-  const removed = await ask(client, what, { ...options, expects: [404, 409] }, (abortSignal) =>
+  const removed = await ask(client, what, { ...options, expects: [404, 409], reply: "any" }, (abortSignal) =>
     client.docker.getContainer(id).remove({ force: true, v: true, abortSignal }),
   );
   if (removed.ok || removed.status === 404 || /already in progress/i.test(removed.message)) return;

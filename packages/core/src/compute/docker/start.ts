@@ -8,7 +8,7 @@ import { removeContainer } from "./remove.js";
 /** With an init process the daemon calls any start a success; what can't be run ends 30 to 150 ms later. */
 const LOOKS_AFTER_MS = [0, 100];
 /** As a shell, or the init process, says that the program can't be run, or isn't there. */
-const CANNOT_RUN: readonly number[] = [126, 127];
+const CANNOT_RUN: ReadonlySet<number> = new Set([126, 127]);
 
 /**
  * Starts a container that has never run. One that can't be started is removed: it would stay `created`.
@@ -24,7 +24,7 @@ export async function startContainer(
   const started = await ask(
     client,
     `start ${name}`,
-    { ...options, expects: [304, 400, 404, 409], secrets: secretsOf(request) },
+    { ...options, expects: [304, 400, 404, 409], reply: "any", secrets: secretsOf(request) },
     (abortSignal) => client.docker.getContainer(id).start({ abortSignal }),
   );
   // 304 is said while a stop is pending as well: the container may end or vanish all the same.
@@ -52,7 +52,7 @@ async function lookAfterStart(
       throw new BackendError("backend_failed", "transient", `${instance.name} was removed while it started`);
     if (found.State.Status !== "exited") continue;
     // Any other end is the program's own, and for `probe` to tell.
-    if (!CANNOT_RUN.includes(found.State.ExitCode)) return;
+    if (!CANNOT_RUN.has(found.State.ExitCode)) return;
     await removeContainer(client, id, options);
     const program = JSON.stringify(spec.command?.[0] ?? "the command of its image");
     throw new BackendError("start_failed", "permanent", `start ${instance.name}: ${program} can't be run`, {

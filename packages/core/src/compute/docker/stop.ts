@@ -42,6 +42,7 @@ async function end(
         timeoutMs: client.callTimeoutMs + graceSeconds * 1000,
         // It has ended, it is gone, or it can't be stopped politely: in any case what follows decides.
         expects: [304, 404, 409, 500],
+        reply: "any",
       },
       (abortSignal) => client.docker.getContainer(id).stop({ t: graceSeconds, abortSignal }),
     );

@@ -43,7 +43,7 @@ export async function removeVolume(
   const removed = await ask(
     client,
     `remove volume ${volume.name}`,
-    { ...options, expects: [404, 409] },
+    { ...options, expects: [404, 409], reply: "any" },
     // Never `force`: it takes 404 for success and helps against nothing else.
     (abortSignal) => client.docker.getVolume(volume.name).remove({ abortSignal }),
   );

@@ -6,7 +6,7 @@ import { readLog } from "./log.js";
 import { listOwned } from "./owned.js";
 import { openPlaces } from "./places.js";
 import { probeProcesses } from "./probe.js";
-import { openProcessTable } from "./process-table.js";
+import { openProcessTable } from "./open-process-table.js";
 import { stopProcess } from "./stop.js";
 import { createVolume, removeVolume } from "./volumes.js";
 

@@ -71,10 +71,10 @@ async function refuseOthers(
   record: string,
   made: boolean,
 ): Promise<void> {
-  const others = (await listRecords(places)).filter(
-    (other) => other.workspaceId === instance.workspaceId && other.generation !== instance.generation,
+  const other = (await listRecords(places)).find(
+    ({ workspaceId, generation }) =>
+      workspaceId === instance.workspaceId && generation !== instance.generation,
   );
-  const [other] = others;
   if (other === undefined) return;
   // Not if another launch of this generation, which saw no other, has started meanwhile.
   if (made) await withdraw(places, record);
@@ -158,7 +158,7 @@ async function outcome(
 ): Promise<string> {
   const claim = await readClaim(places, record);
   const { exitCode, pid } = child;
-  const failed = exitCode !== null && CANNOT_RUN.includes(exitCode);
+  const failed = exitCode !== null && CANNOT_RUN.has(exitCode);
   if (failed && claim !== null && claim !== VOID && claim.pid === pid) {
     await removeRecord(places, record, claim);
     throw new BackendError("start_failed", "permanent", `${JSON.stringify(spec.command?.[0])} can't be run`, {

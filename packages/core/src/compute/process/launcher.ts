@@ -40,7 +40,7 @@ export type Launcher = [string, ...string[]];
 export const CLAIMED_BY_ANOTHER = 97;
 export const NO_IDENTITY = 98;
 /** As a shell says that the program can't be run, or isn't there. */
-export const CANNOT_RUN: readonly number[] = [126, 127];
+export const CANNOT_RUN: ReadonlySet<number> = new Set([126, 127]);
 
 /** Variables that one shell or another sets, changes or chokes on before the program gets them. */
 const SHELL_OWN =

@@ -1,7 +1,3 @@
-import { existsSync } from "node:fs";
-import { psTable } from "./ps-table.js";
-import { procTable } from "./proc-table.js";
-
 /** A process that isn't dead: a zombie, which only waits for its parent to look, is left out. */
 export interface RunningProcess {
   pid: number;
@@ -24,10 +20,3 @@ export interface ProcessTable {
 
 /** In the environment of each instance and, unless they clear it, of all that it starts. */
 export const MARKER = "BERTH_INSTANCE";
-
-/** Through `/proc` where it is, and through `ps` elsewhere: without markers, and with seconds for starts. */
-export function openProcessTable(): ProcessTable {
-  return existsSync("/proc/self/stat") && existsSync("/proc/sys/kernel/random/boot_id")
-    ? procTable()
-    : psTable();
-}
