@@ -10,6 +10,7 @@ import { LeaseLostError } from "@berth/core/lifecycle/outcome";
 import { removeWorkspace } from "@berth/core/lifecycle/remove";
 import { createWorkspace, requestRestart, type RequestContext } from "@berth/core/lifecycle/requests";
 import { dispatch } from "@berth/core/sweeps/dispatch";
+import type { Plan, SweepDeps } from "@berth/core/sweeps/sweep";
 import { BerthError } from "@berth/core/errors";
 import { getWorkspace } from "@berth/core/db/workspaces";
 import { BY_TEST, newWorkspace } from "../support/fleet.js";
@@ -178,16 +179,11 @@ class World {
   async sweep(): Promise<void> {
     let cursor: string | null = null;
     do {
-      const result = await dispatch.runOnce(
-        {
-          pool: this.database.pool,
-          dispatcher: this.transport,
-          release: () => Promise.resolve("busy"),
-          signal: new AbortController().signal,
-        },
-        cursor,
-      );
-      cursor = result.cursor;
+      const deps = { pool: this.database.pool, dispatcher: this.transport } as unknown as SweepDeps;
+      const plan: Plan = await dispatch.plan(deps, cursor, null);
+      for (const action of plan.actions)
+        await action.run(new AbortController().signal).catch(() => undefined);
+      cursor = plan.cursor ?? null;
     } while (cursor !== null);
   }
 

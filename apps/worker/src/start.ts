@@ -7,10 +7,10 @@ import type { Operation } from "@berth/core/db/operations";
 import { createGate } from "@berth/core/lifecycle/gate";
 import { createLeaseKeeper } from "@berth/core/lifecycle/lease";
 import { ShutdownError } from "@berth/core/lifecycle/outcome";
-import { releaseIdle } from "@berth/core/lifecycle/release";
 import { createRunner } from "@berth/core/lifecycle/runner";
 import { openWorker, OPERATIONS_QUEUE, type OperationJob, type Queues } from "@berth/core/queues";
 import type { Logger } from "@berth/core/logger";
+import { intervalsOf, settingsOf } from "@berth/core/sweeps/settings";
 import { createProcessor, RetryError } from "./processor.js";
 import { startSweeper } from "./sweeper.js";
 
@@ -35,6 +35,8 @@ export interface RunningWorker {
 /** Share of each retry's delay that is random. */
 const JITTER = 0.5;
 const MAX_TAKEOVERS = 20;
+/** How long after its launch a workspace that Berth restarts again and again is restarted once more. */
+const AUTO_RESTART_BACKOFF = { delayMs: 30_000, maxDelayMs: 600_000, jitter: 0 };
 /** What handing back may take after the grace time, in ms. */
 const HAND_BACK_MS = 5_000;
 /** A job that many crashed workers left behind is still carried: the gate counts the takeovers, not BullMQ. */
@@ -95,11 +97,20 @@ export function startWorker(deps: WorkerDeps): RunningWorker {
     pool,
     queues,
     owner,
-    everyMs: {
-      dispatch: config.sweepDispatchEveryMs,
-      "removed-instances": config.sweepRemovedInstancesEveryMs,
+    everyMs: intervalsOf(config),
+    deps: {
+      ...shared,
+      dispatcher: queues.dispatcher,
+      maxAttempts: config.retryAttempts,
+      autoRestart: {
+        debounceMs: config.restartDebounceMs,
+        limit: config.autoRestartLimit,
+        windowMs: config.autoRestartWindowMs,
+        backoff: AUTO_RESTART_BACKOFF,
+      },
+      settings: settingsOf(config),
+      logger,
     },
-    release: (workspace, signal) => releaseIdle(shared, workspace, signal),
     logger,
   });
   logger.info(

@@ -1,19 +1,20 @@
 import type { Pool } from "@berth/core/db/pool";
-import { sinceLastRun } from "@berth/core/db/sweeps";
+import { registerSweeps, sinceLastRun } from "@berth/core/db/sweeps";
 import { openWorker, SWEEPS_QUEUE, type QueueConfig, type Queues } from "@berth/core/queues";
 import { SWEEPS } from "@berth/core/sweeps/all";
 import { runSweep } from "@berth/core/sweeps/run";
 import type { SweepDeps } from "@berth/core/sweeps/sweep";
+import type { SweepName } from "@berth/core/domain/sweep";
 import type { Logger } from "@berth/core/logger";
 
 export interface SweeperOptions {
   config: QueueConfig;
   pool: Pool;
   queues: Queues;
-  release: SweepDeps["release"];
+  deps: Omit<SweepDeps, "signal">;
   owner: string;
   /** Interval of each sweep in ms. */
-  everyMs: Readonly<Record<string, number>>;
+  everyMs: Readonly<Record<SweepName, number>>;
   logger: Logger;
 }
 
@@ -30,8 +31,7 @@ export function startSweeper(options: SweeperOptions): { close(limitMs: number):
     async (job) => {
       const sweep = SWEEPS.find((one) => one.name === job.name);
       if (sweep === undefined) return null;
-      const deps = { pool, dispatcher: queues.dispatcher, release: options.release, signal: stop.signal };
-      return runSweep(sweep, deps, owner);
+      return runSweep(sweep, { ...options.deps, signal: stop.signal }, owner, everyMs[sweep.name]);
     },
     {
       concurrency: SWEEPS.length,
@@ -41,9 +41,14 @@ export function startSweeper(options: SweeperOptions): { close(limitMs: number):
   );
 
   const assertSchedulers = async (always: boolean): Promise<void> => {
+    if (always)
+      await registerSweeps(
+        pool,
+        SWEEPS.map(({ name }) => ({ name, everyMs: everyMs[name] })),
+      );
     const since = await sinceLastRun(pool);
     for (const { name } of SWEEPS) {
-      const every = everyMs[name]!;
+      const every = everyMs[name];
       // One that runs on time is left alone: an upsert starts its interval afresh.
       if (!always && (since.get(name) ?? Infinity) < 2 * every) continue;
       await queues.sweeps.upsertJobScheduler(

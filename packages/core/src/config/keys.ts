@@ -1,4 +1,5 @@
 import { BACKENDS } from "../domain/spec.js";
+import { SWEEP_NAMES } from "../domain/sweep.js";
 import { fault, integer, type Kind, listOf, matching, milliseconds, oneOf, path, url } from "./kinds.js";
 
 export type Role = "api" | "worker" | "standalone";
@@ -84,6 +85,30 @@ export const KEYS = {
   shutdownGraceMs: key("BERTH_SHUTDOWN_GRACE_MS", milliseconds(0), "20000"),
   sweepDispatchEveryMs: key("BERTH_SWEEP_DISPATCH_EVERY_MS", milliseconds(), "5000"),
   sweepRemovedInstancesEveryMs: key("BERTH_SWEEP_REMOVED_INSTANCES_EVERY_MS", milliseconds(), "60000"),
+  sweepDockerOrphansEveryMs: key("BERTH_SWEEP_DOCKER_ORPHANS_EVERY_MS", milliseconds(), "60000"),
+  sweepLeakedInstancesEveryMs: key("BERTH_SWEEP_LEAKED_INSTANCES_EVERY_MS", milliseconds(), "60000"),
+  sweepInstanceStateEveryMs: key("BERTH_SWEEP_INSTANCE_STATE_EVERY_MS", milliseconds(), "60000"),
+  sweepLivenessEveryMs: key("BERTH_SWEEP_LIVENESS_EVERY_MS", milliseconds(), "15000"),
+  sweepProvisioningTimeoutEveryMs: key("BERTH_SWEEP_PROVISIONING_TIMEOUT_EVERY_MS", milliseconds(), "30000"),
+  sweepIdleHibernationEveryMs: key("BERTH_SWEEP_IDLE_HIBERNATION_EVERY_MS", milliseconds(), "120000"),
+  sweepRetentionEveryMs: key("BERTH_SWEEP_RETENTION_EVERY_MS", milliseconds(), "3600000"),
+  sweepsPaused: optional("BERTH_SWEEPS_PAUSED", listOf(SWEEP_NAMES)),
+  sweepsDryRun: optional("BERTH_SWEEPS_DRY_RUN", listOf(SWEEP_NAMES)),
+  breakerPercent: key("BERTH_SWEEP_BREAKER_PERCENT", integer(0, 100, " of percent"), "20"),
+  breakerLeast: key("BERTH_SWEEP_BREAKER_LEAST", integer(0, 1_000_000), "5"),
+  leakGraceMs: key("BERTH_LEAK_GRACE_MS", milliseconds(), "120000"),
+  leakGraceEc2Ms: key("BERTH_LEAK_GRACE_CLOUD_MS", milliseconds(), "300000"),
+  secondSightingMs: key("BERTH_LEAK_SECOND_SIGHTING_MS", milliseconds(0), "10000"),
+  agentSilentMs: key("BERTH_AGENT_SILENT_MS", milliseconds(), "90000"),
+  agentGraceMs: key("BERTH_AGENT_GRACE_MS", milliseconds(0), "180000"),
+  provisioningTimeoutMs: key("BERTH_PROVISIONING_TIMEOUT_MS", milliseconds(), "600000"),
+  restartDebounceMs: key("BERTH_RESTART_DEBOUNCE_MS", milliseconds(0), "30000"),
+  autoRestartLimit: key("BERTH_AUTO_RESTART_LIMIT", integer(0, 1_000), "5"),
+  autoRestartWindowMs: key("BERTH_AUTO_RESTART_WINDOW_MS", milliseconds(), "3600000"),
+  keepOperationsDays: key("BERTH_KEEP_OPERATIONS_DAYS", integer(1, 10_000, " of days"), "30"),
+  keepEventsDays: key("BERTH_KEEP_EVENTS_DAYS", integer(1, 10_000, " of days"), "90"),
+  keepLedgerDays: key("BERTH_KEEP_LEDGER_DAYS", integer(1, 10_000, " of days"), "30"),
+  pricesFile: optional("BERTH_PRICES_FILE", path),
   bodyLimitBytes: key("BERTH_BODY_LIMIT_BYTES", integer(1_024, 2 ** 30, " of bytes"), "1048576"),
   logLevel: key("LOG_LEVEL", oneOf(["trace", "debug", "info", "warn", "error", "fatal", "silent"]), {
     api: "info",

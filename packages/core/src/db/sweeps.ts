@@ -1,48 +1,173 @@
 import type { Queryable } from "./pool.js";
 
-/** Takes the lease of a sweep, so that one run at a time goes on over all workers. Null if another has it. */
-export async function beginSweep(
-  db: Queryable,
-  name: string,
-  owner: string,
-  leaseMs: number,
-): Promise<{ runId: number; cursor: string | null } | null> {
-  const { rows } = await db.query<{ run_id: number; cursor: string | null }>(
-    `with taken as (
-       insert into sweeps as s (name, owner, lease_until)
-       values ($1, $2, clock_timestamp() + $3 * interval '1 millisecond')
-       on conflict (name) do update set owner = excluded.owner, lease_until = excluded.lease_until
-       where (s.lease_until is null or s.lease_until <= clock_timestamp()) and not s.paused
-       returning cursor
-     ), run as (insert into sweep_runs (sweep, owner) select $1, $2 from taken returning id)
-     select run.id as run_id, taken.cursor from run, taken`,
-    [name, owner, leaseMs],
-  );
-  return rows[0] === undefined ? null : { runId: rows[0].run_id, cursor: rows[0].cursor };
+/** What a sweep wants to do, and why. */
+export interface Intent {
+  key: string;
+  what: string;
+  why: string;
 }
 
-/** Records how a run ended and lets the next one begin. */
+/** What the breaker holds back. */
+export interface Held {
+  at: string;
+  looked_at: number;
+  would_act: number;
+  actions: Intent[];
+}
+
+/** An operator's yes to the acts that were held when it was given, and to no others. Good for a day. */
+export interface Approval {
+  by: string;
+  at: string;
+  keys: string[];
+}
+
+export interface BegunRun {
+  runId: number;
+  cursor: string | null;
+  held: Held | null;
+  approval: Approval | null;
+  /** When the last run ended before this one, in ms by the database's clock; null if none ever did. */
+  sinceLastEndMs: number | null;
+}
+
+/**
+ * Takes the lease of a sweep, so that one run at a time goes on over all workers.
+ * @returns null if another has it, or an operator has paused the sweep.
+ */
+export async function beginSweep(
+  db: Queryable,
+  want: { name: string; owner: string; leaseMs: number; everyMs: number | null },
+): Promise<BegunRun | null> {
+  const { rows } = await db.query<{
+    run_id: number;
+    cursor: string | null;
+    held: Held | null;
+    approval: Approval | null;
+    since_ms: number | null;
+  }>(
+    `with run as (select nextval(pg_get_serial_sequence('sweep_runs', 'id')) as id),
+     taken as (
+       insert into sweeps as s (name, owner, lease_until, run_id, every_ms, last_started_at)
+       select $1, $2, clock_timestamp() + $3 * interval '1 millisecond', run.id, $4, clock_timestamp() from run
+       on conflict (name) do update set owner = excluded.owner, lease_until = excluded.lease_until,
+         run_id = excluded.run_id, every_ms = coalesce(excluded.every_ms, s.every_ms),
+         last_started_at = excluded.last_started_at
+       where (s.lease_until is null or s.lease_until <= clock_timestamp()) and not s.paused
+       returning run_id, cursor, held,
+         case when (approval ->> 'at')::timestamptz > clock_timestamp() - interval '1 day' then approval end as approval,
+         floor(extract(epoch from clock_timestamp() - last_finished_at) * 1000)::int8 as since_ms
+     ), noted as (
+       insert into sweep_runs (id, sweep, owner) overriding system value
+       select run_id, $1, $2 from taken
+     )
+     select * from taken`,
+    [want.name, want.owner, want.leaseMs, want.everyMs],
+  );
+  const [row] = rows;
+  if (row === undefined) return null;
+  const { run_id: runId, since_ms: sinceLastEndMs, ...rest } = row;
+  return { runId, sinceLastEndMs, ...rest };
+}
+
+/** Records what the breaker holds, and since when; null: nothing any more. */
+export async function setHeld(db: Queryable, name: string, held: Omit<Held, "at"> | null): Promise<void> {
+  await db.query(
+    `update sweeps set held = case when $2::jsonb is not null
+       then jsonb_build_object('at', coalesce(held -> 'at', to_jsonb(clock_timestamp()))) || $2 end
+     where name = $1`,
+    [name, held === null ? null : JSON.stringify(held)],
+  );
+}
+
+/** Records how a run ended and lets the next one begin. Nothing of a run that has lost its lease counts. */
 export async function endSweep(
   db: Queryable,
-  run: { name: string; owner: string; runId: number },
+  run: { name: string; runId: number },
   result: { counts: Record<string, number>; cursor: string | null; error: string | null },
 ): Promise<void> {
   await db.query(
     `with done as (
-       update sweep_runs set finished_at = clock_timestamp(), counts = $4, error = $6 where id = $3
+       update sweep_runs set finished_at = clock_timestamp(), counts = $3, error = $5 where id = $2
      )
-     update sweeps set owner = null, lease_until = null, cursor = $5 where name = $1 and owner = $2`,
-    [run.name, run.owner, run.runId, JSON.stringify(result.counts), result.cursor, result.error],
+     update sweeps set owner = null, lease_until = null, cursor = $4, last_finished_at = clock_timestamp(),
+       last_success_at = case when $5::text is null then clock_timestamp() else last_success_at end,
+       last_counts = $3, last_error = $5
+     where name = $1 and run_id = $2`,
+    [run.name, run.runId, JSON.stringify(result.counts), result.cursor, result.error],
+  );
+}
+
+/** Notes which sweeps this deployment's workers run and how often, so that one that never runs is missed. */
+export async function registerSweeps(
+  db: Queryable,
+  sweeps: readonly { name: string; everyMs: number }[],
+): Promise<void> {
+  await db.query(
+    `insert into sweeps as s (name, every_ms) select * from unnest($1::text[], $2::int[])
+     on conflict (name) do update set every_ms = excluded.every_ms where s.every_ms is distinct from excluded.every_ms`,
+    [sweeps.map((one) => one.name), sweeps.map((one) => one.everyMs)],
   );
 }
 
 /** How long ago, in ms by the database's clock, each sweep last began; absent if it never did. */
 export async function sinceLastRun(db: Queryable): Promise<Map<string, number>> {
-  const { rows } = await db.query<{ sweep: string; ms: number }>(
-    `select sweep, floor(extract(epoch from clock_timestamp() - max(started_at)) * 1000)::int8 as ms
-     from sweep_runs where started_at > clock_timestamp() - interval '1 day' group by sweep`,
+  const { rows } = await db.query<{ name: string; ms: number }>(
+    `select name, floor(extract(epoch from clock_timestamp() - last_started_at) * 1000)::int8 as ms
+     from sweeps where last_started_at is not null`,
   );
-  return new Map(rows.map((row) => [row.sweep, row.ms]));
+  return new Map(rows.map((row) => [row.name, row.ms]));
+}
+
+/** A sweep as an operator sees it. Times in ms are by the database's clock. */
+export interface SweepState {
+  name: string;
+  every_ms: number | null;
+  running: boolean;
+  paused: boolean;
+  paused_by: string | null;
+  held: Held | null;
+  approval: Approval | null;
+  last_started_at: Date | null;
+  last_finished_at: Date | null;
+  last_success_at: Date | null;
+  last_duration_ms: number | null;
+  last_counts: Record<string, number>;
+  last_error: string | null;
+  /** Since the last end of a run; since its registration if none ever ended. */
+  quiet_ms: number;
+}
+
+export async function listSweepStates(db: Queryable): Promise<SweepState[]> {
+  const { rows } = await db.query<SweepState>(
+    `select name, every_ms, coalesce(lease_until > clock_timestamp(), false) as running, paused, paused_by, held,
+       approval, last_started_at, last_finished_at, last_success_at, last_counts, last_error,
+       case when last_finished_at >= last_started_at
+         then round(extract(epoch from last_finished_at - last_started_at) * 1000)::int8 end as last_duration_ms,
+       floor(extract(epoch from clock_timestamp() - coalesce(last_finished_at, registered_at)) * 1000)::int8 as quiet_ms
+     from sweeps order by name`,
+  );
+  return rows;
+}
+
+/** Lets the acts that are held now run. Null if nothing is held. */
+export async function approveHeld(db: Queryable, name: string, by: string): Promise<Approval | null> {
+  const { rows } = await db.query<{ approval: Approval }>(
+    `update sweeps set approval = jsonb_build_object('by', $2::text, 'at', clock_timestamp(),
+       'keys', jsonb_path_query_array(held, '$.actions[*].key'))
+     where name = $1 and held is not null returning approval`,
+    [name, by],
+  );
+  return rows[0]?.approval ?? null;
+}
+
+/** Pauses a sweep, or lets it run again. What runs ends its run. */
+export async function setPaused(db: Queryable, name: string, paused: boolean, by: string): Promise<void> {
+  await db.query(
+    `insert into sweeps (name, paused, paused_by) values ($1, $2, $3)
+     on conflict (name) do update set paused = excluded.paused, paused_by = excluded.paused_by`,
+    [name, paused, paused ? by : null],
+  );
 }
 
 /** Drops the runs older than those that anyone asks about. */

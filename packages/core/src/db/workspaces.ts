@@ -216,3 +216,22 @@ export async function clearInstance(tx: Tx, id: string): Promise<void> {
     [id],
   );
 }
+
+/** Its agent is no longer heard (I9), whatever still runs. */
+export async function revokeToken(tx: Tx, id: string): Promise<void> {
+  await tx.query("update workspaces set token_hash = null where id = $1 and token_hash is not null", [id]);
+}
+
+/** Ids of a workspace's ancestors, its parent first. */
+export async function ancestorsOf(tx: Tx, id: string): Promise<string[]> {
+  const { rows } = await tx.query<{ id: string }>(
+    `with recursive line as (
+       select parent_id, 0 as height from workspaces where id = $1
+       union all
+       select w.parent_id, line.height + 1 from workspaces w join line on w.id = line.parent_id
+     )
+     select parent_id as id from line where parent_id is not null order by height`,
+    [id],
+  );
+  return rows.map((row) => row.id);
+}

@@ -1,6 +1,7 @@
 import type { NewEvent } from "../db/events.js";
 import type { Operation, OperationError } from "../db/operations.js";
 import type { Workspace } from "../db/workspaces.js";
+import type { Status } from "../domain/status.js";
 import type { Finish } from "./gate.js";
 
 type Ending = Omit<Finish, "hold">;
@@ -79,8 +80,10 @@ function failureOf(
   return [error.code, `workspace.${operation.kind}.failed`];
 }
 
-function statusAfter(operation: Operation, workspace: Workspace): "online" | "awaiting_agent" | null {
+function statusAfter(operation: Operation, workspace: Workspace): Status | null {
   if (operation.kind === "delete") return null;
+  if (operation.kind === "pause") return "paused";
+  if (operation.kind === "hibernate") return "hibernated";
   return workspace.spec.readiness === "agent" ? "awaiting_agent" : "online";
 }
 

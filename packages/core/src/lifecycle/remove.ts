@@ -87,7 +87,7 @@ export async function removeWorkspace(
  * Locks the gates of the whole tree. A child may be added to a workspace until that one's gate is locked,
  * so this looks again until nothing new turns up.
  */
-async function lockTree(
+export async function lockTree(
   tx: Tx,
   rootId: string,
 ): Promise<{ gates: Map<string, Gate>; workspaces: Workspace[] }> {

@@ -160,7 +160,7 @@ export async function patchWorkspace(
 }
 
 /** Locks the gate of a workspace. @throws BerthError `workspace_not_found`. */
-async function requireGate(tx: Tx, workspaceId: string): Promise<Gate> {
+export async function requireGate(tx: Tx, workspaceId: string): Promise<Gate> {
   const [gate] = await lockGates(tx, [workspaceId]);
   if (gate === undefined)
     throw new BerthError("workspace_not_found", `there is no workspace ${workspaceId}`, {
@@ -182,7 +182,12 @@ async function requireLiveParent(tx: Tx, parentId: string): Promise<void> {
     });
 }
 
-function requireAccepted(workspace: Workspace, kind: OperationKind, last: Operation | undefined): void {
+/** @throws BerthError `illegal_transition`. `last` is its last unfinished operation. */
+export function requireAccepted(
+  workspace: Workspace,
+  kind: OperationKind,
+  last: Operation | undefined,
+): void {
   const status = projectedStatus(workspace.status, last?.kind ?? null);
   if (accepts(status, kind)) return;
   throw new BerthError(

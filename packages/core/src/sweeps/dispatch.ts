@@ -13,28 +13,30 @@ export const dispatch: Sweep = {
   name: "dispatch",
   limit: 1_000,
   runLimitMs: 30_000,
-  async runOnce({ pool, dispatcher, signal }, cursor) {
+  // What it wakes was asked for.
+  breaker: false,
+  async plan({ pool, dispatcher }, cursor) {
     const heads = await waitingHeads(pool, cursor ?? FIRST, dispatch.limit);
-    const counts = { looked_at: heads.length, woken: 0, in_backoff: 0, failed: 0 };
-    for (const head of heads) {
-      signal.throwIfAborted();
-      if ((head.backoff_for_ms ?? 0) > 0) {
-        counts.in_backoff++;
-        continue;
-      }
-      try {
-        const woken = await dispatcher.wake({
-          id: head.operation_id,
-          workspace_id: head.workspace_id,
-          ticket: head.ticket,
-          kind: head.kind,
-          max_attempts: head.max_attempts,
-        });
-        if (woken) counts.woken++;
-      } catch {
-        counts.failed++;
-      }
-    }
-    return { counts, cursor: heads.length < dispatch.limit ? null : heads.at(-1)!.workspace_id };
+    const due = heads.filter((head) => (head.backoff_for_ms ?? 0) <= 0);
+    return {
+      lookedAt: heads.length,
+      notes: { in_backoff: heads.length - due.length },
+      cursor: heads.length < dispatch.limit ? null : heads.at(-1)!.workspace_id,
+      actions: due.map((head) => ({
+        key: head.operation_id,
+        what: `wake the ${head.kind} of workspace ${head.workspace_id}`,
+        why: "it is the next of its workspace, and nobody runs it",
+        async run() {
+          const woken = await dispatcher.wake({
+            id: head.operation_id,
+            workspace_id: head.workspace_id,
+            ticket: head.ticket,
+            kind: head.kind,
+            max_attempts: head.max_attempts,
+          });
+          return woken ? "woken" : "awake";
+        },
+      })),
+    };
   },
 };

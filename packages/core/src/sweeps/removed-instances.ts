@@ -1,4 +1,5 @@
 import { dueReleases } from "../db/resources.js";
+import { releaseIdle } from "../lifecycle/release.js";
 import type { Sweep } from "./sweep.js";
 
 /**
@@ -9,23 +10,18 @@ export const removedInstances: Sweep = {
   name: "removed-instances",
   limit: 100,
   runLimitMs: 120_000,
-  async runOnce({ pool, release, signal }) {
-    const due = await dueReleases(pool, removedInstances.limit);
-    const counts = { looked_at: due.length, released: 0, busy: 0, failed: 0 };
-    const one = async (item: (typeof due)[number]): Promise<void> => {
-      // One that can't even be tried is the next run's, and no reason to leave the others.
-      const outcome = await release({ id: item.workspace_id, backend: item.backend }, signal).catch(
-        () => "failed" as const,
-      );
-      counts[outcome]++;
+  // What it releases was asked for.
+  breaker: false,
+  async plan(deps) {
+    const due = await dueReleases(deps.pool, removedInstances.limit);
+    return {
+      lookedAt: due.length,
+      actions: due.map((item) => ({
+        key: item.workspace_id,
+        what: `release what is left of workspace ${item.workspace_id}`,
+        why: "an operation that ended could not prove it gone",
+        run: (signal) => releaseIdle(deps, { id: item.workspace_id, backend: item.backend }, signal),
+      })),
     };
-    const lanes = Array.from({ length: LANES }, async () => {
-      for (let item = due.shift(); item !== undefined && !signal.aborted; item = due.shift()) await one(item);
-    });
-    await Promise.all(lanes);
-    return { counts, cursor: null };
   },
 };
-
-/** How many workspaces one run works on at once: one that hangs until its time limit delays few. */
-const LANES = 8;

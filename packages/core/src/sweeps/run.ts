@@ -1,24 +1,52 @@
-import { beginSweep, endSweep, trimSweepRuns } from "../db/sweeps.js";
-import type { Sweep, SweepDeps } from "./sweep.js";
+import { insertEvents } from "../db/events.js";
+import { transaction } from "../db/pool.js";
+import {
+  approveHeld,
+  beginSweep,
+  endSweep,
+  setHeld,
+  setPaused,
+  trimSweepRuns,
+  type Approval,
+  type BegunRun,
+  type Intent,
+} from "../db/sweeps.js";
+import { decide, type Decision } from "./breaker.js";
+import type { Action, Plan, Sweep, SweepDeps } from "./sweep.js";
 
 const RUNS_KEPT = 1_000;
+/** How many acts go on at once: one that hangs until its time limit delays few. */
+const LANES = 8;
+/** What of a run's limit is kept for its end, in ms: its lease must not run out while acts go on. */
+const END_MARGIN_MS = 2_000;
+
+export type Counts = Record<string, number>;
 
 /**
- * Runs a sweep once, unless another worker is at it.
- * @returns its counts, or null if it wasn't its turn. @throws what the sweep threw, after recording it.
+ * Runs a sweep once: looks, asks the breaker, acts in a few lanes. One act's failure is its own.
+ * @returns its counts, or null if it wasn't its turn (another worker is at it, or it is paused).
+ * @throws what its look threw, after recording it: nothing was done.
  */
 export async function runSweep(
   sweep: Sweep,
   deps: SweepDeps,
   owner: string,
-): Promise<Record<string, number> | null> {
-  const begun = await beginSweep(deps.pool, sweep.name, owner, sweep.runLimitMs);
+  everyMs: number | null = null,
+): Promise<Counts | null> {
+  if (deps.settings.paused.includes(sweep.name)) return null;
+  const begun = await beginSweep(deps.pool, {
+    name: sweep.name,
+    owner,
+    leaseMs: sweep.runLimitMs,
+    everyMs,
+  });
   if (begun === null) return null;
-  const run = { name: sweep.name, owner, runId: begun.runId };
-  const signal = AbortSignal.any([deps.signal, AbortSignal.timeout(sweep.runLimitMs)]);
+  const run = { name: sweep.name, runId: begun.runId };
+  const limit = AbortSignal.timeout(Math.max(sweep.runLimitMs - END_MARGIN_MS, 1));
+  const signal = AbortSignal.any([deps.signal, limit]);
   try {
-    const { counts, cursor } = await sweep.runOnce({ ...deps, signal }, begun.cursor);
-    await endSweep(deps.pool, run, { counts, cursor, error: null });
+    const { counts, plan } = await lookAndAct(sweep, { ...deps, signal }, begun);
+    await endSweep(deps.pool, run, { counts, cursor: plan.cursor ?? null, error: null });
     if (begun.runId % 100 === 0) await trimSweepRuns(deps.pool, sweep.name, RUNS_KEPT);
     return counts;
   } catch (error) {
@@ -28,4 +56,134 @@ export async function runSweep(
     );
     throw error;
   }
+}
+
+async function lookAndAct(
+  sweep: Sweep,
+  deps: SweepDeps,
+  begun: BegunRun,
+): Promise<{ counts: Counts; plan: Plan }> {
+  const plan = await sweep.plan(deps, begun.cursor, begun.sinceLastEndMs);
+  const counts: Counts = { looked_at: plan.lookedAt, would_act: plan.actions.length, ...plan.notes };
+  if (deps.settings.dryRun.includes(sweep.name)) {
+    for (const { key, what, why } of plan.actions)
+      deps.logger.info({ sweep: sweep.name, key, what, why }, "dry run");
+    return { counts: { ...counts, dry_run: 1 }, plan };
+  }
+  deps.signal.throwIfAborted();
+  await plan.record?.();
+  const decision = sweep.breaker
+    ? decide(plan, deps.settings.breaker, begun.approval)
+    : { act: plan.actions, held: null };
+  await recordDecision(sweep, deps, begun, decision);
+  if (decision.held !== null) counts["held"] = decision.held.would_act;
+  const outcomes = await actOn(decision.act.slice(0, sweep.limit), sweep, deps);
+  for (const outcome of outcomes) counts[outcome] = (counts[outcome] ?? 0) + 1;
+  return { counts, plan };
+}
+
+async function actOn(actions: readonly Action[], sweep: Sweep, deps: SweepDeps): Promise<string[]> {
+  const waiting = [...actions];
+  const outcomes: string[] = [];
+  const lane = async (): Promise<void> => {
+    for (let action = waiting.shift(); action !== undefined; action = waiting.shift()) {
+      // What isn't begun when the time is up is the next run's.
+      if (deps.signal.aborted) return void outcomes.push("left");
+      try {
+        outcomes.push(await action.run(deps.signal));
+      } catch (error) {
+        outcomes.push("failed");
+        deps.logger.warn({ err: error, sweep: sweep.name, key: action.key }, "an act of a sweep failed");
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(LANES, actions.length) }, lane));
+  return outcomes;
+}
+
+/** One event when the breaker begins to hold, and one when it lets go. */
+async function recordDecision(
+  sweep: Sweep,
+  deps: SweepDeps,
+  begun: BegunRun,
+  { held }: Decision,
+): Promise<void> {
+  if (held === null && begun.held === null) return;
+  await transaction(deps.pool, async (tx) => {
+    await setHeld(tx, sweep.name, held);
+    if (held !== null && begun.held === null)
+      await insertEvents(tx, [
+        {
+          event_type: "sweep.held",
+          workspace_id: null,
+          payload: {
+            sweep: sweep.name,
+            looked_at: held.looked_at,
+            would_act: held.would_act,
+            actions: held.actions.slice(0, 20),
+          },
+        },
+      ]);
+    if (held === null && begun.held !== null)
+      await insertEvents(tx, [
+        {
+          event_type: "sweep.released",
+          workspace_id: null,
+          payload: { sweep: sweep.name, approved_by: begun.approval?.by ?? null },
+        },
+      ]);
+  });
+}
+
+/** What a sweep would do now, and why. Changes nothing, not even what it remembers of this look. */
+export async function dryRun(
+  sweep: Sweep,
+  deps: SweepDeps,
+): Promise<{ looked_at: number; would_hold: boolean; actions: Intent[] }> {
+  const plan = await sweep.plan(deps, null, null);
+  const held = sweep.breaker ? decide(plan, deps.settings.breaker, null).held : null;
+  return {
+    looked_at: plan.lookedAt,
+    would_hold: held !== null,
+    actions: plan.actions.map(({ key, what, why }) => ({ key, what, why })),
+  };
+}
+
+/** Lets the acts that the breaker holds now run. Null if it holds none. */
+export async function approve(
+  deps: Pick<SweepDeps, "pool">,
+  name: string,
+  by: string,
+): Promise<Approval | null> {
+  return transaction(deps.pool, async (tx) => {
+    const approval = await approveHeld(tx, name, by);
+    if (approval !== null)
+      await insertEvents(tx, [
+        {
+          event_type: "sweep.approved",
+          workspace_id: null,
+          payload: { sweep: name, by, acts: approval.keys.length },
+        },
+      ]);
+    return approval;
+  });
+}
+
+/** Stops a sweep on all workers from its next run on, or lets it run again. */
+export async function pause(
+  deps: Pick<SweepDeps, "pool">,
+  name: string,
+  paused: boolean,
+  by: string,
+): Promise<void> {
+  await transaction(deps.pool, async (tx) => {
+    await setPaused(tx, name, paused, by);
+    await insertEvents(tx, [
+      {
+        event_type: paused ? "sweep.paused" : "sweep.resumed",
+        workspace_id: null,
+        payload: { sweep: name, by },
+      },
+    ]);
+  });
 }

@@ -1,27 +1,72 @@
-import type { Pool } from "../db/pool.js";
-import type { Released } from "../lifecycle/release.js";
-import type { Dispatcher } from "../lifecycle/dispatcher.js";
+import type { BreakerLimits, SweepName } from "../domain/sweep.js";
+import type { HealOptions } from "../lifecycle/heal.js";
+import type { ReleaseOptions } from "../lifecycle/release.js";
+import type { RequestContext } from "../lifecycle/requests.js";
+import type { Logger } from "../logger.js";
 
-export interface SweepDeps {
-  pool: Pool;
-  dispatcher: Dispatcher;
-  /** Drives on what is to be released of a workspace, under its gate. */
-  release(workspace: { id: string; backend: string }, signal: AbortSignal): Promise<Released>;
+/** Times in ms. */
+export interface SweepSettings {
+  breaker: BreakerLimits;
+  /** Sweeps that only record what they would do. */
+  dryRun: readonly string[];
+  /** Sweeps that don't run at all. */
+  paused: readonly string[];
+  /** How old an unclaimed thing must be, by backend. */
+  graceMs: Readonly<Record<string, number>>;
+  /** How long after its first sighting a thing is acted on at the earliest. */
+  secondSightingMs: number;
+  /** How long one look at a provider's instances may take. */
+  probeTimeoutMs: number;
+  /** How long an agent may be silent. */
+  silentMs: number;
+  /** For how long after Berth itself was away no agent is judged. */
+  listeningGraceMs: number;
+  /** How long a workspace may take until it is online. */
+  provisioningTimeoutMs: number;
+  keepDays: { operations: number; events: number; ledger: number };
+}
+
+/** What every sweep may use: what the lifecycle needs to work under a held gate, and its own settings. */
+export interface SweepDeps extends ReleaseOptions, HealOptions, RequestContext {
+  settings: SweepSettings;
+  logger: Logger;
   signal: AbortSignal;
 }
 
-export interface SweepResult {
-  counts: Record<string, number>;
-  /** Where the next run goes on; null: from the beginning. */
-  cursor: string | null;
+/** One thing that a sweep would do. */
+export interface Action {
+  /** The same in each run for the same act on the same thing: an approval names it. */
+  key: string;
+  what: string;
+  why: string;
+  /** Changes nothing that lives: it doesn't count for the breaker. */
+  harmless?: boolean;
+  /** @returns a word for the outcome, which the run's counts add up. */
+  run(signal: AbortSignal): Promise<string>;
+}
+
+export interface Plan {
+  /** How many things were compared: what the breaker's share is of. */
+  lookedAt: number;
+  /** Those tried longest ago first. */
+  actions: Action[];
+  /** Where the next run goes on; absent: from the beginning. */
+  cursor?: string | null;
+  /** Further figures of this run. */
+  notes?: Record<string, number>;
+  /** Notes what was seen, before anything is done. A dry run leaves it out. */
+  record?(): Promise<void>;
 }
 
 /** A repeatable job that compares what should be with what is, and acts on the difference. */
 export interface Sweep {
-  readonly name: string;
-  /** How much one run looks at. */
+  readonly name: SweepName;
+  /** How much one run does at most. */
   readonly limit: number;
   /** How long one run may take, in ms, before another worker may begin one. */
   readonly runLimitMs: number;
-  runOnce(deps: SweepDeps, cursor: string | null): Promise<SweepResult>;
+  /** True if it decides by itself to act on what lives. */
+  readonly breaker: boolean;
+  /** Looks, and changes nothing. `sinceLastEndMs`: how long no run of it has ended; null if none ever did. */
+  plan(deps: SweepDeps, cursor: string | null, sinceLastEndMs: number | null): Promise<Plan>;
 }

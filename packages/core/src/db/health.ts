@@ -1,0 +1,152 @@
+import type { Status } from "../domain/status.js";
+import type { Queryable, Tx } from "./pool.js";
+import type { Resource } from "./resources.js";
+
+/** A workspace that should run, with the ledger row of its instance. Ages in ms by the database's clock. */
+export interface Checked {
+  id: string;
+  backend: string;
+  status: Status;
+  generation: number;
+  readiness: string;
+  heartbeat_ms_ago: number | null;
+  contradicted: boolean;
+  instance: Resource;
+}
+
+const IDLE = `g.head = g.tail and not g.paused and (g.lease_until is null or g.lease_until <= clock_timestamp())`;
+
+/**
+ * Workspaces that should run and have nothing to do, those checked longest ago first. `external` ones have no
+ * instance in the ledger, and so aren't among them.
+ */
+export async function leastRecentlyChecked(
+  db: Queryable,
+  backends: readonly string[],
+  limit: number,
+): Promise<Checked[]> {
+  const { rows } = await db.query<Checked>(
+    `select w.id, w.backend, w.status, w.generation, coalesce(w.spec ->> 'readiness', 'running') as readiness,
+       floor(extract(epoch from clock_timestamp() - w.last_heartbeat_at) * 1000)::int8 as heartbeat_ms_ago,
+       w.contradicted_at is not null as contradicted, to_jsonb(r) as instance
+     from workspaces w join gates g on g.workspace_id = w.id
+     join resources r on r.workspace_id = w.id and r.kind = 'instance' and r.state = 'present'
+       and r.provider_id = w.instance_id
+     where w.status in ('online', 'degraded', 'offline') and w.backend = any ($1) and ${IDLE}
+     order by w.last_checked_at nulls first, w.id limit $2`,
+    [backends, limit],
+  );
+  return rows;
+}
+
+/** Also those that couldn't be told for certain: the next run looks at others first. */
+export async function noteChecked(tx: Tx, ids: readonly string[]): Promise<void> {
+  await tx.query("update workspaces set last_checked_at = clock_timestamp() where id = any ($1)", [ids]);
+}
+
+/** A provider calls the instance dead while its agent beats; or (false) no longer does. */
+export async function noteContradiction(tx: Tx, ids: readonly string[], stands: boolean): Promise<void> {
+  await tx.query(
+    `update workspaces set contradicted_at = case when $2 then clock_timestamp() end
+     where id = any ($1) and (contradicted_at is not null) <> $2`,
+    [ids, stands],
+  );
+}
+
+/** How long ago its agent was last heard, in ms. Null: never in this generation. */
+export async function heartbeatAge(db: Queryable, workspaceId: string): Promise<number | null> {
+  const { rows } = await db.query<{ age_ms: number | null }>(
+    `select floor(extract(epoch from clock_timestamp() - last_heartbeat_at) * 1000)::int8 as age_ms
+     from workspaces where id = $1`,
+    [workspaceId],
+  );
+  return rows[0]?.age_ms ?? null;
+}
+
+/** How many workspaces have an agent that should beat: what the silent ones are a share of. */
+export async function countAgents(db: Queryable): Promise<number> {
+  const { rows } = await db.query<{ n: number }>(
+    `select count(*) as n from workspaces
+     where status in ('online', 'degraded', 'offline') and spec ->> 'readiness' = 'agent'`,
+  );
+  return rows[0]!.n;
+}
+
+export interface Silent {
+  id: string;
+  backend: string;
+  status: Status;
+  generation: number;
+  silent_ms: number;
+}
+
+/**
+ * Workspaces with an agent that has been heard in this generation, and not of late. One that is offline is
+ * among them until its restart: it may have had to wait.
+ */
+export async function silentAgents(db: Queryable, silentMs: number, limit: number): Promise<Silent[]> {
+  const { rows } = await db.query<Silent>(
+    `select w.id, w.backend, w.status, w.generation,
+       floor(extract(epoch from clock_timestamp() - w.last_heartbeat_at) * 1000)::int8 as silent_ms
+     from workspaces w join gates g on g.workspace_id = w.id
+     where w.status in ('online', 'degraded', 'offline') and w.spec ->> 'readiness' = 'agent'
+       and w.last_heartbeat_at < clock_timestamp() - $1 * interval '1 millisecond' and ${IDLE}
+     order by w.last_heartbeat_at, w.id limit $2`,
+    [silentMs, limit],
+  );
+  return rows;
+}
+
+export interface Overdue {
+  id: string;
+  backend: string;
+  status: Status;
+  generation: number;
+  waited_ms: number;
+}
+
+/** Workspaces that are about to be online for longer than they may, with nothing that would change it. */
+export async function overdueStarts(
+  db: Queryable,
+  limits: { limitMs: number; listeningMs: number },
+  limit: number,
+): Promise<Overdue[]> {
+  const { rows } = await db.query<Overdue>(
+    `select * from (
+       select w.id, w.backend, w.status, w.generation,
+         floor(extract(epoch from clock_timestamp() - greatest(w.created_at, w.last_launched_at,
+           (select max(o.finished_at) from operations o where o.workspace_id = w.id))) * 1000)::int8 as waited_ms
+       from workspaces w join gates g on g.workspace_id = w.id
+       where w.status in ('provisioning', 'awaiting_agent') and ${IDLE}
+         and (w.status = 'provisioning' or $2 > $1)
+     ) waiting where waited_ms > $1 order by waited_ms desc, id limit $3`,
+    [limits.limitMs, limits.listeningMs, limit],
+  );
+  return rows;
+}
+
+/**
+ * Workspaces whose agent says that it has been idle for longer than they may be, and that have no child which
+ * still runs. An agent that is silent says nothing.
+ */
+export async function idleWorkspaces(
+  db: Queryable,
+  freshMs: number,
+  limit: number,
+  only: string | null = null,
+): Promise<{ id: string; idle_ms: number; allowed_ms: number }[]> {
+  const { rows } = await db.query<{ id: string; idle_ms: number; allowed_ms: number }>(
+    `select * from (
+       select w.id, w.hibernate_after_minutes * 60000::int8 as allowed_ms,
+         floor(extract(epoch from clock_timestamp() - greatest(w.last_active_at, w.last_launched_at)) * 1000)::int8 as idle_ms
+       from workspaces w join gates g on g.workspace_id = w.id
+       where w.status in ('online', 'degraded') and w.hibernate_after_minutes is not null
+         and w.active_tasks = 0 and ($3::uuid is null or w.id = $3)
+         and w.last_heartbeat_at > clock_timestamp() - $1 * interval '1 millisecond' and ${IDLE}
+         and not exists (select 1 from workspaces child where child.parent_id = w.id
+           and child.status not in ('removed', 'paused', 'hibernated', 'failed'))
+     ) idle where idle_ms > allowed_ms order by idle_ms desc, id limit $2`,
+    [freshMs, limit, only],
+  );
+  return rows;
+}

@@ -1,0 +1,162 @@
+import type { OperationError } from "./operations.js";
+import type { Queryable, Tx } from "./pool.js";
+import type { ResourceKind } from "./resources.js";
+
+/** A thing at a provider with our label that no row of the ledger claims. */
+export interface Sighting {
+  id: string;
+  backend: string;
+  kind: ResourceKind;
+  provider_id: string;
+  name: string;
+  workspace_id: string | null;
+  generation: number | null;
+  state: string;
+  created_at: Date;
+  first_seen_at: Date;
+  last_seen_at: Date;
+  seen: number;
+  why: string;
+  attempts: number;
+  last_error: OperationError | null;
+  next_attempt_at: Date | null;
+  released: { by: string; why: string; at: string } | null;
+}
+
+/** With what only the database's clock can tell. */
+export type SightingNow = Sighting & { first_seen_ms_ago: number; due: boolean };
+
+export async function listSightings(db: Queryable, backend: string | null = null): Promise<SightingNow[]> {
+  const { rows } = await db.query<SightingNow>(
+    `select *, floor(extract(epoch from clock_timestamp() - first_seen_at) * 1000)::int8 as first_seen_ms_ago,
+       next_attempt_at is null or next_attempt_at <= clock_timestamp() as due
+     from sightings where $1::text is null or backend = $1
+     order by coalesce(next_attempt_at, first_seen_at), id`,
+    [backend],
+  );
+  return rows;
+}
+
+export type NewSighting = Pick<
+  Sighting,
+  "kind" | "provider_id" | "name" | "workspace_id" | "generation" | "state" | "why"
+> & { created_at: Date };
+
+/** Counts one more run that saw each of these. */
+export async function noteSightings(tx: Tx, backend: string, seen: readonly NewSighting[]): Promise<void> {
+  if (seen.length === 0) return;
+  await tx.query(
+    `insert into sightings as s (backend, kind, provider_id, name, workspace_id, generation, state, created_at, why,
+       first_seen_at, last_seen_at)
+     select $1, x.kind, x.provider_id, x.name, x.workspace_id, x.generation, x.state, x.created_at, x.why,
+       clock_timestamp(), clock_timestamp()
+     from jsonb_to_recordset($2) as x (kind text, provider_id text, name text, workspace_id uuid, generation int,
+       state text, created_at timestamptz, why text)
+     on conflict (backend, kind, provider_id) do update set seen = s.seen + 1, last_seen_at = clock_timestamp(),
+       state = excluded.state, why = excluded.why`,
+    [backend, JSON.stringify(seen)],
+  );
+}
+
+/** Forgets things that are no longer unclaimed. @returns those that it forgot. */
+export async function forgetSightings(tx: Tx, ids: readonly string[]): Promise<Sighting[]> {
+  if (ids.length === 0) return [];
+  const { rows } = await tx.query<Sighting>("delete from sightings where id = any ($1) returning *", [ids]);
+  return rows;
+}
+
+/** Notes a try before it is made: should this process die, the next run knows why the thing is gone. */
+export async function noteTry(db: Queryable, id: string, nextAttemptInMs: number): Promise<void> {
+  await db.query(
+    `update sightings set attempts = attempts + 1,
+       next_attempt_at = clock_timestamp() + $2 * interval '1 millisecond' where id = $1`,
+    [id, nextAttemptInMs],
+  );
+}
+
+/** Puts a thing that can't be acted on now behind the others; no try was made. */
+export async function noteDeferral(db: Queryable, id: string, nextAttemptInMs: number): Promise<void> {
+  await db.query(
+    `update sightings set next_attempt_at = clock_timestamp() + $2 * interval '1 millisecond' where id = $1`,
+    [id, nextAttemptInMs],
+  );
+}
+
+export async function noteFailure(db: Queryable, id: string, error: OperationError | null): Promise<void> {
+  await db.query("update sightings set last_error = $2 where id = $1", [
+    id,
+    error === null ? null : JSON.stringify(error),
+  ]);
+}
+
+/** The ledger's claims on one backend: of rows that aren't gone and whose workspace exists. */
+export interface Claim {
+  kind: ResourceKind;
+  provider_id: string | null;
+  workspace_id: string;
+  generation: number;
+}
+
+/**
+ * Everything of a backend that is claimed, with the database's clock. A workspace's own `instance_id` claims
+ * as well: a ledger restored from half a backup must not cost it its instance.
+ */
+export async function listClaims(
+  db: Queryable,
+  backend: string,
+): Promise<{ claims: Claim[]; nowMs: number }> {
+  const { rows } = await db.query<Claim>(
+    `select r.kind, r.provider_id, r.workspace_id, r.generation
+     from resources r join workspaces w on w.id = r.workspace_id
+     where r.backend = $1 and r.state <> 'gone'
+     union all
+     select 'instance', instance_id, id, generation from workspaces
+     where backend = $1 and instance_id is not null and status <> 'removed'`,
+    [backend],
+  );
+  const { rows: clock } = await db.query<{ ms: number }>(
+    "select floor(extract(epoch from clock_timestamp()) * 1000)::int8 as ms",
+  );
+  return { claims: rows, nowMs: clock[0]!.ms };
+}
+
+/** The last look before a thing is removed: the same question about one thing alone. */
+export async function claimsOn(
+  db: Queryable,
+  backend: string,
+  thing: { kind: ResourceKind; provider_id: string; workspace_id: string | null },
+): Promise<Claim[]> {
+  const { rows } = await db.query<Claim>(
+    `select r.kind, r.provider_id, r.workspace_id, r.generation
+     from resources r join workspaces w on w.id = r.workspace_id
+     where r.backend = $1 and r.kind = $2 and r.state <> 'gone' and (r.provider_id = $3 or r.workspace_id = $4)
+     union all
+     select 'instance', instance_id, id, generation from workspaces
+     where backend = $1 and $2 = 'instance' and instance_id = $3 and status <> 'removed'`,
+    [backend, thing.kind, thing.provider_id, thing.workspace_id],
+  );
+  return rows;
+}
+
+/** A row of the ledger whose workspace has no row: nobody will ever ask for its end. */
+export interface OrphanedRow extends Claim {
+  id: string;
+  name: string;
+  client_token: string;
+  details: Record<string, unknown>;
+  due: boolean;
+  age_ms: number;
+}
+
+export async function listOrphanedRows(db: Queryable, backend: string): Promise<OrphanedRow[]> {
+  const { rows } = await db.query<OrphanedRow>(
+    `select r.id, r.kind, r.provider_id, r.workspace_id, r.generation, r.name, r.client_token, r.details,
+       r.next_attempt_at is null or r.next_attempt_at <= clock_timestamp() as due,
+       floor(extract(epoch from clock_timestamp() - greatest(r.created_at, r.asked_at)) * 1000)::int8 as age_ms
+     from resources r where r.backend = $1 and r.state <> 'gone'
+       and not exists (select 1 from workspaces w where w.id = r.workspace_id)
+     order by r.kind = 'volume', r.next_attempt_at nulls first, r.id`,
+    [backend],
+  );
+  return rows;
+}
