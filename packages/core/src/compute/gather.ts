@@ -12,6 +12,7 @@ export function gathered<Item, Result>(
 
   const flush = async (): Promise<void> => {
     const batch = waiting.splice(0, most);
+    if (batch.length === 0) return;
     if (waiting.length > 0) setImmediate(() => void flush());
     try {
       const results = await run(batch.map(({ item }) => item));

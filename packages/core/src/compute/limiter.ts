@@ -113,7 +113,8 @@ export function createLimiter(buckets: Readonly<Record<string, Bucket>>): Limite
     drain(draw) {
       for (const { bucket } of draw) {
         const level = levels.get(bucket);
-        if (level !== undefined) Object.assign(level, { tokens: Math.min(level.tokens, 0), at: performance.now() });
+        if (level !== undefined)
+          Object.assign(level, { tokens: Math.min(level.tokens, 0), at: performance.now() });
       }
     },
     waiting: () => [...queues.values()].reduce((sum, queue) => sum + queue.length, 0),

@@ -1,0 +1,134 @@
+import { type $Command, EC2Client, type EC2ClientConfig } from "@aws-sdk/client-ec2";
+import { Route53Client } from "@aws-sdk/client-route-53";
+import { BackendError, type CallPriority } from "../backend.js";
+import { createLimiter, type Limiter } from "../limiter.js";
+import { bucketsFor, drawOf } from "./actions.js";
+import { codeOf, failureOf, isThrottle } from "./failure.js";
+import type { Ec2Options } from "./settings.js";
+
+/** The SDK's clients behind one limiter. */
+export interface Aws {
+  /** Tries again by itself, and slows down when it is throttled. */
+  ec2: EC2Client;
+  /**
+   * For RunInstances: one attempt a call. No capacity is HTTP 500, which the SDK would try again, and burn
+   * tokens of the smallest bucket (FACTS.md, SDK v3 client).
+   */
+  launcher: EC2Client;
+  dns: Route53Client;
+  limiter: Limiter;
+  close(): void;
+}
+
+/** How one call is to be made. */
+export interface Call {
+  /** What is being done, for the message of its failure. */
+  what: string;
+  priority: CallPriority;
+  /** Absent for a call that serves many. */
+  signal?: AbortSignal | undefined;
+  /** Instances that the call is about. Default 1. */
+  instances?: number;
+  /** Values that the provider may repeat in its message. */
+  secrets?: readonly string[];
+}
+
+const ATTEMPTS = 5;
+const CONNECT_TIMEOUT_MS = 5_000;
+
+export function openAws(options: Ec2Options): Aws {
+  const { callTimeoutMs, endpoint, region, credentials } = options;
+  const shared = {
+    ...(endpoint === undefined ? {} : { endpoint }),
+    ...(region === undefined ? {} : { region }),
+    ...(credentials === undefined ? {} : { credentials }),
+    requestHandler: {
+      connectionTimeout: Math.min(CONNECT_TIMEOUT_MS, callTimeoutMs),
+      requestTimeout: callTimeoutMs,
+      socketTimeout: callTimeoutMs,
+      // Without it the SDK only warns (FACTS.md).
+      throwOnRequestTimeout: true,
+    },
+  } satisfies EC2ClientConfig;
+  const patient = { ...shared, retryMode: "adaptive", maxAttempts: ATTEMPTS };
+  const ec2 = new EC2Client(patient);
+  const launcher = new EC2Client({ ...shared, maxAttempts: 1 });
+  const dns = new Route53Client(patient);
+  return {
+    ec2,
+    launcher,
+    dns,
+    limiter: createLimiter(bucketsFor(options.apiShare)),
+    close() {
+      for (const client of [ec2, launcher, dns]) client.destroy();
+    },
+  };
+}
+
+type Sender<Command> = { send(command: Command, options: { abortSignal?: AbortSignal }): Promise<unknown> };
+// oxlint-disable-next-line typescript/no-explicit-any -- the SDK's commands have five type parameters each
+type Command<Output> = $Command<any, Output & object, any, any, any>;
+
+/**
+ * Makes one call within its time limit and until `signal` aborts. Each attempt, also those that the SDK makes
+ * by itself, waits for its tokens first.
+ * @throws BackendError; with `raw`, the SDK's own error if AWS answered with one
+ */
+export async function send<Output extends object>(
+  aws: Aws,
+  client: Sender<never>,
+  command: Command<Output>,
+  call: Call,
+  { raw = false }: { raw?: boolean } = {},
+): Promise<Output> {
+  const { what, signal, secrets } = call;
+  const aborted = (): BackendError => new BackendError("aborted", "transient", `${what}: given up`);
+  if (signal?.aborted) throw aborted();
+  limit(aws, command, call);
+  const sent = client.send(
+    command as never,
+    signal === undefined ? {} : { abortSignal: signal },
+  ) as Promise<Output>;
+  try {
+    return await (signal === undefined ? sent : untilAborted(sent, signal));
+  } catch (error) {
+    // Its pauses between attempts don't obey the signal, and what it throws then is of no interest.
+    sent.catch(() => undefined);
+    if (signal?.aborted) throw aborted();
+    throw raw && (error as { $metadata?: unknown }).$metadata !== undefined
+      ? error
+      : failureOf(what, error, secrets);
+  }
+}
+
+/** Of a command what {@link limit} needs; the SDK types it with everything that it could carry. */
+interface Limitable {
+  constructor: { name: string };
+  // oxlint-disable-next-line typescript/no-explicit-any
+  middlewareStack: { addRelativeTo(middleware: any, options: any): void };
+}
+
+function limit(aws: Aws, command: Limitable, { priority, signal, instances = 1 }: Call): void {
+  const draw = drawOf(command.constructor.name.replace(/Command$/, ""), instances);
+  command.middlewareStack.addRelativeTo(
+    (next: (args: unknown) => Promise<unknown>) => async (args: unknown) => {
+      await aws.limiter.take(draw, priority, signal);
+      try {
+        return await next(args);
+      } catch (error) {
+        if (isThrottle(codeOf(error))) aws.limiter.drain(draw);
+        throw error;
+      }
+    },
+    // Inside of the retries, and before the signature, which mustn't be old when it is sent.
+    { name: "berthLimiter", relation: "after", toMiddleware: "retryMiddleware" },
+  );
+}
+
+function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason as Error);
+    signal.addEventListener("abort", onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+  });
+}

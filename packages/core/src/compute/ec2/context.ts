@@ -1,0 +1,39 @@
+import type { CallOptions, CallPriority } from "../backend.js";
+import { type Aws, openAws } from "./aws.js";
+import { type Capacity, createCapacity } from "./capacity.js";
+import { createLookups, type Lookups } from "./lookups.js";
+import type { Ec2Options } from "./settings.js";
+import { createSubnets, type Subnets } from "./subnets.js";
+import { createTerminator, type Terminator } from "./terminate.js";
+
+/** What all parts of the backend work with. */
+export interface Ec2 {
+  options: Ec2Options;
+  aws: Aws;
+  lookups: Lookups;
+  capacity: Capacity;
+  subnets: Subnets;
+  terminate: Terminator;
+}
+
+/** Under whose signal, and how urgent. */
+export interface Caller {
+  signal: AbortSignal;
+  priority: CallPriority;
+}
+
+export function openEc2(options: Ec2Options): Ec2 {
+  const aws = openAws(options);
+  return {
+    options,
+    aws,
+    lookups: createLookups(aws, options.deploymentId),
+    capacity: createCapacity(),
+    subnets: createSubnets(aws),
+    terminate: createTerminator(aws),
+  };
+}
+
+export function callerOf({ signal, priority }: CallOptions, usual: CallPriority): Caller {
+  return { signal, priority: priority ?? usual };
+}

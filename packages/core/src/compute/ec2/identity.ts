@@ -1,0 +1,84 @@
+import { BackendError, type Details, type InstanceRef, type VolumeRef } from "../backend.js";
+import type { Caller, Ec2 } from "./context.js";
+import type { SeenInstance, SeenVolume } from "./seen.js";
+import { generationIn, ownerOf, type Tags } from "./tags.js";
+
+const INSTANCE_ID = /^i-(?:[0-9a-f]{8}|[0-9a-f]{17})$/;
+const VOLUME_ID = /^vol-(?:[0-9a-f]{8}|[0-9a-f]{17})$/;
+
+/** Where the instances that a ref means were found; `doubt` says why their absence proves nothing. */
+export interface Found<Thing> {
+  things: Thing[];
+  doubt: string | null;
+}
+
+/**
+ * The instances that are meant: the one with the provider's id, or all of the workspace and generation.
+ * Those of other deployments aren't there for us.
+ * @throws BackendError: AWS's failures; `name_taken` for one whose tags are gone; a malformed id
+ */
+export async function findInstances(
+  ec2: Ec2,
+  ref: InstanceRef,
+  caller: Caller,
+): Promise<Found<SeenInstance>> {
+  const { lookups } = ec2;
+  if (ref.providerId === null) {
+    const things = (await lookups.instancesOf(ref.workspaceId, caller)).filter(
+      ({ tags }) => generationIn(tags) === ref.generation,
+    );
+    return { things, doubt: things.length > 0 ? null : doubtOf(ec2, ref, null) };
+  }
+  if (!INSTANCE_ID.test(ref.providerId)) throw malformed("InvalidInstanceID.Malformed", ref.providerId);
+  const seen = await lookups.instance(ref.providerId, caller);
+  if (seen === null) return { things: [], doubt: doubtOf(ec2, ref, ref.providerId) };
+  return { things: insistOnOwnership(ec2, ref, seen.id, seen.tags) ? [seen] : [], doubt: null };
+}
+
+/** As {@link findInstances}, for a volume. @throws BackendError */
+export async function findVolume(ec2: Ec2, ref: VolumeRef, caller: Caller): Promise<SeenVolume | null> {
+  if (ref.providerId === null) return (await ec2.lookups.volumesFor(ref.resourceId, caller))[0] ?? null;
+  if (!VOLUME_ID.test(ref.providerId)) throw malformed("InvalidVolumeID.Malformed", ref.providerId);
+  const seen = await ec2.lookups.volume(ref.providerId, caller);
+  return seen !== null && insistOnOwnership(ec2, ref, seen.id, seen.tags) ? seen : null;
+}
+
+/** Null if a thing that isn't seen can't be there: nothing about it is so young that it may still be hidden. */
+export function doubtOf(ec2: Ec2, ref: InstanceRef | VolumeRef, id: string | null): string | null {
+  const asked = Math.max(timeIn(ref.details, "asked_at"), timeIn(ref.details, "launched_at"));
+  if (Date.now() - asked < ec2.options.settleMs)
+    return "it was asked for a moment ago and may not be visible yet";
+  const seen = id === null ? undefined : ec2.lookups.lastAlive(id);
+  if (seen !== undefined && performance.now() - seen < ec2.options.settleMs)
+    return "it was seen a moment ago and can't have vanished since";
+  return null;
+}
+
+function insistOnOwnership(ec2: Ec2, ref: InstanceRef | VolumeRef, id: string, tags: Tags): boolean {
+  const owner = ownerOf(tags, ec2.options.deploymentId, ref.workspaceId);
+  if (owner === "unclear")
+    throw new BackendError(
+      "name_taken",
+      "permanent",
+      `${id} doesn't carry the tags of deployment ${ec2.options.deploymentId} and of its workspace; it was left as it is`,
+      { providerCode: "tags_missing" },
+    );
+  return owner === "us";
+}
+
+/** A time that the ledger remembers, in ms since the epoch; 0 if it has none. */
+export function timeIn(details: Details, key: string): number {
+  const value = details[key];
+  return typeof value === "string" ? Date.parse(value) || 0 : 0;
+}
+
+function malformed(providerCode: string, id: string): BackendError {
+  return new BackendError(
+    "backend_failed",
+    "permanent",
+    `${JSON.stringify(id).slice(0, 100)} is no id of AWS`,
+    {
+      providerCode,
+    },
+  );
+}

@@ -1,0 +1,55 @@
+import {
+  DescribeInstancesCommand,
+  DescribeVolumesCommand,
+  type DescribeInstancesCommandOutput,
+  type DescribeVolumesCommandOutput,
+  type Filter,
+} from "@aws-sdk/client-ec2";
+import { BackendError } from "../backend.js";
+import { type Aws, type Call, send } from "./aws.js";
+import { readInstance, readVolume, type SeenInstance, type SeenVolume } from "./seen.js";
+
+const PAGE = 1_000;
+
+/**
+ * All instances that the filters select, over all pages. Always by filter, never by id: an unknown id among
+ * others would fail the call for all of them (FACTS.md, Describe).
+ * @throws BackendError if any page fails: a part is never returned.
+ */
+export async function listInstances(aws: Aws, filters: Filter[], call: Call): Promise<SeenInstance[]> {
+  const seen: SeenInstance[] = [];
+  for (let token: string | undefined; ;) {
+    const page: DescribeInstancesCommandOutput = await send(
+      aws,
+      aws.ec2,
+      new DescribeInstancesCommand({ Filters: filters, MaxResults: PAGE, NextToken: token }),
+      call,
+    );
+    for (const { Instances = [] } of page.Reservations ?? [])
+      for (const instance of Instances) seen.push(clean(readInstance(instance), call));
+    token = page.NextToken || undefined;
+    if (token === undefined) return seen;
+  }
+}
+
+/** As {@link listInstances}. @throws BackendError */
+export async function listVolumes(aws: Aws, filters: Filter[], call: Call): Promise<SeenVolume[]> {
+  const seen: SeenVolume[] = [];
+  for (let token: string | undefined; ;) {
+    const page: DescribeVolumesCommandOutput = await send(
+      aws,
+      aws.ec2,
+      new DescribeVolumesCommand({ Filters: filters, MaxResults: PAGE, NextToken: token }),
+      call,
+    );
+    for (const volume of page.Volumes ?? []) seen.push(clean(readVolume(volume), call));
+    token = page.NextToken || undefined;
+    if (token === undefined) return seen;
+  }
+}
+
+function clean<T>(thing: T | null, { what }: Call): T {
+  if (thing === null)
+    throw new BackendError("backend_failed", "transient", `${what}: AWS answered what can't be understood`);
+  return thing;
+}

@@ -1,0 +1,115 @@
+import { BackendError, type CallOptions } from "../backend.js";
+import { gathered } from "../gather.js";
+import type { Aws } from "./aws.js";
+import { listInstances, listVolumes } from "./listing.js";
+import type { SeenInstance, SeenVolume } from "./seen.js";
+import { DEPLOYMENT, RESOURCE, WORKSPACE } from "./tags.js";
+
+/** Questions about single things, of which those asked within a moment become one call. */
+export interface Lookups {
+  /** Null if a clean answer didn't have it. Any state, whoever it belongs to. @throws BackendError */
+  instance(id: string, options: CallOptions): Promise<SeenInstance | null>;
+  /** This deployment's instances of a workspace, in any state, the latest last. @throws BackendError */
+  instancesOf(workspaceId: string, options: CallOptions): Promise<SeenInstance[]>;
+  volume(id: string, options: CallOptions): Promise<SeenVolume | null>;
+  /** This deployment's volumes that were made for a ledger row. @throws BackendError */
+  volumesFor(resourceId: string, options: CallOptions): Promise<SeenVolume[]>;
+  /** `performance.now()` of the last answer that had the instance, and it wasn't terminated. */
+  lastAlive(id: string): number | undefined;
+  /** StateReason of an instance that has ended, if an answer told it. */
+  reasonOf(id: string): string | null;
+}
+
+/** A filter takes at most 200 values. */
+const GATHER = { windowMs: 20, most: 200 };
+const MOST_REMEMBERED = 20_000;
+
+export function createLookups(aws: Aws, deploymentId: string): Lookups {
+  const alive = new Map<string, number>();
+  const reasons = new Map<string, string>();
+  const note = (seen: readonly SeenInstance[]): void => {
+    for (const { id, state, reason } of seen) {
+      if (state !== "terminated") remember(alive, id, performance.now());
+      if (reason !== null && state !== "running" && state !== "pending") remember(reasons, id, reason);
+    }
+  };
+  const instances = (name: string, values: readonly string[], owned: boolean): Promise<SeenInstance[]> =>
+    listInstances(aws, filtersFor(name, values, owned ? deploymentId : null), {
+      what: "describe instances",
+      priority: "user",
+    }).then((seen) => {
+      note(seen);
+      return seen;
+    });
+  const volumes = (name: string, values: readonly string[], owned: boolean): Promise<SeenVolume[]> =>
+    listVolumes(aws, filtersFor(name, values, owned ? deploymentId : null), {
+      what: "describe volumes",
+      priority: "user",
+    });
+
+  const byId = grouped(
+    (ids) => instances("instance-id", ids, false),
+    ({ id }) => id,
+  );
+  const byWorkspace = grouped(
+    (ids) => instances(`tag:${WORKSPACE}`, ids, true),
+    ({ tags }) => tags.get(WORKSPACE),
+  );
+  const volumeById = grouped(
+    (ids) => volumes("volume-id", ids, false),
+    ({ id }) => id,
+  );
+  const volumesByResource = grouped(
+    (ids) => volumes(`tag:${RESOURCE}`, ids, true),
+    ({ tags }) => tags.get(RESOURCE),
+  );
+
+  return {
+    instance: async (id, options) => (await patiently(() => byId(id), options))[0] ?? null,
+    async instancesOf(workspaceId, options) {
+      const seen = await patiently(() => byWorkspace(workspaceId), options);
+      return seen.toSorted((a, b) => a.launchedAt.getTime() - b.launchedAt.getTime());
+    },
+    volume: async (id, options) => (await patiently(() => volumeById(id), options))[0] ?? null,
+    volumesFor: (resourceId, options) => patiently(() => volumesByResource(resourceId), options),
+    lastAlive: (id) => alive.get(id),
+    reasonOf: (id) => reasons.get(id) ?? null,
+  };
+}
+
+function filtersFor(name: string, values: readonly string[], deploymentId: string | null) {
+  const filters = [{ Name: name, Values: [...new Set(values)] }];
+  if (deploymentId !== null) filters.push({ Name: `tag:${DEPLOYMENT}`, Values: [deploymentId] });
+  return filters;
+}
+
+/** One listing for many keys, and to each what of it is its own. */
+function grouped<Thing>(
+  list: (keys: readonly string[]) => Promise<Thing[]>,
+  keyOf: (thing: Thing) => string | undefined,
+): (key: string) => Promise<Thing[]> {
+  return gathered(GATHER, async (keys) => {
+    const found = new Map<string | undefined, Thing[]>(keys.map((key) => [key, []]));
+    for (const thing of await list(keys)) found.get(keyOf(thing))?.push(thing);
+    return keys.map((key) => ({ status: "fulfilled", value: found.get(key)! }));
+  });
+}
+
+/** Who gives up stops waiting; the call goes on for the others. */
+function patiently<T>(ask: () => Promise<T>, { signal }: CallOptions): Promise<T> {
+  const aborted = (): BackendError => new BackendError("aborted", "transient", "the look-up was given up");
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(aborted());
+    const onAbort = (): void => reject(aborted());
+    signal.addEventListener("abort", onAbort, { once: true });
+    ask()
+      .then(resolve, reject)
+      .finally(() => signal.removeEventListener("abort", onAbort));
+  });
+}
+
+function remember<T>(map: Map<string, T>, key: string, value: T): void {
+  map.delete(key);
+  map.set(key, value);
+  if (map.size > MOST_REMEMBERED) map.delete(map.keys().next().value!);
+}

@@ -1,0 +1,30 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { BackendError } from "../backend.js";
+
+/** Waits. @throws BackendError `aborted` */
+export async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await delay(ms, undefined, { signal });
+  } catch {
+    throw new BackendError("aborted", "transient", "given up");
+  }
+}
+
+/**
+ * Looks again and again, at growing intervals, until there is an answer or the time is over.
+ * @returns null when the time is over
+ */
+export async function poll<T>(
+  limitMs: number,
+  signal: AbortSignal,
+  look: () => Promise<T | null>,
+): Promise<T | null> {
+  const deadline = performance.now() + limitMs;
+  for (let ms = 25; ; ms = Math.min(ms * 2, 2_000)) {
+    const answer = await look();
+    if (answer !== null) return answer;
+    const rest = deadline - performance.now();
+    if (rest <= 0) return null;
+    await pause(Math.min(ms, rest), signal);
+  }
+}

@@ -1,0 +1,200 @@
+import { randomUUID } from "node:crypto";
+import { RunInstancesCommand } from "@aws-sdk/client-ec2";
+import { BackendError, type Details, type LaunchRequest } from "../backend.js";
+import { send } from "./aws.js";
+import { inOrderOfRoom } from "./capacity.js";
+import type { Caller, Ec2 } from "./context.js";
+import { codeOf, failureOf, isCapacity, isLimit } from "./failure.js";
+import { timeIn } from "./identity.js";
+import { pause, poll } from "./pause.js";
+import { type Candidate, fingerprintOf, runInputOf } from "./run-input.js";
+import { readInstance, type SeenInstance, type SeenVolume } from "./seen.js";
+import { typeName, type Wanted, wantedOf } from "./wanted.js";
+
+/** How often one RunInstances is repeated, under its one token, while its outcome isn't known. */
+const ATTEMPTS = 4;
+const FIRST_PAUSE_MS = 200;
+
+/**
+ * Launches in the volume's zone, as the first type for which there is room. Each different request has a token
+ * of its own, saved before the call (I3), so whoever goes on after a crash repeats exactly the one under way.
+ * @throws BackendError `capacity` if nothing was made for want of room
+ */
+export async function runInstance(
+  ec2: Ec2,
+  request: LaunchRequest,
+  { volume, dead, caller }: { volume: SeenVolume; dead: ReadonlySet<string>; caller: Caller },
+): Promise<SeenInstance> {
+  const { instance: ref } = request;
+  const wanted = wantedOf(request.spec, ec2.options);
+  const earlierAsk = underWay(ec2, request);
+  const candidates = await candidatesFor(ec2, wanted, { volume, first: earlierAsk, caller });
+  let token = ref.clientToken;
+  let known = typeof ref.details["request"] === "string" ? ref.details["request"] : null;
+  let refusal: BackendError | null = null;
+  const full = new Set<string>();
+  for (const [index, candidate] of candidates.entries()) {
+    const place = `${typeName(candidate.type)}/${candidate.subnet.az}`;
+    if (full.has(place)) continue;
+    const input = runInputOf(request, wanted, candidate, { volumeId: volume.id, options: ec2.options });
+    const fingerprint = fingerprintOf(input);
+    const changed = known !== null && known !== fingerprint;
+    if (changed && index === 0 && earlierAsk !== null && !dead.has(token)) {
+      const earlier = await awaitEarlier(ec2, request, token, caller);
+      if (earlier !== null) return earlier;
+    }
+    if (changed || dead.has(token)) token = randomUUID();
+    for (let renewals = 0; ; renewals++) {
+      known = fingerprint;
+      await request.save({
+        ...(token === ref.clientToken ? {} : { clientToken: token }),
+        details: {
+          type: candidate.type,
+          subnet: candidate.subnet.id,
+          az: candidate.subnet.az,
+          request: fingerprint,
+          asked_at: new Date().toISOString(),
+        },
+      });
+      const answer = await run(ec2, request, { ...input, ClientToken: token }, caller);
+      if ("made" in answer) {
+        ec2.capacity.clear(typeName(candidate.type), candidate.subnet.az);
+        return answer.made;
+      }
+      if ("refused" in answer) {
+        // No room is worth more than a limit to the caller: there may be some in another zone.
+        if (refusal?.code !== "capacity") refusal = answer.refused;
+        if (answer.refused.providerCode !== "InsufficientFreeAddressesInSubnet") full.add(place);
+        note(ec2, candidate, answer.refused.providerCode ?? "");
+        break;
+      }
+      if (answer.token === "other_request") {
+        const earlier = await awaitEarlier(ec2, request, token, caller);
+        if (earlier !== null) return earlier;
+      }
+      if (renewals > 2) throw answer.error;
+      token = randomUUID();
+    }
+  }
+  throw refusal ?? noRoom(wanted, volume);
+}
+
+/** The request that an earlier call recorded and whose outcome isn't known. */
+function underWay(ec2: Ec2, { instance: { details } }: LaunchRequest): Details | null {
+  if (typeof details["request"] !== "string") return null;
+  const type = typeof details["type"] === "string" ? details["type"] : null;
+  const askedAgo = Date.now() - timeIn(details, "asked_at");
+  const lackedAgo = ec2.capacity.lackedAgo(typeName(type), String(details["az"]));
+  // Refused since: nothing of it is under way.
+  return lackedAgo !== null && lackedAgo <= askedAgo ? null : details;
+}
+
+type Answer =
+  | { made: SeenInstance }
+  /** Nothing was made, and elsewhere something might be. */
+  | { refused: BackendError }
+  /** The token can't be used: it made an instance that has ended, or belongs to another request. */
+  | { token: "ended" | "other_request"; error: BackendError };
+
+/** Repeats one request under its token until its outcome is known. @throws BackendError */
+async function run(
+  ec2: Ec2,
+  { instance, spec, env }: LaunchRequest,
+  input: ConstructorParameters<typeof RunInstancesCommand>[0],
+  caller: Caller,
+): Promise<Answer> {
+  const what = `launch ${instance.name}`;
+  const secrets = [...Object.values({ ...spec.env, ...env }), input.UserData ?? ""];
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const reply = await send(
+        ec2.aws,
+        ec2.aws.launcher,
+        new RunInstancesCommand(input),
+        { what, secrets, ...caller },
+        { raw: true },
+      );
+      const made = readInstance(reply.Instances?.[0] ?? {});
+      if (made === null)
+        throw new BackendError("backend_failed", "transient", `${what}: AWS's answer has no instance`);
+      // As the token of an ended instance was answered in the past (FACTS.md, Idempotency).
+      if (made.state === "terminated" || made.state === "shutting-down")
+        return { token: "ended", error: unusable(what, "IdempotentInstanceTerminated") };
+      return { made };
+    } catch (error) {
+      const code = codeOf(error);
+      const failure = failureOf(what, error, secrets);
+      if (code === "IdempotentInstanceTerminated") return { token: "ended", error: unusable(what, code) };
+      if (code === "IdempotentParameterMismatch")
+        return { token: "other_request", error: unusable(what, code) };
+      if (isCapacity(code) || isLimit(code)) return { refused: failure };
+      if (failure.kind === "permanent" || failure.code === "aborted" || attempt === ATTEMPTS) throw failure;
+      await pause(FIRST_PAUSE_MS * 2 ** (attempt - 1) * (0.5 + Math.random() / 2), caller.signal);
+    }
+  }
+}
+
+/** Types in the volume's zone, in order, the one that is under way first. @throws BackendError `invalid_spec` */
+async function candidatesFor(
+  ec2: Ec2,
+  wanted: Wanted,
+  { volume, first, caller }: { volume: SeenVolume; first: Details | null; caller: Caller },
+): Promise<Candidate[]> {
+  const subnets = (await ec2.subnets.resolve(wanted.subnetIds, caller)).filter(({ az }) => az === volume.az);
+  if (subnets.length === 0)
+    throw new BackendError(
+      "invalid_spec",
+      "permanent",
+      `the data volume ${volume.id} is in ${volume.az}, where none of the configured subnets is; it can't be moved`,
+      { providerCode: "InvalidVolume.ZoneMismatch" },
+    );
+  const all = wanted.types.flatMap((type) => subnets.map((subnet): Candidate => ({ type, subnet })));
+  const isFirst = ({ type, subnet }: Candidate): boolean =>
+    first !== null && type === (first["type"] ?? null) && subnet.id === first["subnet"];
+  const rest = inOrderOfRoom(
+    all.filter((one) => !isFirst(one)),
+    ({ type, subnet }) => ec2.capacity.lackedAgo(typeName(type), subnet.az),
+  );
+  return [...all.filter(isFirst), ...rest];
+}
+
+/**
+ * Looks for the instance of an earlier request with this token until it would have shown itself. @returns null
+ * if there is none to adopt
+ */
+async function awaitEarlier(
+  ec2: Ec2,
+  { instance: ref }: LaunchRequest,
+  token: string,
+  caller: Caller,
+): Promise<SeenInstance | null> {
+  const asked = timeIn(ref.details, "asked_at");
+  const rest = Math.max(0, Math.min(ec2.options.settleMs, asked + ec2.options.settleMs - Date.now()));
+  return poll(rest, caller.signal, async () => {
+    const all = await ec2.lookups.instancesOf(ref.workspaceId, caller);
+    const found = all.find(({ clientToken }) => clientToken === token);
+    return found === undefined || found.state === "terminated" || found.state === "shutting-down"
+      ? null
+      : found;
+  });
+}
+
+function note(ec2: Ec2, { type, subnet }: Candidate, code: string): void {
+  ec2.capacity.note(typeName(type), isLimit(code) ? null : subnet.az);
+  ec2.options.logger?.info({ type: typeName(type), az: subnet.az, code }, "no room on EC2");
+}
+
+function noRoom({ types }: Wanted, { az }: SeenVolume): BackendError {
+  return new BackendError(
+    "capacity",
+    "transient",
+    `there was no capacity for ${types.map(typeName).join(", ")} in ${az} a moment ago`,
+    { providerCode: "InsufficientInstanceCapacity" },
+  );
+}
+
+function unusable(what: string, providerCode: string): BackendError {
+  return new BackendError("backend_failed", "transient", `${what}: AWS refuses every token for it`, {
+    providerCode,
+  });
+}

@@ -1,0 +1,148 @@
+import { CreateVolumeCommand, DeleteVolumeCommand } from "@aws-sdk/client-ec2";
+import { BackendError, type Details, type VolumeRef } from "../backend.js";
+import type { Spec } from "../../domain/spec.js";
+import { send } from "./aws.js";
+import { inOrderOfRoom } from "./capacity.js";
+import type { Caller, Ec2 } from "./context.js";
+import { codeOf, failureOf } from "./failure.js";
+import { doubtOf, findVolume } from "./identity.js";
+import { pause, poll } from "./pause.js";
+import type { SeenVolume } from "./seen.js";
+import { ROLE, tagsOf } from "./tags.js";
+import { typeName, wantedOf, type Wanted } from "./wanted.js";
+
+export interface MadeVolume {
+  providerId: string;
+  details: Details;
+}
+
+/** See `Backend.createVolume`. Its zone is where its instances will run, for good. @throws BackendError */
+export async function createVolume(
+  ec2: Ec2,
+  ref: VolumeRef,
+  spec: Spec | undefined,
+  caller: Caller,
+): Promise<MadeVolume> {
+  const found = await findVolume(ec2, ref, caller);
+  if (found !== null && found.state !== "deleting") return made(found);
+  if (ref.providerId !== null)
+    // Made anew it would be empty: what was in it is lost, and that is for a person to decide.
+    throw new BackendError(
+      "backend_failed",
+      doubtOf(ec2, ref, null) === null ? "permanent" : "transient",
+      `volume ${ref.providerId} is not there; a restart never makes an empty one in its place`,
+      { providerCode: "InvalidVolume.NotFound" },
+    );
+  const wanted = wantedOf(spec ?? {}, ec2.options);
+  const az = await chooseZone(ec2, wanted, caller);
+  try {
+    const { VolumeId: id = "" } = await send(
+      ec2.aws,
+      ec2.aws.ec2,
+      new CreateVolumeCommand({
+        AvailabilityZone: az,
+        Size: wanted.volumeGb,
+        VolumeType: ec2.options.volumeType as "gp3",
+        Encrypted: true,
+        ClientToken: ref.clientToken,
+        TagSpecifications: [
+          {
+            ResourceType: "volume",
+            Tags: tagsOf(ec2.options.deploymentId, ref, { ...wanted.tags, [ROLE]: "data" }),
+          },
+        ],
+      }),
+      { what: `create volume ${ref.name}`, ...caller },
+      { raw: true },
+    );
+    return { providerId: id, details: { az, size_gb: wanted.volumeGb, asked_at: new Date().toISOString() } };
+  } catch (error) {
+    if (codeOf(error) !== "IdempotentParameterMismatch") throw failureOf(`create volume ${ref.name}`, error);
+    return made(await earlier(ec2, ref, caller));
+  }
+}
+
+/**
+ * The volume that an earlier call with the same token made, whose answer was lost: that call asked for another
+ * zone or size than we would now. It shows itself before long.
+ */
+async function earlier(ec2: Ec2, ref: VolumeRef, caller: Caller): Promise<SeenVolume> {
+  const volume = await poll(ec2.options.settleMs, caller.signal, () => findVolume(ec2, ref, caller));
+  if (volume === null)
+    throw new BackendError(
+      "backend_failed",
+      "transient",
+      `volume ${ref.name}: AWS remembers an earlier request that made one, and doesn't show it`,
+      { providerCode: "IdempotentParameterMismatch" },
+    );
+  return volume;
+}
+
+/** The zone of the first subnet where there may be room for any of the types. @throws BackendError `capacity` */
+async function chooseZone(ec2: Ec2, { subnetIds, types }: Wanted, caller: Caller): Promise<string> {
+  const subnets = await ec2.subnets.resolve(subnetIds, caller);
+  const places = subnets.flatMap(({ az }) => types.map((type) => ({ az, type: typeName(type) })));
+  const [best] = inOrderOfRoom(places, ({ az, type }) => ec2.capacity.lackedAgo(type, az));
+  if (best === undefined)
+    throw new BackendError(
+      "capacity",
+      "transient",
+      `there was no capacity for ${types.map(typeName).join(", ")} in ${[...new Set(subnets.map(({ az }) => az))].join(", ")} a moment ago`,
+      { providerCode: "InsufficientInstanceCapacity" },
+    );
+  return best.az;
+}
+
+/** See `Backend.removeVolume`. @throws BackendError */
+export async function removeVolume(ec2: Ec2, ref: VolumeRef, caller: Caller): Promise<"gone" | "in_use"> {
+  let asked = false;
+  const limitMs = ec2.options.callTimeoutMs;
+  const answer = await poll(limitMs, caller.signal, async () => {
+    const volume = await findVolume(ec2, ref, caller);
+    if (volume === null) return (await isProven(ec2, ref, asked, caller)) ? ("gone" as const) : null;
+    if (volume.attachment !== null)
+      return volume.attachment.state === "detaching" ? null : ("in_use" as const);
+    if (volume.state === "deleting") asked = true;
+    else if (volume.state === "available" || volume.state === "error")
+      asked = await askForRemoval(ec2, volume, caller);
+    return null;
+  });
+  if (answer === null)
+    throw new BackendError(
+      "backend_timeout",
+      "transient",
+      `volume ${ref.providerId ?? ref.name} is not proven gone ${Math.round(limitMs / 1000)} s after its removal was asked for`,
+    );
+  return answer;
+}
+
+/** One that was being deleted and isn't there is gone; of any other it takes two clean looks (I4). */
+async function isProven(ec2: Ec2, ref: VolumeRef, asked: boolean, caller: Caller): Promise<boolean> {
+  if (asked) return true;
+  if (doubtOf(ec2, ref, null) !== null) return false;
+  if (ref.providerId === null) return true;
+  await pause(ec2.options.settleMs / 4, caller.signal);
+  return (await findVolume(ec2, ref, caller)) === null;
+}
+
+/** @returns true if the provider has accepted it. @throws BackendError */
+async function askForRemoval(ec2: Ec2, { id }: SeenVolume, caller: Caller): Promise<boolean> {
+  try {
+    await send(
+      ec2.aws,
+      ec2.aws.ec2,
+      new DeleteVolumeCommand({ VolumeId: id }),
+      { what: `delete ${id}`, ...caller },
+      { raw: true },
+    );
+    return true;
+  } catch (error) {
+    // Attached since, or gone since, or just changing: the next look tells.
+    if (/^(VolumeInUse|InvalidVolume\.NotFound|IncorrectState)$/.test(codeOf(error))) return false;
+    throw failureOf(`delete ${id}`, error);
+  }
+}
+
+function made({ id, az, sizeGb }: SeenVolume): MadeVolume {
+  return { providerId: id, details: { az, size_gb: sizeGb } };
+}
