@@ -150,7 +150,7 @@ describe("the lists of settings tell every key with its default", () => {
 
   test("in docs/configuration.md", async () => {
     const page = await readFile("docs/configuration.md", "utf8");
-    const rows = [...page.matchAll(/^\| `([A-Z_]+)`\s*\| ([^|]*\S)\s*\| \S/gm)].map(
+    const rows = [...page.matchAll(/^\| `([A-Z0-9_]+)`\s*\| ([^|]*\S)\s*\| \S/gm)].map(
       ([, name = "", cell = ""]) => {
         const values = cell === "unset" ? [] : cell.replaceAll("`", "").split("; ");
         return [name, values.map((value) => value.replace(/^.*: /, ""))];
@@ -161,7 +161,7 @@ describe("the lists of settings tell every key with its default", () => {
   });
 
   test("in .env.example", async () => {
-    const lines = (await readFile(".env.example", "utf8")).matchAll(/^# ([A-Z_]+)=(.*)$/gm);
+    const lines = (await readFile(".env.example", "utf8")).matchAll(/^# ([A-Z0-9_]+)=(.*)$/gm);
     const ofApi = Object.entries(defaults).map(([name, values]) => [name, values[0] ?? ""]);
     expect(Object.fromEntries([...lines].map(([, name, value]) => [name, value]))).toEqual(
       Object.fromEntries(ofApi),

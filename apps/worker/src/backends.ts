@@ -1,12 +1,19 @@
 import type { Backend } from "@berth/core/compute/backend";
 import { createDockerBackend } from "@berth/core/compute/docker/backend";
+import { createEc2Backend } from "@berth/core/compute/ec2/backend";
+import { createExternalBackend } from "@berth/core/compute/external";
 import { createProcessBackend } from "@berth/core/compute/process/backend";
 import type { WorkerConfig } from "@berth/core/config";
 import type { BackendName } from "@berth/core/domain/spec";
 import type { Logger } from "@berth/core/logger";
+import { type AwsPlace, ec2Options } from "./ec2-options.js";
 
-/** The backends that a worker with this configuration serves. */
-export function openBackends(config: WorkerConfig, logger: Logger): Map<BackendName, Backend> {
+/** The backends that a worker with this configuration serves. `aws` is where EC2 is, if not where the SDK looks. */
+export function openBackends(
+  config: WorkerConfig,
+  logger: Logger,
+  aws?: AwsPlace,
+): Map<BackendName, Backend> {
   const open: Record<BackendName, () => Backend> = {
     docker: () =>
       createDockerBackend({
@@ -24,6 +31,8 @@ export function openBackends(config: WorkerConfig, logger: Logger): Map<BackendN
         stopGraceMs: config.stopGraceMs,
         logger,
       }),
+    ec2: () => createEc2Backend({ ...ec2Options(config), ...aws, logger }),
+    external: createExternalBackend,
   };
   return new Map(config.backends.map((name) => [name, open[name]()]));
 }

@@ -84,6 +84,8 @@ function conflicts(config: Config): string[] {
     problems.push(
       `BERTH_RETRY_DELAY_MS: got "${retryDelayMs}", expected at most BERTH_RETRY_MAX_DELAY_MS, ${retryMaxDelayMs}`,
     );
+  if ((config.ec2HostedZoneId === null) !== (config.ec2DnsSuffix === null))
+    problems.push("BERTH_EC2_HOSTED_ZONE_ID and BERTH_EC2_DNS_SUFFIX: one is set, expected both or none");
   if (faultAtStep !== null && nodeEnv !== "test")
     problems.push("BERTH_FAULT_AT_STEP: kills workers, expected only with NODE_ENV=test");
   return problems;

@@ -1,6 +1,18 @@
+import { EC2_LIMITS, EC2_TEXTS } from "../domain/ec2-spec.js";
 import { BACKENDS } from "../domain/spec.js";
 import { SWEEP_NAMES } from "../domain/sweep.js";
-import { fault, integer, type Kind, listOf, matching, milliseconds, oneOf, path, url } from "./kinds.js";
+import {
+  fault,
+  integer,
+  type Kind,
+  listOf,
+  matching,
+  milliseconds,
+  oneOf,
+  path,
+  textsOf,
+  url,
+} from "./kinds.js";
 
 export type Role = "api" | "worker" | "standalone";
 
@@ -24,6 +36,14 @@ function optional<T>(
   { requiredBy = [], secret = false }: { requiredBy?: readonly Role[]; secret?: boolean } = {},
 ): Key<T | null> {
   return { env, kind: kind as Kind<(T | null) & {}>, fallback: null, requiredBy, secret };
+}
+
+function ec2Text(name: keyof typeof EC2_TEXTS): Kind<string> {
+  return matching(new RegExp(EC2_TEXTS[name].pattern, "u"), EC2_TEXTS[name].expected);
+}
+
+function ec2Texts(name: keyof typeof EC2_TEXTS, expected: string): Kind<readonly string[]> {
+  return textsOf(new RegExp(EC2_TEXTS[name].pattern, "u"), expected);
 }
 
 /** Every key there is. docs/configuration.md says what each means, and a test compares the two. */
@@ -65,6 +85,33 @@ export const KEYS = {
     "BERTH_DOCKER_NETWORK",
     matching(/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/, "the name of a Docker network"),
   ),
+  ec2Image: optional("BERTH_EC2_IMAGE", ec2Text("image_id")),
+  ec2LaunchTemplate: optional("BERTH_EC2_LAUNCH_TEMPLATE", ec2Text("launch_template")),
+  ec2InstanceTypes: optional("BERTH_EC2_INSTANCE_TYPES", ec2Texts("instance_type", "instance types")),
+  ec2Subnets: optional("BERTH_EC2_SUBNETS", ec2Texts("subnet_id", "subnets")),
+  ec2SecurityGroups: optional("BERTH_EC2_SECURITY_GROUPS", ec2Texts("security_group_id", "security groups")),
+  ec2InstanceProfile: optional("BERTH_EC2_INSTANCE_PROFILE", ec2Text("instance_profile")),
+  ec2VolumeGb: key("BERTH_EC2_VOLUME_GB", integer(1, EC2_LIMITS.volumeGb, " of GiB"), "20"),
+  ec2VolumeType: key("BERTH_EC2_VOLUME_TYPE", oneOf(["gp3", "gp2"]), "gp3"),
+  ec2AgentCommand: optional(
+    "BERTH_EC2_AGENT_COMMAND",
+    matching(/^[^\n\0]{1,4096}$/, "one line for the shell"),
+  ),
+  ec2Address: key("BERTH_EC2_ADDRESS", oneOf(["private", "public"]), "private"),
+  ec2Url: optional(
+    "BERTH_EC2_URL",
+    matching(/^https?:\/\/\{host\}[^\s{}]*$/, "a URL such as http://{host}:8080"),
+  ),
+  ec2HostedZoneId: optional(
+    "BERTH_EC2_HOSTED_ZONE_ID",
+    matching(/^Z[A-Z0-9]{1,31}$/, "the id of a hosted zone"),
+  ),
+  ec2DnsSuffix: optional(
+    "BERTH_EC2_DNS_SUFFIX",
+    matching(/^(?=.{1,190}$)[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+$/, "a domain name such as ws.example.com"),
+  ),
+  ec2SettleMs: key("BERTH_EC2_SETTLE_MS", milliseconds(), "60000"),
+  ec2ApiPercent: key("BERTH_EC2_API_PERCENT", integer(1, 100, " of percent"), "50"),
   queuePrefix: key(
     "BERTH_QUEUE_PREFIX",
     matching(/^[\x21-\x7e]{1,64}$/, "1 to 64 visible characters"),

@@ -43,6 +43,17 @@ export function matching(pattern: RegExp, expected: string): Kind<string> {
   return { expected, parse: (text) => (pattern.test(text) ? text : undefined) };
 }
 
+/** Comma-separated texts of one pattern. */
+export function textsOf(pattern: RegExp, expected: string): Kind<readonly string[]> {
+  return {
+    expected: `a comma-separated list of ${expected}`,
+    parse: (text) => {
+      const given = text.split(",").map((item) => item.trim());
+      return given.every((item) => pattern.test(item)) ? Object.freeze([...new Set(given)]) : undefined;
+    },
+  };
+}
+
 /** A URL, without the slash at its end, so that a path can be appended. */
 export function url(...schemes: readonly string[]): Kind<string> {
   return {
