@@ -48,7 +48,7 @@ describe("a Redis that is lost", () => {
       for (const { workspace } of some) await requestRestart(fleet.context, workspace.id, BY_TEST);
       workspaces.push(...some.map((one) => one.workspace.id));
     }
-    await startWorkers(2, { latencyMs: 100 });
+    await startWorkers(2, { latencyMs: 60 });
     const states = async () => {
       const { rows } = await fleet.pool.query<{ running: number; queued: number }>(
         `select count(*) filter (where state = 'running') as running, count(*) filter (where state = 'queued') as queued
@@ -66,7 +66,7 @@ describe("a Redis that is lost", () => {
     await redis.flush();
     expect(atLoss.queued).toBeGreaterThan(400);
 
-    await settled(fleet.pool, 60_000);
+    await settled(fleet.pool, 90_000);
     await audit();
     const { rows } = await fleet.pool.query(
       "select kind, state, attempt, count(*) as n from operations group by 1, 2, 3 order by 1",
@@ -75,7 +75,7 @@ describe("a Redis that is lost", () => {
       { kind: "provision", state: "succeeded", attempt: 1, n: 260 },
       { kind: "restart", state: "succeeded", attempt: 1, n: 260 },
     ]);
-  }, 120_000);
+  }, 150_000);
 
   it("by an outage refuses and delays no request, spends no attempt, and all is done after it (I6)", async () => {
     await startWorkers(2, { latencyMs: 200 });
@@ -118,7 +118,7 @@ describe("a Redis that is lost", () => {
     );
     for (const one of operations) expect(one).toMatchObject({ state: "succeeded", attempt: 1 });
     await audit();
-  }, 120_000);
+  }, 150_000);
 
   it("doesn't keep a worker from ending within its grace time, its work handed back", async () => {
     await startWorkers(1, { latencyMs: 60_000 });
@@ -132,7 +132,7 @@ describe("a Redis that is lost", () => {
     const began = performance.now();
     worker!.term();
     expect(await worker!.exited, worker!.output()).toEqual({ code: 0, signal: null });
-    expect(performance.now() - began, "grace time of 3 s and a little").toBeLessThan(10_000);
+    expect(performance.now() - began, "grace time of 3 s and a little").toBeLessThan(15_000);
     const { rows } = await fleet.pool.query(
       "select o.attempt, o.state, g.owner from operations o join gates g using (workspace_id) where o.id = $1",
       [operation.id],

@@ -79,4 +79,36 @@ describe.concurrent("a worker frozen past its lease", () => {
     { timeout: 60_000 },
     ({ kind, call }) => freeze(kind, call),
   );
+
+  it("for less than its lease keeps its operation, though the queue has given its job to another (I1)", async () => {
+    const redisUrl = inject("redis").url;
+    const settings = { BERTH_LEASE_MS: "30000", BERTH_LOCK_MS: "1000", BERTH_STALLED_EVERY_MS: "300" };
+    const fleet = await startFleet({ redisUrl, env: settings });
+    const { id, request } = await about(fleet, "restart");
+    const env = fleetEnvironment(fleet.database.url, redisUrl, settings);
+    const frozen = await startWorkerProcess(env, { latencyMs: 700, fullLatency: true });
+    try {
+      const operationId = await request();
+      await reached(fleet, id, { call: "stop", effect: "before" });
+      await frozen.freeze();
+      fleet.startWorker();
+      // The other has met the lease, and parked the job until that would run out.
+      await vi.waitUntil(
+        async () => {
+          const [job] = await fleet.queues.operations.getDelayed();
+          return job?.data.operationId === operationId;
+        },
+        { timeout: 15_000, interval: 20 },
+      );
+      frozen.thaw();
+      const [operation] = await ended(fleet.pool, [operationId]);
+      expect(operation).toMatchObject({ state: "succeeded", attempt: 1, takeovers: 0 });
+      await expectSettled(fleet.pool);
+      await expectNoBreach(fleet.pool);
+      await expectTrueLedger(fleet.pool);
+    } finally {
+      await frozen.kill();
+      await fleet.close();
+    }
+  }, 60_000);
 });
