@@ -99,7 +99,12 @@ export async function startTestApi(
       const end =
         failure === undefined
           ? succeeded(operation, workspace!)
-          : failed(operation, operation.phase ?? "start", { ...failure, provider_code: null }, null);
+          : failed(operation, {
+              phase: operation.phase ?? "start",
+              error: { ...failure, provider_code: null },
+              instanceId: null,
+              owed: [],
+            });
       await gate.finish({ hold, ...end });
     },
     async close() {

@@ -68,7 +68,7 @@ async function crash(
 
 describe.concurrent("a worker killed at a step", () => {
   const steps = KINDS.flatMap((kind) =>
-    planOf(kind).flatMap(({ name }) =>
+    planOf(kind, "process").flatMap(({ name }) =>
       (["before", "after"] as const).map((when) => [kind, name, when] as const),
     ),
   );

@@ -1,6 +1,8 @@
 import type { NewEvent } from "../db/events.js";
 import type { Operation, OperationError } from "../db/operations.js";
+import type { Resource } from "../db/resources.js";
 import type { Workspace } from "../db/workspaces.js";
+import { hasCompute } from "../domain/spec.js";
 import type { Status } from "../domain/status.js";
 import type { Finish } from "./gate.js";
 
@@ -37,25 +39,38 @@ export function cancelled(operation: Operation): Ending {
   };
 }
 
+/** How the last attempt of an operation failed. */
+export interface Failure {
+  phase: string;
+  error: OperationError;
+  instanceId: string | null;
+  /** Things of the workspace that are to go and aren't proven gone. */
+  owed: readonly Pick<Resource, "id" | "kind" | "provider_id" | "attempts" | "next_attempt_at">[];
+}
+
 /**
  * The last attempt failed. A stop that couldn't be proven leaves its obligation in the ledger, where it is
  * driven on; the event is its durable trace.
  */
-export function failed(
-  operation: Operation,
-  phase: string,
-  error: OperationError,
-  instanceId: string | null,
-): Ending {
+export function failed(operation: Operation, { phase, error, instanceId, owed }: Failure): Ending {
   const [code, type] = failureOf(operation, phase, error);
   const events: NewEvent[] = [
     event(operation, type, {
-      instance_id: instanceId,
+      workspace_id: operation.workspace_id,
+      instance_id: instanceId ?? owed.find((row) => row.kind === "instance")?.provider_id ?? null,
       phase,
       attempts: operation.attempt,
       code: error.code,
       provider_code: error.provider_code,
       message: error.message,
+      // What the sweep of removed instances goes on with, and when.
+      owed: owed.map(({ id, kind, provider_id, attempts }) => ({
+        resource_id: id,
+        kind,
+        provider_id,
+        attempts,
+      })),
+      next_attempt_at: owed.map((row) => row.next_attempt_at?.toISOString() ?? null).toSorted()[0] ?? null,
     }),
   ];
   const launches = operation.kind !== "delete";
@@ -84,7 +99,7 @@ function statusAfter(operation: Operation, workspace: Workspace): Status | null 
   if (operation.kind === "delete") return null;
   if (operation.kind === "pause") return "paused";
   if (operation.kind === "hibernate") return "hibernated";
-  return workspace.spec.readiness === "agent" ? "awaiting_agent" : "online";
+  return workspace.spec.readiness === "agent" || !hasCompute(workspace.backend) ? "awaiting_agent" : "online";
 }
 
 function event(operation: Operation, type: string, payload: Record<string, unknown>): NewEvent {

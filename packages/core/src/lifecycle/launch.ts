@@ -169,7 +169,7 @@ export const waitUntilRunning: Step = {
           "start_failed",
           "transient",
           `the instance ended before it was up${lines.trim() === "" ? "" : `; its last lines: ${lines.trim().slice(-500)}`}`,
-          { providerCode: state },
+          { providerCode: context.backend.reasonOf?.(ref) ?? state },
         );
       }
       if (performance.now() > deadline)

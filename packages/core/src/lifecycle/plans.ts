@@ -1,4 +1,5 @@
 import type { OperationKind } from "../domain/operation.js";
+import { hasCompute, type BackendName } from "../domain/spec.js";
 import { ensureVolume, launch, prepare, publishName, waitUntilRunning } from "./launch.js";
 import { dropName, silence } from "./suspend.js";
 import type { Step } from "./step.js";
@@ -14,9 +15,12 @@ const PLANS: Readonly<Record<OperationKind, readonly Step[]>> = {
   delete: [stopInstance, removeVolume, removeName],
 };
 
-export function planOf(kind: OperationKind): readonly Step[] {
+/** Nothing runs here that could be started or stopped; the agent's token is all there is to make. */
+const EXTERNAL: Partial<typeof PLANS> = { provision: [prepare], delete: [] };
+
+export function planOf(kind: OperationKind, backend: BackendName): readonly Step[] {
   // One that a newer API has accepted is in no table of ours.
-  const plan = PLANS[kind] as readonly Step[] | undefined;
+  const plan: readonly Step[] | undefined = (hasCompute(backend) ? PLANS : EXTERNAL)[kind];
   if (plan === undefined)
     throw new Error(`this Berth doesn't know how to ${kind}: run workers at least as new as the API`);
   return plan;

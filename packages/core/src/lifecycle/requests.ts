@@ -18,7 +18,7 @@ import {
   type OperationKind,
   type Source,
 } from "../domain/operation.js";
-import { missingForBackend } from "../domain/spec.js";
+import { hasCompute, missingForBackend } from "../domain/spec.js";
 import { BerthError } from "../errors.js";
 import type { Dispatcher } from "./dispatcher.js";
 
@@ -188,6 +188,12 @@ export function requireAccepted(
   kind: OperationKind,
   last: Operation | undefined,
 ): void {
+  if (!hasCompute(workspace.backend) && kind !== "delete")
+    throw new BerthError(
+      "illegal_transition",
+      `a workspace of backend ${workspace.backend} runs elsewhere: Berth can't ${kind} it`,
+      { status: workspace.status, wanted: kind, backend: workspace.backend },
+    );
   const status = projectedStatus(workspace.status, last?.kind ?? null);
   if (accepts(status, kind)) return;
   throw new BerthError(

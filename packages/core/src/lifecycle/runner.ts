@@ -4,7 +4,7 @@ import { BackendError, type Backend } from "../compute/backend.js";
 import type { Hold } from "../db/gates.js";
 import { setPhase, type Operation, type OperationError } from "../db/operations.js";
 import type { Pool, Tx } from "../db/pool.js";
-import { openResources, recordReleaseFailure } from "../db/resources.js";
+import { openResources, recordReleaseFailure, type OpenResource } from "../db/resources.js";
 import { getWorkspace, type Workspace } from "../db/workspaces.js";
 import { retryDelay, type RetryPolicy } from "../domain/backoff.js";
 import { cancelled, failed, succeeded } from "./endings.js";
@@ -87,7 +87,7 @@ async function runAttempt(options: RunnerOptions, attempt: Attempt): Promise<Out
     if (operation.cancel_requested_at !== null) throw new CancelledError("a delete was accepted");
     requireFewTakeovers(options, operation);
     context = makeContext(options, attempt, workspace);
-    for (const step of planOf(operation.kind)) {
+    for (const step of planOf(operation.kind, workspace.backend)) {
       context.check();
       operation.phase = step.name;
       await context.fenced((tx) => setPhase(tx, operation.id, step.name));
@@ -136,14 +136,21 @@ async function settle(
       return { kind: "cancelled" };
     case "failed": {
       const delayMs = retryDelay(options.retry, operation.attempt, options.random());
-      await options.gate.fenced(hold, (tx) => noteReleaseFailure(tx, operation, verdict.error, delayMs));
+      const owed = await options.gate.fenced(hold, (tx) =>
+        noteReleaseFailure(tx, operation, verdict.error, delayMs),
+      );
       if (!verdict.permanent && operation.attempt < operation.max_attempts) {
         await options.gate.retryLater(hold, verdict.error, delayMs);
         return { kind: "retry", error: verdict.error, delayMs };
       }
       if (operation.kind !== "delete" && operation.phase !== "stop" && !signal.aborted)
         await abandon(context);
-      const ending = failed(operation, operation.phase ?? "start", verdict.error, workspace.instance_id);
+      const ending = failed(operation, {
+        phase: operation.phase ?? "start",
+        error: verdict.error,
+        instanceId: workspace.instance_id,
+        owed,
+      });
       await finish(ending);
       return { kind: "failed", error: ending.error ?? verdict.error };
     }
@@ -159,15 +166,16 @@ async function abandon(context: StepContext | undefined): Promise<void> {
   }
 }
 
-/** The ledger keeps the tries and last error of each thing that is to go. */
+/** The ledger keeps the tries and last error of each thing that is to go. @returns those things */
 async function noteReleaseFailure(
   tx: Tx,
   operation: Operation,
   error: OperationError,
   delayMs: number,
-): Promise<void> {
+): Promise<OpenResource[]> {
   for (const row of await openResources(tx, operation.workspace_id))
     if (row.state === "releasing") await recordReleaseFailure(tx, row.id, error, delayMs);
+  return (await openResources(tx, operation.workspace_id)).filter((row) => row.state === "releasing");
 }
 
 function requireFewTakeovers(options: RunnerOptions, operation: Operation): void {

@@ -28,7 +28,11 @@ export const stopInstance = {
             event_type: "workspace.instance.gone",
             workspace_id: context.workspaceId,
             operation_id: context.operationId,
-            payload: { instance_id: row.provider_id, generation: row.generation },
+            payload: {
+              instance_id: row.provider_id,
+              generation: row.generation,
+              provider_reason: context.backend.reasonOf?.(instanceRef(row)) ?? null,
+            },
           },
         ]);
       });

@@ -5,6 +5,7 @@ import { transaction, type Tx } from "../db/pool.js";
 import { markReleasing } from "../db/resources.js";
 import { ancestorsOf, getWorkspace, getWorkspaces, revokeToken, type Workspace } from "../db/workspaces.js";
 import { projectedStatus } from "../domain/operation.js";
+import { hasCompute } from "../domain/spec.js";
 import { BerthError } from "../errors.js";
 import { lockTree } from "./remove.js";
 import {
@@ -103,7 +104,8 @@ async function suspend(
     }
     const running = workspaces.filter((workspace) => {
       const status = projectedStatus(workspace.status, lastOf(workspace.id)?.kind ?? null);
-      return workspace.id === workspaceId || !SUSPENDED.includes(status);
+      // What runs elsewhere isn't ours to suspend, and doesn't keep its parent from it.
+      return workspace.id === workspaceId || (hasCompute(workspace.backend) && !SUSPENDED.includes(status));
     });
     for (const workspace of running) requireAccepted(workspace, kind, lastOf(workspace.id));
     await allow(tx, running);
