@@ -51,6 +51,7 @@ describe.skipIf(inject("docker") === null)("docker: a daemon that dies (needs Li
     const command = ["sh", "-c", "trap '' TERM; echo deaf; while :; do sleep 1; done"];
     const instance = await running(await prepared(), 1, { command });
     await expect.poll(() => backend.logs(instance, { ...call, tail: 1 })).toBe("deaf\n");
+    // oxlint-disable-next-line vitest/valid-expect -- awaited below, after the daemon has died
     const stopped = expect(backend.stop(instance, call)).rejects.toThrow(
       failure("backend_unreachable", "transient"),
     );
