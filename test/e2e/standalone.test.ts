@@ -133,7 +133,8 @@ test("the loss of its PostgreSQL ends it with one line", async () => {
   const dataDir = await newDirectory();
   const standalone = start(dataDir);
   await standalone.ready;
-  process.kill((await postgresPid(dataDir)) ?? 0, "SIGINT");
+  const pid = await postgresPid(dataDir);
+  if (pid !== null) process.kill(pid, "SIGKILL");
   const { code, stderr } = await standalone.exit;
   expect(code).toBe(1);
   expect(stderr).toContain("berth: the embedded PostgreSQL ended");

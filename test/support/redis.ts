@@ -64,7 +64,7 @@ async function launch(directory: string, port: number, durable: boolean): Promis
     command,
     ["--port", String(port), "--bind", "127.0.0.1", "--dir", directory, ...policy, ...persistence],
     // A group of its own: Ctrl-C ends the test runner, which then ends Redis.
-    { cwd: directory, detached: true, stdio: ["ignore", "pipe", "inherit"] },
+    { cwd: directory, detached: true, stdio: ["ignore", "pipe", "ignore"] },
   );
   const lines: string[] = [];
   await new Promise<void>((resolve, reject) => {

@@ -1,8 +1,9 @@
 import type { BackendName, Spec } from "@berth/core/domain/spec";
 
-const EXAMPLES: Record<BackendName, Spec> = {
+const EXAMPLES: Partial<Record<BackendName, Spec>> = {
   docker: { image: "busybox", command: ["sleep", "3600"], readiness: "running" },
   process: { command: ["sleep", "3600"], readiness: "running" },
+  ec2: { readiness: "running" },
 };
 
 /** What a newcomer needs next, with three lines that work when pasted into one shell in this order. */
@@ -13,10 +14,12 @@ export function banner(options: {
   dataDir: string;
   database: string;
   queues: string;
+  /** URL of the simulated EC2; null: none. */
+  simulator: string | null;
 }): string {
-  const { url, adminKey, backend, dataDir, database, queues } = options;
+  const { url, adminKey, backend, dataDir, database, queues, simulator } = options;
   const curl = `curl -sS -H 'authorization: Bearer ${adminKey}' -H 'prefer: wait=60'`;
-  const body = JSON.stringify({ name: "hello", backend, spec: EXAMPLES[backend] });
+  const body = JSON.stringify({ name: "hello", backend, spec: EXAMPLES[backend] ?? {} });
   const workspace = `${url}/workspaces/$id`;
   return `Berth is ready.
 
@@ -24,7 +27,7 @@ export function banner(options: {
   Docs     ${url}/docs
   Queues   ${url}/admin/queues
   Key      ${adminKey}
-  Backend  ${backend}
+  Backend  ${backend}${simulator === null ? "" : `, simulated at ${simulator} (what exists: ${simulator}/_sim/state)`}
   Storage  ${database}, queues in ${queues}, files in ${dataDir}
 
 Create, restart and delete a workspace:
@@ -33,6 +36,6 @@ id=$(${curl} -H 'content-type: application/json' -d '${body}' ${url}/workspaces 
 ${curl} -X POST ${workspace}/restart
 ${curl} -X DELETE ${workspace}
 
-Ctrl-C stops Berth; what it runs goes on, and is found again at the next start.
+Ctrl-C stops Berth; ${simulator === null ? "what it runs goes on, and is found again at the next start" : "the simulated EC2 ends with it, and its instances too"}.
 `;
 }

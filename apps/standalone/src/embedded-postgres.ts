@@ -91,7 +91,9 @@ function watch(child: ChildProcess, logger: EmbeddedPostgresOptions["logger"]) {
   });
   const ended = new Promise<string>((resolve) => {
     child.once("error", (error) => resolve(error.message));
-    child.once("close", () => resolve(lastLines.join("; ")));
+    child.once("close", () => resolve(lastLines.slice(-3).join("; ")));
+    // If it was killed its children keep the pipe open for as long as they please.
+    child.once("exit", () => setTimeout(() => resolve(lastLines.slice(-3).join("; ")), 500));
   });
   return { ready, ended };
 }

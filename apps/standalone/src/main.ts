@@ -1,5 +1,6 @@
 import { ConfigError, readConfig } from "@berth/core/config";
 import { createLogger } from "@berth/core/logger";
+import { readArguments } from "./arguments.js";
 import { Endings } from "./endings.js";
 import { startStandalone } from "./standalone.js";
 import { reasonOf } from "./start-error.js";
@@ -10,7 +11,9 @@ const ONE_KEYSTROKE_MS = 300;
 /** The exit code. */
 async function run(): Promise<number> {
   let config;
+  let wanted;
   try {
+    wanted = readArguments(process.argv.slice(2));
     config = readConfig("standalone");
   } catch (error) {
     for (const problem of error instanceof ConfigError ? error.problems : [reasonOf(error)])
@@ -31,7 +34,7 @@ async function run(): Promise<number> {
 
   try {
     const surroundings = { log, endings, signal: stop.signal, fail: (error: Error) => stop.abort(error) };
-    process.stdout.write(await startStandalone(config, surroundings));
+    process.stdout.write(await startStandalone(config, wanted, surroundings));
   } catch (error) {
     if (!(error instanceof Interruption)) {
       complain(reasonOf(error));

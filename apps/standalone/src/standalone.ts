@@ -8,12 +8,14 @@ import { openQueues } from "@berth/core/queues";
 import { openBackends } from "@berth/worker/backends";
 import { faultAtStep } from "@berth/worker/fault";
 import { type RunningWorker, startWorker } from "@berth/worker/start";
+import type { Arguments } from "./arguments.js";
 import { banner } from "./banner.js";
 import { openDataDirectory } from "./data-directory.js";
 import { dockerAnswers } from "./docker-daemon.js";
 import { startEmbeddedPostgres } from "./embedded-postgres.js";
 import type { Endings } from "./endings.js";
 import { migrateOrExplain, pingRedis } from "./reachable.js";
+import { forSimulator, type SimulatedEc2, simulateEc2 } from "./simulated-ec2.js";
 import { reasonOf, StartError } from "./start-error.js";
 
 interface Surroundings {
@@ -31,7 +33,11 @@ interface Surroundings {
  * @returns what to tell the user.
  * @throws StartError with one line that says what to change.
  */
-export async function startStandalone(given: Config, surroundings: Surroundings): Promise<string> {
+export async function startStandalone(
+  given: Config,
+  wanted: Arguments,
+  surroundings: Surroundings,
+): Promise<string> {
   const { endings, signal, fail } = surroundings;
   const directory = await openDataDirectory(given.dataDir, (error) =>
     fail(new StartError(`the lock of the data directory was lost (${reasonOf(error)})`, error)),
@@ -47,16 +53,20 @@ export async function startStandalone(given: Config, surroundings: Surroundings)
   await migrateOrExplain(databaseUrl);
   signal.throwIfAborted();
 
-  const backends = given.backends ?? (await availableBackends(given));
+  const others = given.backends ?? (await availableBackends(given));
+  const backends = wanted.backend === null ? others : [...new Set([wanted.backend, ...others])];
+  const simulated = wanted.simulateEc2 ? await simulateEc2() : null;
+  if (simulated !== null) endings.add("EC2 simulator", simulated.close);
+  signal.throwIfAborted();
   const config = Object.freeze({
-    ...given,
+    ...(simulated === null ? given : forSimulator(given)),
     databaseUrl,
     adminKey: given.adminKey ?? directory.adminKey,
     secret: given.secret ?? directory.secret,
     backends,
-    backend: given.backend ?? backends[0] ?? "process",
+    backend: wanted.backend ?? given.backend ?? backends[0] ?? "process",
   });
-  const url = await startServers(config, surroundings);
+  const url = await startServers(config, simulated?.place, surroundings);
   return banner({
     url,
     adminKey: config.adminKey,
@@ -65,12 +75,14 @@ export async function startStandalone(given: Config, surroundings: Surroundings)
     database:
       given.databaseUrl === null ? `PostgreSQL in ${join(directory.path, "postgres")}` : "your PostgreSQL",
     queues: given.redisUrl === null ? "PostgreSQL" : "Redis",
+    simulator: simulated?.url ?? null,
   });
 }
 
 /** Starts API and worker, to be ended in this order. @returns the API's URL. */
 async function startServers(
   config: ApiConfig & WorkerConfig,
+  aws: SimulatedEc2["place"] | undefined,
   { log, endings, signal }: Surroundings,
 ): Promise<string> {
   // Enough for both: what serves requests and what each running operation needs.
@@ -78,7 +90,7 @@ async function startServers(
   endings.add("connections", () => pool.end());
   const queues = await openQueues(config, (error) => log.debug({ err: error }, "queue"));
   endings.add("queues", () => queues.close());
-  const backends = openBackends(config, log);
+  const backends = openBackends(config, log, aws);
   endings.add("backends", async () => {
     await Promise.all([...backends.values()].map((backend) => backend.close()));
   });

@@ -1,0 +1,32 @@
+import { parseArgs } from "node:util";
+import { BACKENDS, type BackendName } from "@berth/core/domain/spec";
+import { StartError } from "./start-error.js";
+
+/** `backend` null: what the configuration says. */
+export interface Arguments {
+  backend: BackendName | null;
+  simulateEc2: boolean;
+}
+
+const CHOICES = [...BACKENDS, "ec2-simulator"];
+
+/** @throws StartError for an argument that isn't known */
+export function readArguments(args: string[]): Arguments {
+  const wanted = parse(args);
+  if (wanted === undefined) return { backend: null, simulateEc2: false };
+  if (wanted === "ec2-simulator") return { backend: "ec2", simulateEc2: true };
+  const backend = BACKENDS.find((name) => name === wanted);
+  if (backend === undefined)
+    throw new StartError(`--backend: got "${wanted}", expected one of ${CHOICES.join(", ")}`);
+  return { backend, simulateEc2: false };
+}
+
+function parse(args: string[]): string | undefined {
+  try {
+    return parseArgs({ args, options: { backend: { type: "string" } } }).values.backend;
+  } catch (error) {
+    throw new StartError(
+      `${(error as Error).message.split(". ", 1)[0]} (known: --backend ${CHOICES.join("|")})`,
+    );
+  }
+}
