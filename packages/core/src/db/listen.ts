@@ -36,7 +36,9 @@ export function listen(connectionString: string, channel: string, on: ListenEven
     // Each break is told of here; unhandled it would end the process.
     client.on("error", (error) => on.error(error));
     client.on("notification", (message) => on.notification(message.payload ?? ""));
-    await client.connect();
+    // One that is closed while it connects never says how that went.
+    await Promise.race([client.connect(), ended]);
+    if (closing.signal.aborted) return;
     await client.query(`listen ${pg.escapeIdentifier(channel)}`);
     if (closing.signal.aborted) return;
     on.connected();
