@@ -38,7 +38,7 @@ async function crash(
     await endCallsOf(doomed.pid, fleet.pool);
 
     fleet.startWorker();
-    const [operation] = await ended(fleet.pool, [operationId]);
+    const [operation] = await ended(fleet.pool, [operationId], 40_000);
     expect(operation, "a crash's resumption is the same attempt").toMatchObject({
       state: "succeeded",
       attempt: 1,
@@ -74,7 +74,7 @@ describe.concurrent("a worker killed at a step", () => {
   );
   it.for(steps)(
     "%s/%s, %s it: another goes on; one instance, the volume kept, a true ledger",
-    { timeout: 60_000 },
+    { timeout: 120_000 },
     ([kind, step, when]) => crash(kind, { env: { BERTH_FAULT_AT_STEP: `${kind}/${step}/${when}` } }),
   );
 
@@ -93,7 +93,7 @@ describe.concurrent("a worker killed at a step", () => {
     { kind: "delete", call: "removeVolume", effect: "after" },
   ] as const)(
     "$kind, inside $call, $effect its effect: the same (I3, I4)",
-    { timeout: 60_000 },
+    { timeout: 120_000 },
     ({ kind, ...at }) => crash(kind, { provider: { latencyMs: 700, fullLatency: true }, at }),
   );
 });
@@ -168,7 +168,7 @@ describe.concurrent.each(["redis", "postgres"] as const)(
       await expectNoBreach(fleet.pool);
       await expectOrder(fleet.pool);
       await expectTrueLedger(fleet.pool);
-    }, 90_000);
+    }, 150_000);
   },
 );
 

@@ -35,7 +35,7 @@ async function freeze(kind: Kind, call: Moment["call"]): Promise<void> {
     await endCallsOf(zombie.pid, fleet.pool);
 
     const other = fleet.startWorker();
-    const [operation] = await ended(fleet.pool, [operationId]);
+    const [operation] = await ended(fleet.pool, [operationId], 40_000);
     expect(operation).toMatchObject({ state: "succeeded", attempt: 1 });
     expect(operation!.takeovers).toBeGreaterThan(0);
     await other.close();
@@ -54,7 +54,7 @@ async function freeze(kind: Kind, call: Moment["call"]): Promise<void> {
       { timeout: 10_000, interval: 20 },
     );
     const next = await createWorkspace(fleet.context, newWorkspace(), BY_TEST);
-    const [served] = await ended(fleet.pool, [next.operation.id]);
+    const [served] = await ended(fleet.pool, [next.operation.id], 40_000);
     expect(served, "it goes on working for others").toMatchObject({ state: "succeeded", attempt: 1 });
     expect(await record(fleet, id)).toEqual(before);
     await expectSettled(fleet.pool);
@@ -76,7 +76,7 @@ describe.concurrent("a worker frozen past its lease", () => {
     { kind: "delete", call: "removeVolume" },
   ] as const)(
     "inside $call of a $kind records nothing when it wakes, makes no second instance, and works on (I9)",
-    { timeout: 60_000 },
+    { timeout: 120_000 },
     ({ kind, call }) => freeze(kind, call),
   );
 
@@ -101,7 +101,7 @@ describe.concurrent("a worker frozen past its lease", () => {
         { timeout: 15_000, interval: 20 },
       );
       frozen.thaw();
-      const [operation] = await ended(fleet.pool, [operationId]);
+      const [operation] = await ended(fleet.pool, [operationId], 40_000);
       expect(operation).toMatchObject({ state: "succeeded", attempt: 1, takeovers: 0 });
       await expectSettled(fleet.pool);
       await expectNoBreach(fleet.pool);
@@ -110,5 +110,5 @@ describe.concurrent("a worker frozen past its lease", () => {
       await frozen.kill();
       await fleet.close();
     }
-  }, 60_000);
+  }, 120_000);
 });

@@ -66,7 +66,7 @@ export function startProcess(
   return {
     pid: child.pid!,
     output: () => text,
-    said: (pattern, timeoutMs = 20_000) =>
+    said: (pattern, timeoutMs = 40_000) =>
       vi.waitUntil(
         () => {
           const match = pattern.exec(text);
