@@ -70,7 +70,7 @@ export function failed(operation: Operation, { phase, error, instanceId, owed }:
         provider_id,
         attempts,
       })),
-      next_attempt_at: owed.map((row) => row.next_attempt_at?.toISOString() ?? null).toSorted()[0] ?? null,
+      next_attempt_at: firstOf(owed.flatMap((row) => row.next_attempt_at ?? [])),
     }),
   ];
   const launches = operation.kind !== "delete";
@@ -82,6 +82,10 @@ export function failed(operation: Operation, { phase, error, instanceId, owed }:
     statusReason: launches ? `${code}: ${error.message}` : null,
     events,
   };
+}
+
+function firstOf(times: readonly Date[]): Date | null {
+  return times.length === 0 ? null : new Date(Math.min(...times.map((time) => time.getTime())));
 }
 
 function failureOf(

@@ -65,7 +65,7 @@ export function openAws(options: Ec2Options): Aws {
   };
 }
 
-type Sender<Command> = { send(command: Command, options: { abortSignal?: AbortSignal }): Promise<unknown> };
+type Sender = { send(command: never, options: { abortSignal?: AbortSignal }): Promise<unknown> };
 // oxlint-disable-next-line typescript/no-explicit-any -- the SDK's commands have five type parameters each
 type Command<Output> = $Command<any, Output & object, any, any, any>;
 
@@ -76,7 +76,7 @@ type Command<Output> = $Command<any, Output & object, any, any, any>;
  */
 export async function send<Output extends object>(
   aws: Aws,
-  client: Sender<never>,
+  client: Sender,
   command: Command<Output>,
   call: Call,
   { raw = false }: { raw?: boolean } = {},

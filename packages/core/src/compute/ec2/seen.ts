@@ -69,7 +69,7 @@ export function readInstance(instance: Instance): SeenInstance | null {
 export function readVolume(volume: Volume): SeenVolume | null {
   const { VolumeId: id, State: state, AvailabilityZone: az } = volume;
   if (id === undefined || state === undefined || az === undefined) return null;
-  const [attachment] = (volume.Attachments ?? []).filter((one) => one.State !== "detached");
+  const attachment = volume.Attachments?.find((one) => one.State !== "detached");
   return {
     id,
     state,

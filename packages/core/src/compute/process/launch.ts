@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdir, open, stat } from "node:fs/promises";
+import { mkdir, open } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { BackendError, type CallOptions, type LaunchRequest } from "../backend.js";
@@ -7,7 +7,7 @@ import { type Claim, claimFile, providerIdOf, readClaim, removeRecord, VOID, voi
 import { environmentOf } from "./environment.js";
 import { CANNOT_RUN, CLAIMED_BY_ANOTHER, type Launcher, launcherFor, NO_IDENTITY } from "./launcher.js";
 import { logFile } from "./log.js";
-import { codeOf, listRecords, type Places, recordOf, unreachable } from "./places.js";
+import { codeOf, listRecords, listVolumes, type Places, recordOf, unreachable } from "./places.js";
 import type { ProcessTable } from "./process-table.js";
 
 const LOOK_AGAIN_MS = 3;
@@ -41,13 +41,8 @@ export async function launchProcess(
 
 /** Before there is a record: one that gets no further would stay. */
 async function requireVolume(places: Places, { volume }: LaunchRequest): Promise<void> {
-  const path = join(places.volumes, volume.name);
-  const found = await stat(path).catch((error: unknown) => {
-    if (codeOf(error) === "ENOENT") return null;
-    throw unreachable("look for a volume", error);
-  });
-  if (found === null || !found.isDirectory())
-    throw new BackendError("backend_failed", "transient", `volume ${volume.name} is not there`);
+  if ((await listVolumes(places)).some(({ name }) => name === volume.name)) return;
+  throw new BackendError("backend_failed", "transient", `volume ${volume.name} is not there`);
 }
 
 async function makeRecord(places: Places, record: string): Promise<boolean> {
