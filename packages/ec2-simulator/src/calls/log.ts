@@ -1,3 +1,4 @@
+import { intern } from "../query/intern.js";
 import { Ring } from "../ring.js";
 
 /** One API call as it was seen, without user-data and without signatures. */
@@ -33,7 +34,8 @@ const SECRET = /UserData/i;
 
 /** A bounded log of calls, with counters that keep counting when old calls have left it. */
 export class CallLog {
-  readonly #ring: Ring<Call>;
+  /** With the parameters as JSON: one string takes a tenth of the memory of an object with its own shape. */
+  readonly #ring: Ring<Omit<Call, "params"> & { params: string }>;
   readonly #counters = new Map<string, Counter>();
   #seq = 0;
 
@@ -42,7 +44,7 @@ export class CallLog {
   }
 
   record(call: Omit<Call, "seq">): void {
-    this.#ring.push({ ...call, seq: ++this.#seq });
+    this.#ring.push({ ...call, params: intern(JSON.stringify(call.params)), seq: ++this.#seq });
     const counter = this.#counters.get(call.action) ?? { calls: 0, ok: 0, errors: {} };
     counter.calls++;
     if (call.outcome === "ok") counter.ok++;
@@ -52,12 +54,14 @@ export class CallLog {
 
   /** Oldest first; those after `since` and of `action` if given, at most the last `limit`. */
   list(only: { action?: string; since?: number; limit?: number } = {}): Call[] {
-    const calls = this.#ring
+    if (only.limit === 0) return [];
+    return this.#ring
       .list()
       .filter(
         (call) => call.seq > (only.since ?? 0) && (only.action === undefined || call.action === only.action),
-      );
-    return only.limit === undefined ? calls : calls.slice(Math.max(0, calls.length - only.limit));
+      )
+      .slice(-(only.limit ?? Infinity))
+      .map((call) => ({ ...call, params: JSON.parse(call.params) as Call["params"] }));
   }
 
   counters(): Record<string, Counter> {

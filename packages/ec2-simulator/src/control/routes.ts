@@ -1,4 +1,4 @@
-import type { FaultSpec } from "../faults/fault.js";
+import { validateFault } from "../faults/validate.js";
 import type { HttpRequest } from "../http/message.js";
 import type { BucketChoice } from "../limits/buckets.js";
 import type { Simulator } from "../simulator.js";
@@ -25,7 +25,9 @@ export const ROUTES: readonly Route[] = [
   {
     method: "GET",
     path: /^\/_sim\/health$/,
-    run: ({ world }) => ({ body: { status: "ok", seed: world.random.seed, ...clockOf(world) } }),
+    run: ({ world }) => ({
+      body: { status: "ok", seed: world.random.seed, ...clockOf(world), memory: memoryUse() },
+    }),
   },
   {
     method: "GET",
@@ -67,8 +69,9 @@ export const ROUTES: readonly Route[] = [
     path: /^\/_sim\/faults$/,
     run({ world }, request) {
       const input = jsonOf(request);
-      const faults = (Array.isArray(input) ? input : [input]) as FaultSpec[];
-      const added = faults.map((fault) => world.faults.add(fault));
+      const faults: unknown[] = Array.isArray(input) ? input : [input];
+      // All are checked before the first is set.
+      const added = faults.map(validateFault).map((fault) => world.faults.add(fault));
       return { status: 201, body: Array.isArray(input) ? added : added[0] };
     },
   },
@@ -165,6 +168,11 @@ export const ROUTES: readonly Route[] = [
 function clockOf({ clock }: Simulator["world"]): { clock: string; now: string; nowMs: number } {
   const nowMs = clock.now();
   return { clock: clock.kind, now: new Date(nowMs).toISOString(), nowMs };
+}
+
+/** Of the whole process, in bytes. */
+function memoryUse(): { rss: number; peakRss: number } {
+  return { rss: process.memoryUsage.rss(), peakRss: process.resourceUsage().maxRSS * 1024 };
 }
 
 function jsonOf({ body }: HttpRequest): unknown {

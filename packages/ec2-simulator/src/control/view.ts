@@ -60,7 +60,7 @@ export function viewInstance(instance: Instance, region: Region) {
     state: instance.state,
     stuck: instance.stuck,
     reason: instance.reason?.code ?? null,
-    spot: instance.launch.spot?.type ?? null,
+    spot: instance.launch.spec.spot?.type ?? null,
     protected: instance.protected,
     clientToken: instance.launch.clientToken,
     launchedAt: new Date(instance.launchedAt).toISOString(),

@@ -47,8 +47,8 @@ function fieldOf<Thing extends { tags: Tags }>(
   fields: FilterFields<Thing>,
 ): (thing: Thing) => FilterValue {
   if (name.startsWith("tag:") && name.length > 4) return (thing) => thing.tags.get(name.slice(4)) ?? null;
-  if (name === "tag-key") return (thing) => [...thing.tags.keys()];
-  if (name === "tag-value") return (thing) => [...thing.tags.values()];
+  if (name === "tag-key") return (thing) => thing.tags.keys();
+  if (name === "tag-value") return (thing) => thing.tags.values();
   const field = Object.hasOwn(fields, name) ? fields[name] : undefined;
   if (!field) throw new AwsError("InvalidParameterValue", `The filter '${name}' is invalid`);
   return field;

@@ -55,7 +55,7 @@ export function unstick(world: World, region: Region, instance: Instance): boole
 
 function run(world: World, region: Region, instance: Instance): void {
   instance.runningSince = world.clock.now();
-  if (instance.launch.publicAddress) instance.publicIp = region.nextPublicIp();
+  if (instance.launch.spec.publicAddress) instance.publicIp = region.nextPublicIp();
   enter(world, region, instance, "running", null);
 }
 

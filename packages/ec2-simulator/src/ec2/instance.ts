@@ -1,28 +1,32 @@
 import type { InstanceState } from "./states.js";
 import type { Tags } from "./tags.js";
+import type { UserData } from "./user-data.js";
 import type { Volume } from "./volume.js";
 import type { Subnet } from "./zones.js";
 
 /** What the instances of one RunInstances call have in common: kept once, however many there are. */
 export interface Launch {
   reservationId: string;
-  /** Milliseconds since the epoch. */
-  time: number;
-  /** When other calls begin to know the instances. */
+  /** When other calls begin to know the instances, in milliseconds since the epoch. */
   visibleAt: number;
-  imageId: string;
   clientToken: string | null;
   subnet: Subnet;
-  securityGroups: readonly string[];
-  keyName: string | null;
-  profile: string | null;
-  spot: Spot | null;
-  metadata: MetadataOptions;
-  publicAddress: boolean;
-  ebsOptimized: boolean;
-  monitoring: boolean;
-  tenancy: string;
-  rootDevice: string;
+  spec: LaunchSpec;
+}
+
+/** What a launch asked for. Launches that asked for the same share one: it is never changed. */
+export interface LaunchSpec {
+  readonly imageId: string;
+  readonly securityGroups: readonly string[];
+  readonly keyName: string | null;
+  readonly profile: string | null;
+  readonly spot: Spot | null;
+  readonly metadata: MetadataOptions;
+  readonly publicAddress: boolean;
+  readonly ebsOptimized: boolean;
+  readonly monitoring: boolean;
+  readonly tenancy: string;
+  readonly rootDevice: string;
 }
 
 export interface Spot {
@@ -68,7 +72,7 @@ export interface Instance {
   protected: boolean;
   shutdownBehavior: "stop" | "terminate";
   /** As it was sent, in base64. */
-  userData: string | null;
+  userData: UserData | null;
   spotRequestId: string | null;
   /** The root volume first. */
   volumes: Volume[];

@@ -1,11 +1,11 @@
 import { AwsError, invalidValue, missingParameter } from "../errors.js";
 import { Reader } from "../query/reader.js";
-import { readBlockDevices, type BlockDevice } from "./block-devices.js";
-import type { Launch, MetadataOptions, Spot } from "./instance.js";
+import { readBlockDevices, ROOT_DEVICE, type BlockDevice } from "./block-devices.js";
+import type { LaunchSpec, MetadataOptions, Spot } from "./instance.js";
 import { findLaunchTemplate, withLaunchTemplate } from "./launch-template.js";
 import { readPlacement, readSecurityGroups } from "./placement.js";
 import type { Region } from "./region.js";
-import { readTagSpecifications, type Tags } from "./tags.js";
+import { readTagSpecifications, Tags } from "./tags.js";
 import { readClientToken } from "./tokens.js";
 import type { Subnet } from "./zones.js";
 
@@ -22,7 +22,7 @@ export interface LaunchRequest {
   protected: boolean;
   shutdownBehavior: "stop" | "terminate";
   clientToken: string | null;
-  launch: Omit<Launch, "reservationId" | "time" | "visibleAt" | "subnet" | "clientToken" | "rootDevice">;
+  spec: LaunchSpec;
 }
 
 const MOST_INSTANCES = 1_000;
@@ -43,12 +43,12 @@ export function readLaunchRequest(sent: Reader, region: Region): LaunchRequest {
     type: readType(request),
     subnets: readPlacement(request, region),
     blockDevices: readBlockDevices(request),
-    instanceTags: new Map([...(fromTemplate.get("instance") ?? []), ...(tags.get("instance") ?? [])]),
-    volumeTags: new Map([...(fromTemplate.get("volume") ?? []), ...(tags.get("volume") ?? [])]),
+    instanceTags: new Tags([...(fromTemplate.get("instance") ?? []), ...(tags.get("instance") ?? [])]),
+    volumeTags: new Tags([...(fromTemplate.get("volume") ?? []), ...(tags.get("volume") ?? [])]),
     userData: readUserData(request.string("UserData")),
     protected: request.boolean("DisableApiTermination") ?? false,
     shutdownBehavior: request.oneOf("InstanceInitiatedShutdownBehavior", ["stop", "terminate"]) ?? "stop",
-    launch: {
+    spec: {
       imageId: readImage(request),
       securityGroups: readSecurityGroups(request),
       keyName: request.string("KeyName") ?? null,
@@ -59,6 +59,7 @@ export function readLaunchRequest(sent: Reader, region: Region): LaunchRequest {
       ebsOptimized: request.boolean("EbsOptimized") ?? false,
       monitoring: request.group("Monitoring")?.boolean("Enabled") ?? false,
       tenancy: request.group("Placement")?.string("Tenancy") ?? "default",
+      rootDevice: ROOT_DEVICE,
     },
   };
 }

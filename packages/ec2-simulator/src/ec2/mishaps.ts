@@ -12,7 +12,7 @@ export type Mishap = (typeof MISHAPS)[number];
 /** Plans what the faults that are set hold for a new instance. */
 export function planMishaps(world: World, region: Region, instance: Instance, target: FaultTarget): void {
   for (const mishap of MISHAPS) {
-    if (!world.faults.awaits(mishap) || (mishap === "spot_reclaim" && !instance.launch.spot)) continue;
+    if (!world.faults.awaits(mishap) || (mishap === "spot_reclaim" && !instance.launch.spec.spot)) continue;
     const fault = world.faults.fire(mishap, instanceTarget(instance, target));
     if (!fault) continue;
     world.schedule.plan(world.clock.now() + (fault.afterMs ?? 0), () => {
@@ -32,7 +32,7 @@ export function befall(world: World, region: Region, instance: Instance, mishap:
     terminate(world, region, instance, "user_terminate");
     return null;
   }
-  if (mishap === "spot_reclaim" && !instance.launch.spot) return `${instance.id} is no spot instance`;
+  if (mishap === "spot_reclaim" && !instance.launch.spec.spot) return `${instance.id} is no spot instance`;
   if (instance.state !== "running" && instance.state !== "pending")
     return `${instance.id} is ${instance.state}`;
   if (mishap === "spot_reclaim") reclaim(world, region, instance);
@@ -43,7 +43,7 @@ export function befall(world: World, region: Region, instance: Instance, mishap:
 
 /** A persistent request that was told to keep its instance stops it; all others end it. */
 function reclaim(world: World, region: Region, instance: Instance): void {
-  if (instance.launch.spot?.onInterruption === "terminate")
+  if (instance.launch.spec.spot?.onInterruption === "terminate")
     terminate(world, region, instance, "spot_termination");
   else stop(world, region, instance, "spot_shutdown");
 }

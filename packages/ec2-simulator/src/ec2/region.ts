@@ -1,9 +1,10 @@
 import { TokenBuckets } from "../limits/buckets.js";
 import type { ParameterNode } from "../query/parameters.js";
 import type { World } from "../world.js";
-import type { Instance } from "./instance.js";
+import type { Instance, LaunchSpec } from "./instance.js";
 import { TokenMemory } from "./tokens.js";
 import type { Tags } from "./tags.js";
+import { UserDataStore } from "./user-data.js";
 import type { Volume } from "./volume.js";
 import { networkOf, type Network } from "./zones.js";
 
@@ -15,6 +16,8 @@ export interface LaunchTemplate {
   tags: Tags;
 }
 
+const MOST_SHARED_SPECS = 1_000;
+
 /** Everything that one account has in one Region. */
 export class Region {
   readonly name: string;
@@ -25,7 +28,9 @@ export class Region {
   readonly launchTemplates = new Map<string, LaunchTemplate>();
   readonly launchTokens = new TokenMemory<readonly Instance[]>();
   readonly volumeTokens = new TokenMemory<Volume>();
+  readonly userData = new UserDataStore();
   readonly buckets = new TokenBuckets();
+  readonly #specs = new Map<string, LaunchSpec>();
   #seq = 0;
   #addresses = 0;
 
@@ -33,6 +38,15 @@ export class Region {
     this.account = account;
     this.name = name;
     this.network = networkOf(account, name, world.settings);
+  }
+
+  /** One and the same object for all launches that ask for the same. */
+  shareSpec(spec: LaunchSpec): LaunchSpec {
+    const key = JSON.stringify(spec);
+    const known = this.#specs.get(key) ?? spec;
+    if (this.#specs.size >= MOST_SHARED_SPECS) this.#specs.clear();
+    this.#specs.set(key, known);
+    return known;
   }
 
   nextSeq(): number {

@@ -35,7 +35,7 @@ export function createWithInstance(
   const volume = addVolume(world, region, az, shape, tags, "in-use", hiddenFor);
   const since = world.clock.now();
   volume.attachment = { instance, device, state: "attached", since, deleteOnTermination };
-  instance.volumes.push(volume);
+  instance.volumes = [...instance.volumes, volume];
   return volume;
 }
 
@@ -49,7 +49,7 @@ export function attach(
   const since = world.clock.now();
   const attachment: Attachment = { instance, device, state: "attaching", since, deleteOnTermination: false };
   volume.attachment = attachment;
-  instance.volumes.push(volume);
+  instance.volumes = [...instance.volumes, volume];
   move(world, region, volume, "in-use");
   later(world, volume, "attaching", "attaching", () => {
     attachment.state = "attached";

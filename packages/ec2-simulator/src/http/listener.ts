@@ -24,7 +24,8 @@ export async function handle(
     if (incoming.destroyed && !incoming.complete) return;
     const { code: Code, message: Message, status } = asAwsError(thrown);
     if (response.headersSent) return void response.destroy();
-    // What is left of a body that was too large isn't read: the connection can't be used again.
+    // What is left of a body that was too large is thrown away, so that the caller gets to read the answer.
+    incoming.resume();
     response.writeHead(status, { "content-type": "text/xml", connection: "close" });
     response.end(writeElement("Response", { Errors: { Error: { Code, Message } } }));
   }

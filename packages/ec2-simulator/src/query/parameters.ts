@@ -1,4 +1,5 @@
 import { AwsError } from "../errors.js";
+import { intern } from "./intern.js";
 
 /** One level of a Query request: `A.B.1.C=x` is A → B → 1 → C → "x". */
 export type ParameterNode = Map<string, ParameterNode | string>;
@@ -25,11 +26,11 @@ export function parseParameters(flat: Iterable<[string, string]>): ParameterNode
     for (const step of steps) {
       const next = node.get(step) ?? new Map<string, ParameterNode | string>();
       if (typeof next === "string") throw malformed(name);
-      node.set(step, next);
+      node.set(intern(step), next);
       node = next;
     }
     if (node.get(last) instanceof Map) throw malformed(name);
-    node.set(last, value);
+    node.set(intern(last), intern(value));
   }
   return root;
 }

@@ -78,7 +78,7 @@ function attachmentToEnd(volume: Volume, request: Reader): Attachment {
       `The volume '${volume.id}' is not attached to instance '${request.string("InstanceId") ?? ""}' as device '${request.string("Device") ?? ""}'.`,
     );
   const { instance, device } = attachment;
-  if (device === instance.launch.rootDevice && instance.state !== "stopped")
+  if (device === instance.launch.spec.rootDevice && instance.state !== "stopped")
     throw new AwsError(
       "OperationNotPermitted",
       `Unable to detach root volume '${device}' from instance '${instance.id}'`,

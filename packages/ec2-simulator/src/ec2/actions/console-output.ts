@@ -28,7 +28,7 @@ function consoleText(instance: Instance): string {
   const seconds = new Date(instance.runningSince).toISOString();
   return [
     "[    0.000000] Linux version 6.1.0-simulated (berth-ec2-simulator)",
-    `[    0.412331] ${instance.type} in ${instance.launch.subnet.az}, image ${instance.launch.imageId}`,
+    `[    0.412331] ${instance.type} in ${instance.launch.subnet.az}, image ${instance.launch.spec.imageId}`,
     `[    2.118204] cloud-init: ${instance.userData === null ? "no user-data" : "user-data found"}`,
     `[    3.902117] ${seconds} ip-${formatIp(instance.privateIp).replaceAll(".", "-")} login: `,
     "",

@@ -5,6 +5,7 @@ import { stopIfDryRun, type Action } from "../action.js";
 import { findInstance } from "../find.js";
 import type { Instance } from "../instance.js";
 import { checkType, readUserData } from "../launch-request.js";
+import { readUserDataText } from "../user-data.js";
 import { presentInstance } from "../present/instance.js";
 
 export const modifyInstanceAttribute: Action = {
@@ -31,13 +32,18 @@ export const modifyInstanceAttribute: Action = {
     "SriovNetSupport",
   ],
   run(context) {
-    const { request } = context;
+    const { request, region } = context;
     const instance = findInstance(context, request.required("InstanceId"));
     const changes = [
       readProtection(request, instance),
       readShutdownBehavior(request, instance),
       readWhileStopped(request, "InstanceType", instance, (type) => (instance.type = checkType(type))),
-      readWhileStopped(request, "UserData", instance, (data) => (instance.userData = readUserData(data))),
+      readWhileStopped(
+        request,
+        "UserData",
+        instance,
+        (data) => (instance.userData = region.userData.keep(data)),
+      ),
       ...readDisks(request, instance),
     ].filter((change) => change !== null);
     stopIfDryRun(context);
@@ -70,9 +76,9 @@ function presentAttribute(instance: Instance, attribute: string, shown: XmlField
     case "instanceType":
       return { instanceType: { value: instance.type } };
     case "userData":
-      return { userData: instance.userData === null ? {} : { value: instance.userData } };
+      return { userData: instance.userData === null ? {} : { value: readUserDataText(instance.userData) } };
     case "rootDeviceName":
-      return { rootDeviceName: { value: instance.launch.rootDevice } };
+      return { rootDeviceName: { value: instance.launch.spec.rootDevice } };
     case "blockDeviceMapping":
       return { blockDeviceMapping: shown["blockDeviceMapping"] };
     case "groupSet":

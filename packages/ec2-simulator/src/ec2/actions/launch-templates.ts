@@ -3,7 +3,7 @@ import type { XmlFields } from "../../xml/write.js";
 import { stopIfDryRun, type Action } from "../action.js";
 import { findLaunchTemplate } from "../launch-template.js";
 import type { LaunchTemplate } from "../region.js";
-import { presentTags, readTagSpecifications } from "../tags.js";
+import { presentTags, readTagSpecifications, Tags } from "../tags.js";
 
 export const createLaunchTemplate: Action = {
   accepts: ["DryRun", "LaunchTemplateData", "LaunchTemplateName", "TagSpecification"],
@@ -21,7 +21,7 @@ export const createLaunchTemplate: Action = {
     const tags = readTagSpecifications(request, ["launch-template"]).get("launch-template");
     stopIfDryRun(context);
     const id = world.random.id("lt");
-    const template = { id, name, createdAt: now, data: data.node, tags: new Map(tags) };
+    const template = { id, name, createdAt: now, data: data.node, tags: new Tags(tags) };
     region.launchTemplates.set(id, template);
     context.effects.push(`created ${id}`);
     return { launchTemplate: present(template) };

@@ -3,10 +3,10 @@ import { stopIfDryRun, type Action } from "../action.js";
 import { compileFilters, type FilterFields } from "../filters.js";
 import { cutPage, readPage } from "../pages.js";
 import type { Region } from "../region.js";
-import type { Tags } from "../tags.js";
+import { Tags } from "../tags.js";
 import type { Subnet, Zone } from "../zones.js";
 
-const NO_TAGS: Tags = new Map();
+const NO_TAGS = new Tags();
 
 type ListedSubnet = Subnet & { seq: number; tags: Tags };
 

@@ -1,7 +1,6 @@
 import { AwsError } from "../../errors.js";
 import { delayOf } from "../../world.js";
 import { callTarget, stopIfDryRun, type Action, type ActionContext } from "../action.js";
-import { ROOT_DEVICE } from "../block-devices.js";
 import { chooseSubnet } from "../capacity.js";
 import { begin } from "../instance-lifecycle.js";
 import { isAlive, type Instance, type Launch } from "../instance.js";
@@ -9,6 +8,7 @@ import { planMishaps } from "../mishaps.js";
 import { readLaunchRequest, type LaunchRequest } from "../launch-request.js";
 import { presentReservation } from "../present/reservations.js";
 import { launchFailure, reasonFor } from "../reasons.js";
+import { Tags } from "../tags.js";
 import { instanceTarget } from "../target.js";
 import { fingerprintOf } from "../tokens.js";
 import { createWithInstance } from "../volume-lifecycle.js";
@@ -95,16 +95,14 @@ function replay(
 }
 
 function launchAll(context: ActionContext, request: LaunchRequest): Instance[] {
-  const { world, now } = context;
+  const { world, region, now } = context;
   const subnet = chooseSubnet(world, callTarget(context), request.type, request.subnets);
   const shared: Launch = {
-    ...request.launch,
     reservationId: world.random.id("r"),
-    time: now,
     visibleAt: now + delayOf(world, "visibility"),
     clientToken: request.clientToken,
     subnet,
-    rootDevice: ROOT_DEVICE,
+    spec: region.shareSpec(request.spec),
   };
   return Array.from({ length: request.maxCount }, (_, index) => launchOne(context, request, shared, index));
 }
@@ -126,11 +124,11 @@ function launchOne(context: ActionContext, request: LaunchRequest, launch: Launc
     privateIp: region.nextPrivateIp(launch.subnet.az),
     publicIp: 0,
     type: request.type,
-    tags: new Map(request.instanceTags),
+    tags: new Tags(request.instanceTags),
     protected: request.protected,
     shutdownBehavior: request.shutdownBehavior,
-    userData: request.userData,
-    spotRequestId: launch.spot ? `sir-${world.random.hex(8)}` : null,
+    userData: request.userData === null ? null : region.userData.keep(request.userData),
+    spotRequestId: launch.spec.spot ? `sir-${world.random.hex(8)}` : null,
     volumes: [],
     console: null,
   };
@@ -142,7 +140,7 @@ function launchOne(context: ActionContext, request: LaunchRequest, launch: Launc
       instance,
       device,
       shape,
-      new Map(request.volumeTags),
+      new Tags(request.volumeTags),
       deleteOnTermination,
     );
   const failure = world.faults.fire("launch_failure", instanceTarget(instance, callTarget(context)));

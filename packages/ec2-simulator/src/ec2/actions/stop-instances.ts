@@ -29,7 +29,7 @@ export const stopInstances: Action = {
 };
 
 function checkStoppable({ world }: ActionContext, { id, state, launch }: Instance): void {
-  if (launch.spot?.type === "one-time")
+  if (launch.spec.spot?.type === "one-time")
     throw new AwsError(
       "UnsupportedOperation",
       `You can't stop the Spot Instance '${id}' because it is associated with a one-time Spot Instance request. ` +

@@ -6,7 +6,7 @@ import { findVolume, findVolumes, volumeIsVisible } from "../find.js";
 import { cutPage, readPage } from "../pages.js";
 import { checkZone } from "../placement.js";
 import { presentVolume } from "../present/volume.js";
-import { readTagSpecifications } from "../tags.js";
+import { readTagSpecifications, Tags } from "../tags.js";
 import { volumeTarget } from "../target.js";
 import { fingerprintOf, readClientToken } from "../tokens.js";
 import { VOLUME_FILTERS } from "../volume-filters.js";
@@ -39,7 +39,7 @@ export const createVolume: Action = {
     const fingerprint = fingerprintOf(context.flat);
     const replayed = token === null ? null : region.volumeTokens.recall(token, fingerprint, now);
     stopIfDryRun(context);
-    const volume = replayed ?? create(world, region, az, shape, new Map(tags));
+    const volume = replayed ?? create(world, region, az, shape, new Tags(tags));
     if (token !== null && !replayed) region.volumeTokens.remember(token, fingerprint, volume, now);
     context.effects.push(`${replayed ? "replayed" : "created"} ${volume.id}`);
     return { ...presentVolume(volume) };

@@ -16,24 +16,24 @@ export function presentInstance(instance: Instance, region: Region, highByte: nu
   const gone = instance.state === "terminated";
   return {
     instanceId: instance.id,
-    imageId: launch.imageId,
+    imageId: launch.spec.imageId,
     instanceState: presentState(instance.state, highByte),
     privateDnsName: gone ? "" : privateDnsName(instance, region),
     dnsName: instance.publicIp ? publicDnsName(instance, region) : "",
     reason: instance.transitionReason,
-    keyName: launch.keyName,
+    keyName: launch.spec.keyName,
     amiLaunchIndex: instance.index,
     productCodes: [],
     instanceType: instance.type,
     launchTime: new Date(instance.launchedAt),
-    placement: { availabilityZone: launch.subnet.az, groupName: "", tenancy: launch.tenancy },
-    monitoring: { state: launch.monitoring ? "enabled" : "disabled" },
+    placement: { availabilityZone: launch.subnet.az, groupName: "", tenancy: launch.spec.tenancy },
+    monitoring: { state: launch.spec.monitoring ? "enabled" : "disabled" },
     ...(gone ? {} : presentNetwork(instance, region)),
     sourceDestCheck: gone ? undefined : true,
     stateReason: instance.reason ? { ...instance.reason } : undefined,
     architecture: "x86_64",
     rootDeviceType: "ebs",
-    rootDeviceName: launch.rootDevice,
+    rootDeviceName: launch.spec.rootDevice,
     blockDeviceMapping: instance.volumes.map((volume) => ({
       deviceName: volume.attachment?.device,
       ebs: {
@@ -46,19 +46,20 @@ export function presentInstance(instance: Instance, region: Region, highByte: nu
     virtualizationType: "hvm",
     clientToken: launch.clientToken ?? "",
     tagSet: presentTags(instance.tags),
-    instanceLifecycle: launch.spot ? "spot" : undefined,
+    instanceLifecycle: launch.spec.spot ? "spot" : undefined,
     spotInstanceRequestId: instance.spotRequestId,
     hypervisor: "xen",
-    iamInstanceProfile: !gone && launch.profile ? presentProfile(launch.profile, region) : undefined,
-    ebsOptimized: launch.ebsOptimized,
+    iamInstanceProfile:
+      !gone && launch.spec.profile ? presentProfile(launch.spec.profile, region) : undefined,
+    ebsOptimized: launch.spec.ebsOptimized,
     enaSupport: true,
     metadataOptions: {
       state: instance.state === "pending" ? "pending" : "applied",
-      httpTokens: launch.metadata.httpTokens,
-      httpPutResponseHopLimit: launch.metadata.hopLimit,
-      httpEndpoint: launch.metadata.httpEndpoint,
+      httpTokens: launch.spec.metadata.httpTokens,
+      httpPutResponseHopLimit: launch.spec.metadata.hopLimit,
+      httpEndpoint: launch.spec.metadata.httpEndpoint,
       httpProtocolIpv6: "disabled",
-      instanceMetadataTags: launch.metadata.instanceTags,
+      instanceMetadataTags: launch.spec.metadata.instanceTags,
     },
     platformDetails: "Linux/UNIX",
     usageOperation: "RunInstances",
@@ -78,7 +79,7 @@ export function publicDnsName(instance: Instance, region: Region): string {
 
 function presentNetwork(instance: Instance, region: Region): XmlFields {
   const { launch } = instance;
-  const groupSet = launch.securityGroups.map((groupId) => ({ groupId, groupName: groupId }));
+  const groupSet = launch.spec.securityGroups.map((groupId) => ({ groupId, groupName: groupId }));
   const shared = {
     subnetId: launch.subnet.id,
     vpcId: launch.subnet.vpcId,
