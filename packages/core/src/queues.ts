@@ -47,6 +47,8 @@ export interface Queues {
 
 /** How long a producer waits for the queues' store: a request is accepted without it (I6). In ms. */
 const PRODUCER_LIMIT_MS = 1_000;
+/** ioredis's states in which a command can't be sent. */
+const DOWN = new Set(["close", "reconnecting", "end"]);
 const FINISHED_JOBS: Pick<JobsOptions, "removeOnComplete" | "removeOnFail"> = {
   removeOnComplete: { age: 3_600, count: 1_000 },
   removeOnFail: { age: 86_400, count: 5_000 },
@@ -74,7 +76,7 @@ export async function openQueues(config: QueueConfig, onError: (error: Error) =>
   return {
     operations,
     sweeps,
-    dispatcher: createDispatcher(operations, config),
+    dispatcher: createDispatcher(operations, store, config),
     ping: async () => {
       await within(PRODUCER_LIMIT_MS, operations.getJobCountByTypes("active"));
     },
@@ -122,11 +124,15 @@ export function jobId(workspaceId: string, ticket: number): string {
   return `${workspaceId}-${ticket}`;
 }
 
-function createDispatcher(queue: AnyQueue<OperationJob>, config: QueueConfig): Dispatcher {
+function createDispatcher(queue: AnyQueue<OperationJob>, store: Store, config: QueueConfig): Dispatcher {
+  // A Redis known to be down is not waited for: each request would pay for it.
+  const ask = async <T>(work: () => Promise<T>): Promise<T> => {
+    if (store.redis !== null && DOWN.has(store.redis.status)) throw new Error("the queue's store is down");
+    return within(PRODUCER_LIMIT_MS, work());
+  };
   const add = async (operation: DispatchedOperation, delay: number): Promise<void> => {
     const data = { workspaceId: operation.workspace_id, operationId: operation.id, ticket: operation.ticket };
-    await within(
-      PRODUCER_LIMIT_MS,
+    await ask(() =>
       queue.add(operation.kind, data, {
         jobId: jobId(operation.workspace_id, operation.ticket),
         delay,
@@ -138,7 +144,7 @@ function createDispatcher(queue: AnyQueue<OperationJob>, config: QueueConfig): D
   };
   const promote = async (workspaceId: string, ticket: number): Promise<boolean> => {
     try {
-      await within(PRODUCER_LIMIT_MS, queue.getBackend().promote(jobId(workspaceId, ticket)));
+      await ask(() => queue.getBackend().promote(jobId(workspaceId, ticket)));
       return true;
     } catch {
       // BullMQ has one error for "not there" and "not delayed"; the caller finds out which by adding it.
@@ -151,9 +157,9 @@ function createDispatcher(queue: AnyQueue<OperationJob>, config: QueueConfig): D
     async wake(operation) {
       const id = jobId(operation.workspace_id, operation.ticket);
       if (await promote(operation.workspace_id, operation.ticket)) return true;
-      const state = await within(PRODUCER_LIMIT_MS, queue.getJobState(id));
+      const state = await ask(() => queue.getJobState(id));
       // A finished job whose operation isn't: its id would make the add a silent no-op.
-      if (state === "completed" || state === "failed") await within(PRODUCER_LIMIT_MS, queue.remove(id));
+      if (state === "completed" || state === "failed") await ask(() => queue.remove(id));
       const missing = state === "unknown" || state === "completed" || state === "failed";
       if (missing) await add(operation, 0);
       // A producer's parked add may have landed between the first promotion and this add.

@@ -46,7 +46,8 @@ export function judge(thrown: unknown, signal: AbortSignal): Verdict {
       error: { code: "attempt_timeout", message: error.message, provider_code: null },
     };
   if (isDatabaseUnavailable(error)) return { kind: "handed_back" };
-  // A fault of ours: tried again like a provider's, and told to the operator in full by the log.
-  const message = error instanceof Error ? error.message : String(error);
+  // A fault of ours: tried again like a provider's. Callers read this; the log tells operators all of it.
+  const name = error instanceof Error ? error.name : typeof error;
+  const message = `Berth itself failed (${name}): the worker's log has the cause under this operation's id`;
   return { kind: "failed", permanent: false, error: { code: "internal", message, provider_code: null } };
 }
