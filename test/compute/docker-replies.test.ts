@@ -64,6 +64,13 @@ describe("docker: replies that prove nothing (I4, I5)", () => {
     await backend.close();
   });
 
+  test("a reply that can't be read says nothing of who a volume belongs to", async () => {
+    const backend = await backendOn((_request, response) => response.end());
+    const removed = backend.removeVolume(instance(), call);
+    await expect(removed).rejects.toThrow(failure("backend_failed", "transient"));
+    await backend.close();
+  });
+
   test("a list of volumes with a warning is a part, and refused", async () => {
     const backend = await backendOn((request, response) => {
       const volumes = request.url?.startsWith("/volumes");

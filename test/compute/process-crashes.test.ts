@@ -1,7 +1,9 @@
-import { readdir, rm } from "node:fs/promises";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { InstanceRef, LaunchRequest } from "@berth/core/compute/backend";
+import { type Claim, readClaim, removeRecord } from "@berth/core/compute/process/claim";
+import { openPlaces, recordOf } from "@berth/core/compute/process/places";
 import { describe, expect, test } from "vitest";
 import { startProcess } from "../support/worker-process.js";
 import { useBench } from "./conformance/harness.js";
@@ -18,8 +20,8 @@ describe("process: workers that crash, freeze and lose files", () => {
     return harness;
   });
   const deploymentId = "conformance";
-  const recordOf = ({ name, generation }: InstanceRef) =>
-    join(dataDir, "process", deploymentId, "instances", `${name}.${generation}`);
+  const pathOf = (instance: InstanceRef) =>
+    join(dataDir, "process", deploymentId, "instances", recordOf(instance));
   const startWorker = async (request: LaunchRequest) => {
     const worker = startProcess(ENTRY, {}, [JSON.stringify({ dataDir, deploymentId, request })]);
     await worker.said(/ready/);
@@ -76,22 +78,38 @@ describe("process: workers that crash, freeze and lose files", () => {
     const { prepared, request, stateOf, backend, call } = use();
     const workspace = await prepared();
     const instance = workspace.instance();
-    const { mkdir } = await import("node:fs/promises");
-    await mkdir(recordOf(instance));
+    await mkdir(pathOf(instance));
     expect(await stateOf(instance)).toBe("starting");
     expect(await backend.removeVolume(workspace.volume, call)).toBe("in_use");
     expect(await backend.stop(instance, call)).toBe("gone");
     expect(await readdir(join(dataDir, "process", deploymentId, "instances"))).toEqual([]);
-    await mkdir(recordOf(instance));
+    await mkdir(pathOf(instance));
     await backend.launch(request(workspace, instance), call);
     expect(await stateOf(instance)).toBe("running");
+  });
+
+  test("a stop that comes to remove a record when a later launch has it puts it back", async () => {
+    const { prepared, running, stateOf, backend, call } = use();
+    const workspace = await prepared();
+    const first = await running(workspace);
+    const places = openPlaces(dataDir, deploymentId);
+    const proven = (await readClaim(places, recordOf(first))) as Claim;
+    expect(await backend.stop(first, call)).toBe("gone");
+    const second = await running(workspace);
+    // What a worker does that was frozen between its proof and this.
+    await removeRecord(places, recordOf(first), proven);
+    expect(await stateOf(second)).toBe("running");
+    expect(await backend.listOwned(call)).toMatchObject([
+      { kind: "instance", providerId: second.providerId },
+      { kind: "volume" },
+    ]);
   });
 
   test("a running instance whose record is lost is found, holds its volume and can be stopped (I4)", async () => {
     const { prepared, running, stateOf, backend, call } = use();
     const workspace = await prepared();
     const instance = await running(workspace);
-    await rm(recordOf(instance), { recursive: true });
+    await rm(pathOf(instance), { recursive: true });
     expect(await stateOf(instance)).toBe("running");
     expect(await stateOf({ ...instance, providerId: null })).toBe("running");
     expect(await backend.listOwned(call)).toMatchObject([
