@@ -40,7 +40,9 @@ export interface Backend {
 
   /**
    * Makes and starts the instance, or adopts the one that an earlier call of the same workspace and
-   * generation made. An instance of another generation is an error (`other_generation`), never a second one.
+   * generation made. An instance of another generation is an error, never a second one: `other_generation`,
+   * transient for an older one, which may yet be stopped, and permanent for a newer one, beside which this
+   * launch is out of date (I9). An instance that has run and ended is adopted as it is and not run again.
    * `capacity` means that nothing was made, and that there is no room where the volume is.
    */
   launch(
@@ -157,6 +159,7 @@ export interface OwnedResource {
   workspaceId: string | null;
   generation: number | null;
   createdAt: Date;
+  /** Of an instance; a volume, which doesn't run, is `stopped`. */
   state: InstanceState;
 }
 
