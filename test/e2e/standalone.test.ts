@@ -132,7 +132,10 @@ test("a second Ctrl-C ends at once, and the next start finishes what it cut off 
 test("the loss of its PostgreSQL ends it with one line", async () => {
   const dataDir = await newDirectory();
   const standalone = start(dataDir);
-  await standalone.ready;
+  // Its queues are connected for certain once an operation has run.
+  const ready = await standalone.ready;
+  const { body } = await call(ready, "POST", "/workspaces", workspace("last"));
+  await call(ready, "DELETE", `/workspaces/${String(body.id)}`);
   const pid = await postgresPid(dataDir);
   if (pid !== null) process.kill(pid, "SIGKILL");
   const { code, stderr } = await standalone.exit;

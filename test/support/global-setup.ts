@@ -8,8 +8,6 @@ import { SERVICE_NAMES, type ServiceName, startServices } from "./services.js";
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const services = await startServices(wanted(process.env.BERTH_TEST_SERVICES));
   for (const { name, provided } of services.started) project.provide(name, provided as never);
-  // The runner ends on SIGTERM without any teardown.
-  process.once("SIGTERM", () => void services.stop().finally(() => process.exit(143)));
   return async () => {
     const leaks = await services.stop();
     if (leaks.length === 0) return;

@@ -68,6 +68,9 @@ export async function startServices(names: readonly ServiceName[]) {
   await chmod(root, 0o711);
   // Inherited by the test workers and by all that they start.
   process.env.TMPDIR = root;
+  // A signal ends the runner within a millisecond and without any teardown.
+  const endAll = () => void endLeakedProcesses(root);
+  process.once("exit", endAll);
   const results = await Promise.allSettled(
     names.map(async (name) => ({ name, ...(await SERVICES[name]()) })),
   );
@@ -78,6 +81,7 @@ export async function startServices(names: readonly ServiceName[]) {
     // Last: what still knows this directory now is no service of ours.
     leaks.push(...endLeakedProcesses(root));
     await rm(root, { recursive: true, force: true });
+    process.off("exit", endAll);
     return leaks;
   };
   const failure = results.find((result) => result.status === "rejected");
