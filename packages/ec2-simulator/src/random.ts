@@ -34,9 +34,4 @@ export class Random {
   id(prefix: string): string {
     return `${prefix}-0${this.hex(16)}`;
   }
-
-  uuid(): string {
-    const hex = this.hex(32);
-    return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
-  }
 }

@@ -53,6 +53,16 @@ test("FACTS States [I]: stop while pending succeeds in others, and the instance 
   expect((await see(lab, id!)).State?.Name).toBe("stopped");
 });
 
+test("an instance ended while pending never comes up [M]", async () => {
+  const lab = await startLab({ delays: { pending: 2_000, shuttingDown: 10_000 } });
+  const [id] = await lab.launch();
+  await lab.ec2.send(new TerminateInstancesCommand({ InstanceIds: [id!] }));
+  lab.sim.advance(5_000);
+  expect((await see(lab, id!)).State?.Name).toBe("shutting-down");
+  lab.sim.advance(10_000);
+  expect((await see(lab, id!)).State?.Name).toBe("terminated");
+});
+
 test("FACTS States [M]: stop of a stopped and start of a running instance change nothing", async () => {
   const lab = await startLab();
   const id = await lab.running();

@@ -15,10 +15,6 @@ export interface Counts {
   volumesByState: Record<string, number>;
 }
 
-export type InstanceView = ReturnType<typeof viewInstance>;
-export type VolumeView = ReturnType<typeof viewVolume>;
-export type RecordView = ReturnType<typeof viewRecord>;
-
 export function countAll(sim: Simulator): Counts {
   const counts: Counts = { instances: 0, volumes: 0, records: 0, instancesByState: {}, volumesByState: {} };
   for (const region of sim.regions()) {
