@@ -1,6 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import { BackendError, type Backend, type InstanceRef } from "@berth/core/compute/backend";
+import {
+  BackendError,
+  type Backend,
+  type InstanceRef,
+  type InstanceState,
+  type OwnedResource,
+} from "@berth/core/compute/backend";
 import type { Pool } from "@berth/core/db/pool";
 
 /** How a recorded provider misbehaves. Times in ms, shares 0 to 1. */
@@ -12,6 +18,12 @@ export interface ProviderFaults {
   /** Share of calls whose effect comes about and whose answer is an error. */
   failAfter: number;
   random: () => number;
+  /** What comes of a complete list or probe before it is answered; may throw, or never settle. */
+  onList: (things: OwnedResource[]) => OwnedResource[] | Promise<OwnedResource[]>;
+  onProbe: (
+    states: Map<string, InstanceState>,
+    instances: readonly InstanceRef[],
+  ) => Map<string, InstanceState> | Promise<Map<string, InstanceState>>;
 }
 
 export interface RecordedBackend extends Backend {
@@ -45,10 +57,12 @@ export interface RecordedCall {
 export async function createRecordedBackend(
   pool: Pool,
   faults: Partial<ProviderFaults> = {},
+  deployment = "berth",
 ): Promise<RecordedBackend> {
   await pool.query(
     `create table if not exists provider_things (id text primary key, kind text not null, workspace_id uuid not null,
-       generation int, removed_at timestamptz);
+       generation int, removed_at timestamptz, deployment text not null default 'berth',
+       state text not null default 'running', created_at timestamptz not null default clock_timestamp());
      create table if not exists provider_calls (id bigint generated always as identity primary key,
        workspace_id uuid not null, call text not null, generation int, outcome text,
        began_at timestamptz not null default clock_timestamp(), ended_at timestamptz);`,
@@ -57,14 +71,23 @@ export async function createRecordedBackend(
   const backend: RecordedBackend = {
     name: "process",
     settleMs: 0,
-    faults: { latencyMs: 0, failBefore: 0, failAfter: 0, random: Math.random, ...faults },
+    faults: {
+      latencyMs: 0,
+      failBefore: 0,
+      failAfter: 0,
+      random: Math.random,
+      onList: (things) => things,
+      onProbe: (states) => states,
+      ...faults,
+    },
     createVolume: ({ workspaceId }, { signal }) =>
       record({ workspaceId, call: "createVolume", generation: null, signal }, async () => {
         const id = `vol-${workspaceId}`;
         await pool.query(
-          `insert into provider_things (id, kind, workspace_id) values ($1, 'volume', $2)
-           on conflict (id) do update set removed_at = null`,
-          [id, workspaceId],
+          `insert into provider_things (id, kind, workspace_id, deployment) values ($1, 'volume', $2, $3)
+           on conflict (id) do update set removed_at = null, created_at = excluded.created_at
+             where provider_things.removed_at is not null`,
+          [id, workspaceId, deployment],
         );
         return { providerId: id };
       }),
@@ -87,8 +110,9 @@ export async function createRecordedBackend(
         if (found !== undefined) return { providerId: found, url: null };
         const id = `i-${randomUUID()}`;
         await pool.query(
-          "insert into provider_things (id, kind, workspace_id, generation) values ($1, 'instance', $2, $3)",
-          [id, instance.workspaceId, instance.generation],
+          `insert into provider_things (id, kind, workspace_id, generation, deployment)
+           values ($1, 'instance', $2, $3, $4)`,
+          [id, instance.workspaceId, instance.generation, deployment],
         );
         return { providerId: id, url: null };
       }),
@@ -100,13 +124,42 @@ export async function createRecordedBackend(
         return "gone" as const;
       }),
     async probe(instances) {
-      const states = new Map<string, "running" | "gone">();
-      for (const instance of instances)
-        states.set(instance.resourceId, (await find(instance)) === undefined ? "gone" : "running");
-      return states;
+      const { rows } = await pool.query<{ n: number; state: InstanceState | null }>(
+        `select i.n, (select t.state from provider_things t where t.kind = 'instance' and ${live}
+           and (i.id is null or t.id = i.id) and t.workspace_id = i.workspace_id and t.generation = i.generation
+           limit 1) as state
+         from unnest($1::text[], $2::uuid[], $3::int[]) with ordinality as i (id, workspace_id, generation, n)`,
+        [
+          instances.map((one) => one.providerId),
+          instances.map((one) => one.workspaceId),
+          instances.map((one) => one.generation),
+        ],
+      );
+      const states = new Map(rows.map((row) => [instances[row.n - 1]!.resourceId, row.state ?? "gone"]));
+      return backend.faults.onProbe(states, instances);
     },
     async listOwned() {
-      return [];
+      const { rows } = await pool.query<{
+        id: string;
+        kind: "instance" | "volume";
+        workspace_id: string;
+        generation: number | null;
+        state: InstanceState;
+        created_at: Date;
+      }>(`select * from provider_things where ${live} and deployment = $1 order by created_at, id`, [
+        deployment,
+      ]);
+      return backend.faults.onList(
+        rows.map((row) => ({
+          kind: row.kind,
+          providerId: row.id,
+          name: `ws-${row.workspace_id}`,
+          workspaceId: row.workspace_id,
+          generation: row.generation,
+          createdAt: row.created_at,
+          state: row.state,
+        })),
+      );
     },
     async logs() {
       return "";

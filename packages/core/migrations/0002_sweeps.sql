@@ -40,10 +40,16 @@ create table sightings (
   unique (backend, kind, provider_id)
 );
 
--- Who says that a thing of the ledger is handled which no provider has said to be gone, and why.
-alter table resources add column released jsonb;
+alter table resources
+  -- Since when it is to go.
+  add column releasing_at timestamptz,
+  -- Who says that it is handled, though no provider has said that it is gone, and why.
+  add column released jsonb;
 create index resources_gone on resources (gone_at) where state = 'gone';
 create index resources_backend on resources (backend, kind) where state <> 'gone';
+
+-- Events are appended, so their pages are in order of time: old ones are found without an index of all.
+create index structure_events_created on structure_events using brin (created_at);
 
 -- The processes that take heartbeats. While none listens, silence says nothing about an agent.
 create table heartbeat_listeners (

@@ -1,5 +1,5 @@
 import type { OperationKind } from "../domain/operation.js";
-import type { Operation } from "./operations.js";
+import type { Operation, OperationError } from "./operations.js";
 import type { Queryable, Tx } from "./pool.js";
 
 export interface Gate {
@@ -223,4 +223,22 @@ export async function waitingHeads(
     [afterWorkspaceId, limit],
   );
   return rows;
+}
+
+/** A gate as an operator sees it, with the error of the last operation that failed. */
+export interface GateLook {
+  leased: boolean;
+  paused: boolean;
+  last_error: OperationError | null;
+}
+
+export async function lookAtGate(db: Queryable, workspaceId: string): Promise<GateLook | null> {
+  const { rows } = await db.query<GateLook>(
+    `select coalesce(g.lease_until > clock_timestamp(), false) as leased, g.paused,
+       case when w.status in ('failed', 'removed') then (select o.error from operations o
+         where o.workspace_id = g.workspace_id and o.state = 'failed' order by o.ticket desc limit 1) end as last_error
+     from gates g join workspaces w on w.id = g.workspace_id where g.workspace_id = $1`,
+    [workspaceId],
+  );
+  return rows[0] ?? null;
 }

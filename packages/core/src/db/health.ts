@@ -105,12 +105,15 @@ export interface Overdue {
   waited_ms: number;
 }
 
-/** Workspaces that are about to be online for longer than they may, with nothing that would change it. */
+/**
+ * Workspaces that are about to be online for longer than they may, with nothing under way that would change
+ * it; and how many are about to be online at all.
+ */
 export async function overdueStarts(
   db: Queryable,
   limits: { limitMs: number; listeningMs: number },
   limit: number,
-): Promise<Overdue[]> {
+): Promise<{ starting: number; overdue: Overdue[] }> {
   const { rows } = await db.query<Overdue>(
     `select * from (
        select w.id, w.backend, w.status, w.generation,
@@ -118,11 +121,14 @@ export async function overdueStarts(
            (select max(o.finished_at) from operations o where o.workspace_id = w.id))) * 1000)::int8 as waited_ms
        from workspaces w join gates g on g.workspace_id = w.id
        where w.status in ('provisioning', 'awaiting_agent') and ${IDLE}
-         and (w.status = 'provisioning' or $2 > $1)
-     ) waiting where waited_ms > $1 order by waited_ms desc, id limit $3`,
+         and (w.status = 'provisioning' or $2::int8 > $1::int8)
+     ) waiting where waited_ms > $1::int8 order by waited_ms desc, id limit $3`,
     [limits.limitMs, limits.listeningMs, limit],
   );
-  return rows;
+  const { rows: all } = await db.query<{ n: number }>(
+    "select count(*) as n from workspaces where status in ('provisioning', 'awaiting_agent')",
+  );
+  return { starting: all[0]!.n, overdue: rows };
 }
 
 /**

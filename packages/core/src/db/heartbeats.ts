@@ -42,14 +42,14 @@ export async function takeBeats(db: Queryable, beats: readonly Beat[]): Promise<
          else before end as after
        from known where accepted
      ), quiet as (
-       update workspaces w set last_heartbeat_at = clock_timestamp(), active_tasks = j.now_active,
+       update workspaces w set last_heartbeat_at = now(), active_tasks = j.now_active,
          error_rate = j.now_errors, uptime_seconds = coalesce(j.uptime, w.uptime_seconds),
-         last_active_at = case when j.now_active > 0 or w.last_heartbeat_at is null then clock_timestamp() else w.last_active_at end
+         last_active_at = case when j.now_active > 0 or w.last_heartbeat_at is null then now() else w.last_active_at end
        from judged j where w.id = j.id and j.after = j.before
      ), turned as (
-       update workspaces w set last_heartbeat_at = clock_timestamp(), active_tasks = j.now_active,
+       update workspaces w set last_heartbeat_at = now(), active_tasks = j.now_active,
          error_rate = j.now_errors, uptime_seconds = coalesce(j.uptime, w.uptime_seconds),
-         last_active_at = case when j.now_active > 0 or w.last_heartbeat_at is null then clock_timestamp() else w.last_active_at end,
+         last_active_at = case when j.now_active > 0 or w.last_heartbeat_at is null then now() else w.last_active_at end,
          status = j.after, status_reason = case when j.after = 'degraded' then 'its agent reports errors' end
        from judged j where w.id = j.id and j.after <> j.before
        returning w.id, j.before, j.after, j.now_errors, w.generation

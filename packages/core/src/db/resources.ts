@@ -128,7 +128,8 @@ export async function markReleasing(
   kinds: readonly ResourceKind[] = ["instance", "volume", "dns_record"],
 ): Promise<void> {
   await tx.query(
-    `update resources set state = 'releasing', next_attempt_at = clock_timestamp(), updated_at = clock_timestamp()
+    `update resources set state = 'releasing', next_attempt_at = clock_timestamp(),
+       releasing_at = clock_timestamp(), updated_at = clock_timestamp()
      where workspace_id = any ($1) and kind = any ($2) and state in ('intended', 'present')`,
     [workspaceIds, kinds],
   );

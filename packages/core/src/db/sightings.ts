@@ -42,7 +42,7 @@ export type NewSighting = Pick<
   "kind" | "provider_id" | "name" | "workspace_id" | "generation" | "state" | "why"
 > & { created_at: Date };
 
-/** Counts one more run that saw each of these. */
+/** Counts one more run that saw each of these. Another thing under a known id is seen for the first time. */
 export async function noteSightings(tx: Tx, backend: string, seen: readonly NewSighting[]): Promise<void> {
   if (seen.length === 0) return;
   await tx.query(
@@ -52,8 +52,13 @@ export async function noteSightings(tx: Tx, backend: string, seen: readonly NewS
        clock_timestamp(), clock_timestamp()
      from jsonb_to_recordset($2) as x (kind text, provider_id text, name text, workspace_id uuid, generation int,
        state text, created_at timestamptz, why text)
-     on conflict (backend, kind, provider_id) do update set seen = s.seen + 1, last_seen_at = clock_timestamp(),
-       state = excluded.state, why = excluded.why`,
+     on conflict (backend, kind, provider_id) do update set last_seen_at = clock_timestamp(),
+       state = excluded.state, why = excluded.why, name = excluded.name, workspace_id = excluded.workspace_id,
+       generation = excluded.generation, created_at = excluded.created_at,
+       seen = case when s.created_at = excluded.created_at then s.seen + 1 else 1 end,
+       attempts = case when s.created_at = excluded.created_at then s.attempts else 0 end,
+       released = case when s.created_at = excluded.created_at then s.released end,
+       first_seen_at = case when s.created_at = excluded.created_at then s.first_seen_at else clock_timestamp() end`,
     [backend, JSON.stringify(seen)],
   );
 }

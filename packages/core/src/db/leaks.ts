@@ -1,0 +1,95 @@
+import type { OperationError } from "./operations.js";
+import type { Queryable, Tx } from "./pool.js";
+import type { ResourceKind } from "./resources.js";
+
+/**
+ * Something at a provider that is to go and isn't proven gone. `obligation`: a row of the ledger says so;
+ * `unclaimed`: it was found at the provider, and no row says anything of it.
+ */
+export interface Leak {
+  id: string;
+  source: "obligation" | "unclaimed";
+  kind: ResourceKind;
+  backend: string;
+  provider_id: string | null;
+  name: string;
+  workspace_id: string | null;
+  generation: number | null;
+  /** Since when it is to go, or was first seen. */
+  since: Date;
+  created_at: Date;
+  sightings: number;
+  attempts: number;
+  last_error: OperationError | null;
+  next_attempt_at: Date | null;
+  /** True while an operation of its workspace is unfinished: the ordinary course of a delete or a restart. */
+  under_way: boolean;
+  why: string;
+  details: Record<string, unknown>;
+}
+
+const LEAKS = `
+  select r.id, 'obligation' as source, r.kind, r.backend, r.provider_id, r.name, r.workspace_id, r.generation,
+    coalesce(r.releasing_at, r.created_at) as since, r.created_at, 0 as sightings, r.attempts, r.last_error, r.next_attempt_at,
+    coalesce(g.head < g.tail, false) as under_way, r.details,
+    case when w.id is null then 'its workspace has no row' when w.status = 'removed' then 'its workspace is removed'
+      else 'its workspace is ' || w.status || ', and this was replaced or given up' end as why
+  from resources r left join workspaces w on w.id = r.workspace_id left join gates g on g.workspace_id = r.workspace_id
+  where r.state = 'releasing' or (r.state <> 'gone' and w.id is null)
+  union all
+  select s.id, 'unclaimed', s.kind, s.backend, s.provider_id, s.name, s.workspace_id, s.generation,
+    s.first_seen_at, s.created_at, s.seen, s.attempts, s.last_error, s.next_attempt_at, false, '{}', s.why
+  from sightings s where s.released is null`;
+
+/** Those that are to go for longest first. */
+export async function listLeaks(
+  db: Queryable,
+  page: { limit: number; offset?: number } = { limit: 1_000 },
+): Promise<Leak[]> {
+  const { rows } = await db.query<Leak>(
+    `select * from (${LEAKS}) leaks order by since, kind, id limit $1 offset $2`,
+    [page.limit, page.offset ?? 0],
+  );
+  return rows;
+}
+
+export async function getLeak(db: Queryable, id: string): Promise<Leak | null> {
+  const { rows } = await db.query<Leak>(`select * from (${LEAKS}) leaks where id = $1`, [id]);
+  return rows[0] ?? null;
+}
+
+/** How many there are of each backend, kind and source. */
+export async function countLeaks(
+  db: Queryable,
+): Promise<{ source: Leak["source"]; backend: string; kind: ResourceKind; n: number }[]> {
+  const { rows } = await db.query<{ source: Leak["source"]; backend: string; kind: ResourceKind; n: number }>(
+    `select source, backend, kind, count(*) as n from (${LEAKS}) leaks where not under_way group by 1, 2, 3 order by 1, 2, 3`,
+  );
+  return rows;
+}
+
+/** Makes it due now. */
+export async function makeDue(tx: Tx, leak: Pick<Leak, "id" | "source">): Promise<void> {
+  await tx.query(
+    leak.source === "obligation"
+      ? "update resources set next_attempt_at = clock_timestamp() where id = $1 and state = 'releasing'"
+      : "update sightings set next_attempt_at = clock_timestamp() where id = $1",
+    [leak.id],
+  );
+}
+
+/** A person says that it is handled. If a thing of the ledger is still there, it will be seen as unclaimed. */
+export async function markReleased(
+  tx: Tx,
+  leak: Pick<Leak, "id" | "source">,
+  released: { by: string; why: string },
+): Promise<void> {
+  const word = `jsonb_build_object('by', $2::text, 'why', $3::text, 'at', clock_timestamp())`;
+  await tx.query(
+    leak.source === "obligation"
+      ? `update resources set state = 'gone', gone_at = clock_timestamp(), next_attempt_at = null,
+           updated_at = clock_timestamp(), released = ${word} where id = $1 and state <> 'gone'`
+      : `update sightings set released = ${word} where id = $1`,
+    [leak.id, released.by, released.why],
+  );
+}

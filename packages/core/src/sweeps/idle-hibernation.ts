@@ -1,0 +1,41 @@
+import { idleWorkspaces } from "../db/health.js";
+import { BerthError } from "../errors.js";
+import { requestHibernate } from "../lifecycle/suspend.js";
+import type { Sweep } from "./sweep.js";
+
+/**
+ * Hibernates workspaces that have been idle for longer than they allow. Only an agent can tell that, so one
+ * that is silent is left alone; and it is asked again with the workspace locked, since a task may have come.
+ */
+export const idleHibernation: Sweep = {
+  name: "idle-hibernation",
+  limit: 200,
+  runLimitMs: 60_000,
+  // Whoever gave it `hibernate_after_minutes` asked for this.
+  breaker: false,
+  async plan(deps) {
+    const { silentMs } = deps.settings;
+    const idle = await idleWorkspaces(deps.pool, silentMs, idleHibernation.limit);
+    return {
+      lookedAt: idle.length,
+      actions: idle.map((one) => ({
+        key: one.id,
+        what: `hibernate workspace ${one.id}`,
+        why: `idle for ${Math.round(one.idle_ms / 60_000)} min, and it allows ${Math.round(one.allowed_ms / 60_000)}`,
+        async run() {
+          try {
+            await requestHibernate(deps, one.id, {
+              source: "idle",
+              requestedBy: idleHibernation.name,
+              stillWanted: async (tx) => (await idleWorkspaces(tx, silentMs, 1, one.id)).length === 1,
+            });
+            return "hibernating";
+          } catch (error) {
+            if (error instanceof BerthError) return "changed";
+            throw error;
+          }
+        },
+      })),
+    };
+  },
+};

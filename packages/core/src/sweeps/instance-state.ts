@@ -1,0 +1,182 @@
+import type { Backend, InstanceState } from "../compute/backend.js";
+import { insertEvents } from "../db/events.js";
+import {
+  heartbeatAge,
+  leastRecentlyChecked,
+  noteChecked,
+  noteContradiction,
+  type Checked,
+} from "../db/health.js";
+import { transaction } from "../db/pool.js";
+import { changeStatuses, getWorkspace } from "../db/workspaces.js";
+import { heal, whileIdle } from "../lifecycle/heal.js";
+import { instanceRef } from "../lifecycle/step.js";
+import type { Action, Sweep, SweepDeps } from "./sweep.js";
+
+/**
+ * Looks whether the instances of workspaces that should run do: one batched look a backend, those checked
+ * longest ago first. Only a clean `gone` or `stopped` counts (I5), and not against an agent that was just
+ * heard: that contradiction is told of. A dead one is restarted with its volume.
+ */
+export const instanceState: Sweep = {
+  name: "instance-state",
+  limit: 200,
+  runLimitMs: 60_000,
+  breaker: true,
+  async plan(deps) {
+    const served = [...deps.backends.keys()];
+    const checked = await leastRecentlyChecked(deps.pool, served, instanceState.limit);
+    const states = await probeAll(deps, checked);
+    const dead = checked.filter((one) => isDead(states.get(one.id)));
+    const contradicted = dead.filter((one) => isFresh(one.heartbeat_ms_ago, deps));
+    const risen = checked.filter(
+      (one) => one.status === "offline" && one.readiness === "running" && states.get(one.id) === "running",
+    );
+    const unknown = checked.filter((one) => (states.get(one.id) ?? "unknown") === "unknown");
+    return {
+      lookedAt: checked.length,
+      notes: { unknown: unknown.length, contradicted: contradicted.length },
+      actions: [
+        ...dead
+          .filter((one) => !contradicted.includes(one))
+          .map((one) => healing(deps, one, states.get(one.id)!)),
+        ...risen.map((one) => rising(deps, one)),
+      ],
+      record: () => record(deps, checked, contradicted, states),
+    };
+  },
+};
+
+function isDead(state: InstanceState | undefined): boolean {
+  return state === "gone" || state === "stopped";
+}
+
+/** Younger than two beats, of which three make an agent silent. */
+function isFresh(ageMs: number | null, { settings }: SweepDeps): boolean {
+  return ageMs !== null && ageMs < (2 / 3) * settings.silentMs;
+}
+
+async function probeAll(deps: SweepDeps, checked: readonly Checked[]): Promise<Map<string, InstanceState>> {
+  const states = new Map<string, InstanceState>();
+  const backends = new Set(checked.map((one) => one.backend));
+  await Promise.all(
+    [...backends].map(async (name) => {
+      const mine = checked.filter((one) => one.backend === name);
+      const answer = await probe(deps, deps.backends.get(name)!, mine);
+      for (const one of mine) states.set(one.id, answer.get(one.instance.id) ?? "unknown");
+    }),
+  );
+  return states;
+}
+
+/** All `unknown` if the answer doesn't come in time (I5). */
+async function probe(
+  deps: SweepDeps,
+  backend: Backend,
+  checked: readonly Checked[],
+): Promise<Map<string, InstanceState>> {
+  const timeout = AbortSignal.timeout(deps.settings.probeTimeoutMs);
+  const late = new Promise<Map<string, InstanceState>>((resolve) => {
+    timeout.addEventListener("abort", () => resolve(new Map()));
+  });
+  const signal = AbortSignal.any([deps.signal, timeout]);
+  try {
+    return await Promise.race([
+      backend.probe(
+        checked.map((one) => instanceRef(one.instance)),
+        { signal },
+      ),
+      late,
+    ]);
+  } catch (error) {
+    deps.logger.warn({ err: error, backend: backend.name }, "a probe failed");
+    return new Map();
+  }
+}
+
+function healing(deps: SweepDeps, one: Checked, state: InstanceState): Action {
+  return {
+    key: `${one.id}/${one.generation}`,
+    what: `take workspace ${one.id} offline and restart it`,
+    why: `its provider says that instance ${one.instance.provider_id} is ${state}`,
+    run: (signal) =>
+      heal(
+        deps,
+        one,
+        {
+          workspaceId: one.id,
+          generation: one.generation,
+          source: "reconciler",
+          requestedBy: instanceState.name,
+          reason: `instance_${state}`,
+          detail: { state },
+          async veto(context, workspace) {
+            if (workspace.instance_id !== one.instance.provider_id) return "changed";
+            if (isFresh(await heartbeatAge(context.db, one.id), deps)) return "contradicted";
+            const again = await probe(deps, context.backend, [one]);
+            return isDead(again.get(one.instance.id)) ? null : "changed";
+          },
+        },
+        signal,
+      ),
+  };
+}
+
+/** It was called dead, or was started again by hand, and runs. */
+function rising(deps: SweepDeps, one: Checked): Action {
+  return {
+    key: `${one.id}/${one.generation}/online`,
+    what: `take workspace ${one.id} online`,
+    why: "its instance runs",
+    harmless: true,
+    async run(signal) {
+      const outcome = await whileIdle(deps, one, signal, async (context) => {
+        const now = await getWorkspace(context.db, one.id);
+        if (now?.status !== "offline" || now.generation !== one.generation) return "changed";
+        await context.fenced(async (tx) => {
+          await changeStatuses(tx, [{ id: one.id, status: "online", reason: null }]);
+          await insertEvents(tx, [
+            {
+              event_type: "workspace.online",
+              workspace_id: one.id,
+              payload: { from: "offline", by: instanceState.name, generation: one.generation },
+            },
+          ]);
+        });
+        return "online";
+      });
+      return outcome ?? "busy";
+    },
+  };
+}
+
+async function record(
+  deps: SweepDeps,
+  checked: readonly Checked[],
+  contradicted: readonly Checked[],
+  states: Map<string, InstanceState>,
+): Promise<void> {
+  const ids = (rows: readonly Checked[]) => rows.map((row) => row.id);
+  const news = contradicted.filter((one) => !one.contradicted);
+  const settled = checked.filter(
+    (one) => one.contradicted && !isDead(states.get(one.id)) && states.get(one.id) !== "unknown",
+  );
+  await transaction(deps.pool, async (tx) => {
+    await noteChecked(tx, ids(checked));
+    await noteContradiction(tx, ids(news), true);
+    await noteContradiction(tx, ids(settled), false);
+    await insertEvents(
+      tx,
+      news.map((one) => ({
+        event_type: "workspace.contradiction",
+        workspace_id: one.id,
+        payload: {
+          by: instanceState.name,
+          instance_id: one.instance.provider_id,
+          provider_says: states.get(one.id),
+          heartbeat_ms_ago: one.heartbeat_ms_ago,
+        },
+      })),
+    );
+  });
+}

@@ -1,0 +1,50 @@
+import { countAgents, heartbeatAge, silentAgents } from "../db/health.js";
+import { listeningFor } from "../db/heartbeats.js";
+import { LISTENER_GONE_MS } from "../lifecycle/heartbeat.js";
+import { heal } from "../lifecycle/heal.js";
+import type { Sweep } from "./sweep.js";
+
+/**
+ * Restarts workspaces whose agent has fallen silent. Silence proves something only if somebody listened:
+ * while no API process takes heartbeats, and for a grace time after one does again, no agent is judged.
+ */
+export const liveness: Sweep = {
+  name: "liveness",
+  limit: 200,
+  runLimitMs: 60_000,
+  breaker: true,
+  async plan(deps) {
+    const { silentMs, listeningGraceMs } = deps.settings;
+    const agents = await countAgents(deps.pool);
+    const listeningMs = await listeningFor(deps.pool, LISTENER_GONE_MS);
+    if (listeningMs === null || listeningMs < listeningGraceMs)
+      return { lookedAt: agents, actions: [], notes: { under_grace: 1 } };
+    const silent = await silentAgents(deps.pool, silentMs, liveness.limit);
+    return {
+      lookedAt: agents,
+      actions: silent.map((one) => ({
+        key: `${one.id}/${one.generation}`,
+        what: `take workspace ${one.id} offline and restart it`,
+        why: `its agent was last heard ${Math.round(one.silent_ms / 1000)} s ago`,
+        run: (signal) =>
+          heal(
+            deps,
+            one,
+            {
+              workspaceId: one.id,
+              generation: one.generation,
+              source: "liveness",
+              requestedBy: liveness.name,
+              reason: "agent_silent",
+              detail: { silent_ms: one.silent_ms },
+              async veto(context) {
+                const age = await heartbeatAge(context.db, one.id);
+                return age !== null && age >= silentMs ? null : "changed";
+              },
+            },
+            signal,
+          ),
+      })),
+    };
+  },
+};

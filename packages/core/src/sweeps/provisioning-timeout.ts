@@ -1,0 +1,70 @@
+import { insertEvents } from "../db/events.js";
+import { overdueStarts, type Overdue } from "../db/health.js";
+import { listeningFor } from "../db/heartbeats.js";
+import { markReleasing } from "../db/resources.js";
+import { changeStatuses, getWorkspace } from "../db/workspaces.js";
+import { LISTENER_GONE_MS } from "../lifecycle/heartbeat.js";
+import { whileIdle } from "../lifecycle/heal.js";
+import type { HeldContext } from "../lifecycle/step.js";
+import type { Sweep } from "./sweep.js";
+
+/**
+ * A workspace whose agent never comes, or that is `provisioning` with no operation that would end it, fails
+ * with the reason. Its instance is released like that of any launch given up; its volume stays.
+ */
+export const provisioningTimeout: Sweep = {
+  name: "provisioning-timeout",
+  limit: 200,
+  runLimitMs: 30_000,
+  breaker: true,
+  async plan(deps) {
+    const limitMs = deps.settings.provisioningTimeoutMs;
+    // An agent that nobody listens to can't register.
+    const listeningMs = (await listeningFor(deps.pool, LISTENER_GONE_MS)) ?? 0;
+    const { starting, overdue } = await overdueStarts(
+      deps.pool,
+      { limitMs, listeningMs },
+      provisioningTimeout.limit,
+    );
+    return {
+      lookedAt: starting,
+      actions: overdue.map((one) => ({
+        key: `${one.id}/${one.generation}`,
+        what: `fail workspace ${one.id}, which is ${one.status}`,
+        why: reasonOf(one),
+        run: async (signal) =>
+          (await whileIdle(deps, one, signal, (context) => fail(one, context))) ?? "busy",
+      })),
+    };
+  },
+};
+
+async function fail(one: Overdue, context: HeldContext): Promise<string> {
+  const now = await getWorkspace(context.db, one.id);
+  if (now?.status !== one.status || now.generation !== one.generation) return "changed";
+  const reason = reasonOf(one);
+  await context.fenced(async (tx) => {
+    await changeStatuses(tx, [{ id: one.id, status: "failed", reason }]);
+    await markReleasing(tx, [one.id], ["instance"]);
+    await insertEvents(tx, [
+      {
+        event_type: "workspace.failed",
+        workspace_id: one.id,
+        payload: {
+          reason: "provisioning_timeout",
+          message: reason,
+          from: one.status,
+          waited_ms: one.waited_ms,
+        },
+      },
+    ]);
+  });
+  return "timed_out";
+}
+
+function reasonOf({ status, waited_ms: waited }: Overdue): string {
+  const seconds = Math.round(waited / 1000);
+  return status === "awaiting_agent"
+    ? `provisioning_timeout: no agent has registered within ${seconds} s`
+    : `provisioning_timeout: no operation has been at work on it for ${seconds} s`;
+}

@@ -1,0 +1,39 @@
+import { forgetOld } from "../db/retention.js";
+import { trimSweepRuns } from "../db/sweeps.js";
+import { SWEEP_NAMES } from "../domain/sweep.js";
+import type { Action, Sweep } from "./sweep.js";
+
+const BATCH = 1_000;
+const RUNS_KEPT = 1_000;
+
+/** Forgets finished operations, events, runs of sweeps, and what of the ledger is long gone. */
+export const retention: Sweep = {
+  name: "retention",
+  limit: 10,
+  runLimitMs: 120_000,
+  breaker: false,
+  async plan({ pool, settings }) {
+    const old = (["operations", "events", "ledger"] as const).map((kind): Action => {
+      const days = settings.keepDays[kind];
+      return {
+        key: kind,
+        what: `forget ${kind} older than ${days} days`,
+        why: "they are kept for so long",
+        async run(signal) {
+          while (!signal.aborted) if ((await forgetOld(pool, kind, days, BATCH)) < BATCH) return "done";
+          return "left";
+        },
+      };
+    });
+    const runs: Action = {
+      key: "sweep-runs",
+      what: `forget all but the last ${RUNS_KEPT} runs of each sweep`,
+      why: "they are kept for so long",
+      async run() {
+        for (const name of SWEEP_NAMES) await trimSweepRuns(pool, name, RUNS_KEPT);
+        return "done";
+      },
+    };
+    return { lookedAt: old.length + 1, actions: [...old, runs] };
+  },
+};

@@ -1,0 +1,244 @@
+import type { Backend, OwnedResource } from "../compute/backend.js";
+import { insertEvents } from "../db/events.js";
+import { transaction } from "../db/pool.js";
+import {
+  forgetSightings,
+  listClaims,
+  listOrphanedRows,
+  listSightings,
+  noteSightings,
+  type Claim,
+  type OrphanedRow,
+  type SightingNow,
+} from "../db/sightings.js";
+import { getWorkspaces } from "../db/workspaces.js";
+import type { SweepName } from "../domain/sweep.js";
+import { hasOther, unclaimedOf } from "./compare.js";
+import { reap, reapedEvent, type Group, type Ripe } from "./reap.js";
+import type { Action, Plan, Sweep, SweepDeps } from "./sweep.js";
+
+const LIST_TIMEOUT_MS = 30_000;
+
+/** A sweep over what some backends own and no row of the ledger claims. */
+export function unclaimed(name: SweepName, backends: readonly string[], runLimitMs: number): Sweep {
+  return {
+    name,
+    limit: 100,
+    runLimitMs,
+    breaker: true,
+    async plan(deps) {
+      const served = backends.flatMap((one) => deps.backends.get(one) ?? []);
+      const plans: Plan[] = [];
+      const failures: unknown[] = [];
+      for (const backend of served) {
+        try {
+          plans.push(await planOne(name, deps, backend));
+        } catch (error) {
+          // From a list that didn't come nothing follows (I5); what the other backends own is another matter.
+          failures.push(error);
+          deps.logger.warn({ err: error, sweep: name, backend: backend.name }, "nothing was concluded");
+        }
+      }
+      if (failures.length > 0 && plans.length === 0) throw failures[0];
+      const sum = (key: string): number => plans.reduce((total, plan) => total + (plan.notes?.[key] ?? 0), 0);
+      return {
+        lookedAt: plans.reduce((total, plan) => total + plan.lookedAt, 0),
+        actions: plans.flatMap((plan) => plan.actions),
+        notes: {
+          unclaimed: sum("unclaimed"),
+          young: sum("young"),
+          not_yet: sum("not_yet"),
+          kept: sum("kept"),
+          unlisted: failures.length,
+        },
+        async record() {
+          for (const plan of plans) await plan.record?.();
+        },
+      };
+    },
+  };
+}
+
+async function planOne(sweep: SweepName, deps: SweepDeps, backend: Backend): Promise<Plan> {
+  // First the provider, then the database: what was made in between is in the ledger and not in the list,
+  // and not the other way round.
+  const listed = await list(deps, backend);
+  const { claims, nowMs } = await listClaims(deps.pool, backend.name);
+  const orphaned = await listOrphanedRows(deps.pool, backend.name);
+  const known = new Map(
+    (await listSightings(deps.pool, backend.name)).map((row) => [keyOf(row.kind, row.provider_id), row]),
+  );
+  const graceMs = deps.settings.graceMs[backend.name] ?? Math.max(...Object.values(deps.settings.graceMs));
+  const lost = unclaimedOf(listed, claims);
+  const old = lost.filter((thing) => nowMs - thing.createdAt.getTime() >= graceMs);
+  const statuses = await statusesOf(deps, [
+    ...old,
+    ...orphaned.map((row) => ({ workspaceId: row.workspace_id })),
+  ]);
+
+  const seen: SightingOf[] = old.map((thing) => ({ thing, why: whyOf(thing, statuses, claims) }));
+  const ripe: Ripe[] = [];
+  let kept = 0;
+  for (const { thing, why } of seen) {
+    const sighting = known.get(keyOf(thing.kind, thing.providerId));
+    if (why.kept) kept++;
+    else if (sighting !== undefined && isRipe(thing, sighting, deps))
+      ripe.push({ thing, sighting, why: why.text });
+  }
+  const groups = groupsOf(ripe, listed, orphaned, graceMs, statuses);
+  let again: Promise<OwnedResource[]> | undefined;
+  const lastLook = () => (again ??= list(deps, backend));
+  return {
+    lookedAt: new Set([...listed.map(workspaceKey), ...orphaned.map((row) => row.workspace_id)]).size,
+    notes: {
+      unclaimed: old.length,
+      young: lost.length - old.length,
+      not_yet: old.length - kept - ripe.length,
+      kept,
+    },
+    actions: groups.map((group): Action => {
+      const things = group.ripe.map(({ thing }) => `${thing.kind} ${thing.providerId}`);
+      return {
+        key: `${backend.name}/${group.workspaceId}`,
+        what:
+          things.length > 0
+            ? `stop and remove ${things.join(", ")} (${backend.name})`
+            : `prove gone what the ledger has of workspace ${group.workspaceId} (${backend.name})`,
+        why: group.ripe[0]?.why ?? "its workspace has no row, and it isn't listed",
+        run: (signal) => reap(deps, { sweep, backend, group, lastLook }, signal),
+      };
+    }),
+    record: () => record(deps, backend, sweep, seen, lost, listed, [...known.values()]),
+  };
+}
+
+interface SightingOf {
+  thing: OwnedResource;
+  why: Why;
+}
+
+async function list(deps: SweepDeps, backend: Backend): Promise<OwnedResource[]> {
+  const signal = AbortSignal.any([deps.signal, AbortSignal.timeout(LIST_TIMEOUT_MS)]);
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener("abort", () =>
+      reject(new Error("the list of what is owned did not come in time")),
+    );
+  });
+  // One who doesn't obey the signal must not hold the sweep.
+  return Promise.race([backend.listOwned({ signal }), aborted]);
+}
+
+async function statusesOf(
+  deps: SweepDeps,
+  things: readonly { workspaceId: string | null }[],
+): Promise<Map<string, string>> {
+  const ids = [...new Set(things.flatMap((thing) => thing.workspaceId ?? []))];
+  return new Map((await getWorkspaces(deps.pool, ids)).map((row) => [row.id, row.status]));
+}
+
+interface Why {
+  text: string;
+  /** Only reported: what it is can't be told for certain, or somebody's data might be lost. */
+  kept: boolean;
+}
+
+function whyOf(thing: OwnedResource, statuses: Map<string, string>, claims: readonly Claim[]): Why {
+  if (thing.workspaceId === null) return { text: "it doesn't say which workspace it is of", kept: true };
+  if (thing.kind === "instance" && thing.generation === null)
+    return { text: "it doesn't say of which generation it is", kept: true };
+  const status = statuses.get(thing.workspaceId);
+  if (status === undefined) return { text: "its workspace has no row", kept: false };
+  if (status === "removed")
+    return { text: "its workspace is removed, and no row of the ledger claims it", kept: false };
+  if (thing.kind === "instance")
+    return { text: `its workspace is ${status}, and no row of the ledger claims it`, kept: false };
+  return hasOther(thing, claims)
+    ? { text: `its workspace is ${status} and has another volume`, kept: false }
+    : { text: `its workspace is ${status} and has no other volume: it may hold its data`, kept: true };
+}
+
+function isRipe(thing: OwnedResource, sighting: SightingNow, { settings }: SweepDeps): boolean {
+  return (
+    sighting.due &&
+    sighting.released === null &&
+    sighting.created_at.getTime() === thing.createdAt.getTime() &&
+    sighting.first_seen_ms_ago >= settings.secondSightingMs
+  );
+}
+
+/** What belongs to one workspace goes in one act: the instances, then the volumes (I8). */
+function groupsOf(
+  ripe: readonly Ripe[],
+  listed: readonly OwnedResource[],
+  orphaned: readonly OrphanedRow[],
+  graceMs: number,
+  statuses: Map<string, string>,
+): Group[] {
+  const groups = new Map<string, Group>();
+  const groupOf = (workspaceId: string): Group => {
+    const found = groups.get(workspaceId) ?? {
+      workspaceId,
+      hasRow: statuses.has(workspaceId),
+      ripe: [],
+      rows: orphaned.filter((row) => row.workspace_id === workspaceId),
+    };
+    groups.set(workspaceId, found);
+    return found;
+  };
+  // Those tried longest ago first.
+  const order = (one: Ripe): number => (one.sighting.next_attempt_at ?? one.sighting.first_seen_at).getTime();
+  for (const one of ripe.toSorted((a, b) => order(a) - order(b)))
+    groupOf(one.thing.workspaceId!).ripe.push(one);
+  const present = new Set(listed.map(workspaceKey));
+  for (const row of orphaned)
+    if (row.due && row.age_ms >= graceMs && !present.has(row.workspace_id)) groupOf(row.workspace_id);
+  return [...groups.values()];
+}
+
+/** Counts the sightings, and forgets what is claimed again or gone: gone after a try of ours is a reaping. */
+async function record(
+  deps: SweepDeps,
+  backend: Backend,
+  sweep: SweepName,
+  seen: readonly SightingOf[],
+  lost: readonly OwnedResource[],
+  listed: readonly OwnedResource[],
+  known: readonly SightingNow[],
+): Promise<void> {
+  const still = new Set(lost.map((thing) => keyOf(thing.kind, thing.providerId)));
+  const there = new Set(listed.map((thing) => keyOf(thing.kind, thing.providerId)));
+  await transaction(deps.pool, async (tx) => {
+    await noteSightings(
+      tx,
+      backend.name,
+      seen.map(({ thing, why }) => ({
+        kind: thing.kind,
+        provider_id: thing.providerId,
+        name: thing.name,
+        workspace_id: thing.workspaceId,
+        generation: thing.generation,
+        state: thing.state,
+        created_at: thing.createdAt,
+        why: why.text,
+      })),
+    );
+    const forgotten = await forgetSightings(
+      tx,
+      known.filter((row) => !still.has(keyOf(row.kind, row.provider_id))).map((row) => row.id),
+    );
+    await insertEvents(
+      tx,
+      forgotten
+        .filter((row) => row.attempts > 0 && !there.has(keyOf(row.kind, row.provider_id)))
+        .map((row) => reapedEvent(row, sweep)),
+    );
+  });
+}
+
+function keyOf(kind: string, providerId: string): string {
+  return `${kind} ${providerId}`;
+}
+
+function workspaceKey(thing: OwnedResource): string {
+  return thing.workspaceId ?? thing.providerId;
+}
