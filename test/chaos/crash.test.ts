@@ -155,14 +155,16 @@ describe.concurrent.each(["redis", "postgres"] as const)(
         accepted.map((one) => one.id),
         30_000,
       );
-      const took = operations.map((one) => one.finished_at!.getTime() - rows[0]!.now.getTime());
-      if (process.env.BERTH_TEST_VERBOSE)
-        console.log(
-          store,
-          "taken over after ms:",
-          took.toSorted((a, b) => a - b),
-        );
-      expect(Math.max(...took)).toBeLessThan(15_000);
+      // Taken over is when the third first acts on the provider; how fast it is through after that is its own affair.
+      const { rows: took } = await fleet.pool.query<{ ms: number }>(
+        `select ceil(extract(epoch from min(began_at) - $1) * 1000)::int as ms from provider_calls
+       where began_at > $1 group by workspace_id order by 1`,
+        [rows[0]!.now],
+      );
+      const taken = took.map((one) => one.ms);
+      if (process.env.BERTH_TEST_VERBOSE) console.log(`${store}: taken over after ${taken.join(", ")} ms`);
+      expect(taken).toHaveLength(accepted.length);
+      expect(Math.max(...taken)).toBeLessThan(15_000);
       for (const one of operations) expect(one).toMatchObject({ state: "succeeded", attempt: 1 });
       await expectSettled(fleet.pool);
       await expectNoBreach(fleet.pool);
