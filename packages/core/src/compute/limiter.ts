@@ -15,7 +15,10 @@ export interface Limiter {
    * first, then the one that came first. @throws the signal's reason
    */
   take(draw: Draw, priority: CallPriority, signal: AbortSignal | undefined): Promise<void>;
-  /** The provider said that its own bucket is empty, so ours is too. */
+  /**
+   * The provider said that its own bucket is empty: so ours is too, and it fills more slowly for a while, since
+   * others draw on the provider's as well.
+   */
   drain(draw: Draw): void;
   /** Calls that wait now. */
   waiting(): number;
@@ -29,11 +32,16 @@ interface Waiter {
 
 const RANK: Readonly<Record<CallPriority, number>> = { user: 0, delete: 1, reconcile: 2 };
 const SHORTEST_PAUSE_MS = 5;
+/** What is left of the rate after each refusal, the least that is left, and what comes back each second. */
+const SLOWER = { times: 0.7, least: 0.25, recoveryPerSecond: 0.05 };
 
 /** Token buckets within this process. A bucket that isn't listed has no limit. */
 export function createLimiter(buckets: Readonly<Record<string, Bucket>>): Limiter {
   const levels = new Map(
-    Object.entries(buckets).map(([name, bucket]) => [name, { tokens: bucket.size, at: performance.now() }]),
+    Object.entries(buckets).map(([name, bucket]) => [
+      name,
+      { tokens: bucket.size, at: performance.now(), speed: 1 },
+    ]),
   );
   const queues = new Map<string, Waiter[]>();
   const timers = new Set<string>();
@@ -42,7 +50,9 @@ export function createLimiter(buckets: Readonly<Record<string, Bucket>>): Limite
   const levelOf = (name: string, bucket: Bucket): number => {
     const level = levels.get(name)!;
     const now = performance.now();
-    level.tokens = Math.min(bucket.size, level.tokens + ((now - level.at) / 1000) * bucket.perSecond);
+    const seconds = (now - level.at) / 1000;
+    level.tokens = Math.min(bucket.size, level.tokens + seconds * bucket.perSecond * level.speed);
+    level.speed = Math.min(1, level.speed + seconds * SLOWER.recoveryPerSecond);
     level.at = now;
     return level.tokens;
   };
@@ -54,7 +64,7 @@ export function createLimiter(buckets: Readonly<Record<string, Bucket>>): Limite
         const bucket = buckets[name];
         if (bucket === undefined) return 0;
         const short = Math.min(tokens, bucket.size) - levelOf(name, bucket);
-        return short <= 1e-9 ? 0 : (short / bucket.perSecond) * 1000;
+        return short <= 1e-9 ? 0 : (short / (bucket.perSecond * levels.get(name)!.speed)) * 1000;
       }),
     );
   const spend = (draw: Draw): void => {
@@ -111,10 +121,13 @@ export function createLimiter(buckets: Readonly<Record<string, Bucket>>): Limite
       });
     },
     drain(draw) {
-      for (const { bucket } of draw) {
-        const level = levels.get(bucket);
-        if (level !== undefined)
-          Object.assign(level, { tokens: Math.min(level.tokens, 0), at: performance.now() });
+      for (const { bucket: name } of draw) {
+        const bucket = buckets[name];
+        if (bucket === undefined) continue;
+        levelOf(name, bucket);
+        const level = levels.get(name)!;
+        level.tokens = Math.min(level.tokens, 0);
+        level.speed = Math.max(SLOWER.least, level.speed * SLOWER.times);
       }
     },
     waiting: () => [...queues.values()].reduce((sum, queue) => sum + queue.length, 0),

@@ -3,7 +3,7 @@ import { BackendError, type LaunchRequest } from "../backend.js";
 import { send } from "./aws.js";
 import type { Caller, Ec2 } from "./context.js";
 import { codeOf, failureOf } from "./failure.js";
-import { findVolume } from "./identity.js";
+import { awaitVolume } from "./identity.js";
 import { poll } from "./pause.js";
 import type { SeenInstance, SeenVolume } from "./seen.js";
 import { stillThere } from "./running.js";
@@ -25,7 +25,7 @@ export async function attachVolume(
   caller: Caller,
 ): Promise<Attached> {
   const answer = await poll(ec2.options.startTimeoutMs, caller.signal, async () => {
-    const volume = await findVolume(ec2, ref, caller);
+    const volume = await awaitVolume(ec2, ref, caller);
     if (volume === null || volume.state === "deleting")
       throw new BackendError("backend_failed", "transient", `volume ${ref.name} is not there any more`);
     if (volume.state === "error")

@@ -50,7 +50,9 @@ export function openAws(options: Ec2Options): Aws {
       throwOnRequestTimeout: true,
     },
   } satisfies EC2ClientConfig;
-  const patient = { ...shared, retryMode: "adaptive", maxAttempts: ATTEMPTS };
+  // Not the SDK's adaptive mode: it knows one rate for all actions, so a throttled TerminateInstances would slow
+  // down every look. Our limiter slows down by action, and each retry passes through it.
+  const patient = { ...shared, retryMode: "standard", maxAttempts: ATTEMPTS };
   const ec2 = new EC2Client(patient);
   const launcher = new EC2Client({ ...shared, maxAttempts: 1 });
   const dns = new Route53Client(patient);

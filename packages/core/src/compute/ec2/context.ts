@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { CallOptions, CallPriority } from "../backend.js";
 import { type Aws, openAws } from "./aws.js";
 import { type Capacity, createCapacity } from "./capacity.js";
@@ -35,5 +36,7 @@ export function openEc2(options: Ec2Options): Ec2 {
 }
 
 export function callerOf({ signal, priority }: CallOptions, usual: CallPriority): Caller {
+  // A probe of many instances waits for as many answers under one signal; Node would take that for a leak.
+  setMaxListeners(0, signal);
   return { signal, priority: priority ?? usual };
 }

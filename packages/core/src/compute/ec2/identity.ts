@@ -1,5 +1,6 @@
 import { BackendError, type Details, type InstanceRef, type VolumeRef } from "../backend.js";
 import type { Caller, Ec2 } from "./context.js";
+import { poll } from "./pause.js";
 import type { SeenInstance, SeenVolume } from "./seen.js";
 import { generationIn, ownerOf, type Tags } from "./tags.js";
 
@@ -41,6 +42,15 @@ export async function findVolume(ec2: Ec2, ref: VolumeRef, caller: Caller): Prom
   if (!VOLUME_ID.test(ref.providerId)) throw malformed("InvalidVolumeID.Malformed", ref.providerId);
   const seen = await ec2.lookups.volume(ref.providerId, caller);
   return seen !== null && insistOnOwnership(ec2, ref, seen.id, seen.tags) ? seen : null;
+}
+
+/** As {@link findVolume}; one that was made a moment ago is given the time to show itself. @throws BackendError */
+export async function awaitVolume(ec2: Ec2, ref: VolumeRef, caller: Caller): Promise<SeenVolume | null> {
+  const answer = await poll(ec2.options.settleMs, caller.signal, async () => {
+    const volume = await findVolume(ec2, ref, caller);
+    return volume === null && doubtOf(ec2, ref, null) !== null ? null : { volume };
+  });
+  return answer?.volume ?? null;
 }
 
 /** Null if a thing that isn't seen can't be there: nothing about it is so young that it may still be hidden. */

@@ -1,7 +1,7 @@
 import { BackendError, type Details, type LaunchRequest } from "../backend.js";
 import { attachVolume } from "./attach.js";
 import type { Caller, Ec2 } from "./context.js";
-import { findVolume } from "./identity.js";
+import { awaitVolume } from "./identity.js";
 import { poll } from "./pause.js";
 import { runInstance } from "./run.js";
 import { untilRunning } from "./running.js";
@@ -18,7 +18,7 @@ export interface Launched {
 
 /** See `Backend.launch`. Each step finds what an earlier call has done. @throws BackendError */
 export async function launchInstance(ec2: Ec2, request: LaunchRequest, caller: Caller): Promise<Launched> {
-  const volume = await findVolume(ec2, request.volume, caller);
+  const volume = await awaitVolume(ec2, request.volume, caller);
   if (volume === null || volume.state === "deleting")
     throw new BackendError("backend_failed", "transient", `volume ${request.volume.name} is not there`);
   const { alive, dead } = await existing(ec2, request, caller);

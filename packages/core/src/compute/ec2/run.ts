@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { RunInstancesCommand } from "@aws-sdk/client-ec2";
-import { BackendError, type Details, type LaunchRequest } from "../backend.js";
+import { BackendError, type Details, type InstanceRef, type LaunchRequest } from "../backend.js";
 import { send } from "./aws.js";
 import { inOrderOfRoom } from "./capacity.js";
 import type { Caller, Ec2 } from "./context.js";
@@ -40,7 +40,8 @@ export async function runInstance(
     const fingerprint = fingerprintOf(input);
     const changed = known !== null && known !== fingerprint;
     if (changed && index === 0 && earlierAsk !== null && !dead.has(token)) {
-      const earlier = await awaitEarlier(ec2, request, token, caller);
+      const shownBy = timeIn(ref.details, "asked_at") + ec2.options.settleMs;
+      const earlier = await awaitEarlier(ec2, ref, { token, limitMs: shownBy - Date.now(), caller });
       if (earlier !== null) return earlier;
     }
     if (changed || dead.has(token)) token = randomUUID();
@@ -69,7 +70,7 @@ export async function runInstance(
         break;
       }
       if (answer.token === "other_request") {
-        const earlier = await awaitEarlier(ec2, request, token, caller);
+        const earlier = await awaitEarlier(ec2, ref, { token, limitMs: ec2.options.settleMs, caller });
         if (earlier !== null) return earlier;
       }
       if (renewals > 2) throw answer.error;
@@ -99,7 +100,7 @@ type Answer =
 /** Repeats one request under its token until its outcome is known. @throws BackendError */
 async function run(
   ec2: Ec2,
-  { instance, spec, env }: LaunchRequest,
+  { instance, spec, env, save }: LaunchRequest,
   input: ConstructorParameters<typeof RunInstancesCommand>[0],
   caller: Caller,
 ): Promise<Answer> {
@@ -130,6 +131,8 @@ async function run(
       if (isCapacity(code) || isLimit(code)) return { refused: failure };
       if (failure.kind === "permanent" || failure.code === "aborted" || attempt === ATTEMPTS) throw failure;
       await pause(FIRST_PAUSE_MS * 2 ** (attempt - 1) * (0.5 + Math.random() / 2), caller.signal);
+      // Its effect may be invisible for a while from the last call on, not from the first.
+      await save({ details: { asked_at: new Date().toISOString() } });
     }
   }
 }
@@ -164,13 +167,10 @@ async function candidatesFor(
  */
 async function awaitEarlier(
   ec2: Ec2,
-  { instance: ref }: LaunchRequest,
-  token: string,
-  caller: Caller,
+  ref: InstanceRef,
+  { token, limitMs, caller }: { token: string; limitMs: number; caller: Caller },
 ): Promise<SeenInstance | null> {
-  const asked = timeIn(ref.details, "asked_at");
-  const rest = Math.max(0, Math.min(ec2.options.settleMs, asked + ec2.options.settleMs - Date.now()));
-  return poll(rest, caller.signal, async () => {
+  return poll(limitMs, caller.signal, async () => {
     const all = await ec2.lookups.instancesOf(ref.workspaceId, caller);
     const found = all.find(({ clientToken }) => clientToken === token);
     return found === undefined || found.state === "terminated" || found.state === "shutting-down"

@@ -5,7 +5,7 @@ import { send } from "./aws.js";
 import { inOrderOfRoom } from "./capacity.js";
 import type { Caller, Ec2 } from "./context.js";
 import { codeOf, failureOf } from "./failure.js";
-import { doubtOf, findVolume } from "./identity.js";
+import { awaitVolume, doubtOf, findVolume } from "./identity.js";
 import { pause, poll } from "./pause.js";
 import type { SeenVolume } from "./seen.js";
 import { ROLE, tagsOf } from "./tags.js";
@@ -23,13 +23,13 @@ export async function createVolume(
   spec: Spec | undefined,
   caller: Caller,
 ): Promise<MadeVolume> {
-  const found = await findVolume(ec2, ref, caller);
+  const found = await awaitVolume(ec2, ref, caller);
   if (found !== null && found.state !== "deleting") return made(found);
   if (ref.providerId !== null)
     // Made anew it would be empty: what was in it is lost, and that is for a person to decide.
     throw new BackendError(
       "backend_failed",
-      doubtOf(ec2, ref, null) === null ? "permanent" : "transient",
+      "permanent",
       `volume ${ref.providerId} is not there; a restart never makes an empty one in its place`,
       { providerCode: "InvalidVolume.NotFound" },
     );

@@ -1,0 +1,137 @@
+import { CreateVolumeCommand, RunInstancesCommand } from "@aws-sdk/client-ec2";
+import type { InstanceRef } from "@berth/core/compute/backend";
+import { describe, expect, test } from "vitest";
+import { failure } from "../compute/conformance/harness.js";
+import { IMAGE } from "../compute/ec2-harness.js";
+import { type Lab, openLab } from "./lab.js";
+
+const OURS = [{ Key: "berth:deployment", Value: "conformance" }];
+
+async function manyInstances(lab: Lab, count: number, workspaceId?: string): Promise<string[]> {
+  const Tags = [
+    ...OURS,
+    ...(workspaceId === undefined ? [] : [{ Key: "berth:workspace", Value: workspaceId }]),
+  ];
+  const ids: string[] = [];
+  while (ids.length < count) {
+    const { Instances = [] } = await lab.operator.send(
+      new RunInstancesCommand({
+        MinCount: 1,
+        MaxCount: Math.min(1_000, count - ids.length),
+        ImageId: IMAGE,
+        InstanceType: "t3.micro",
+        TagSpecifications: [{ ResourceType: "instance", Tags }],
+      }),
+    );
+    ids.push(...Instances.map(({ InstanceId }) => InstanceId!));
+  }
+  return ids;
+}
+
+describe("a listing is whole or it is none", () => {
+  test("pages of 1,000 are followed to the end, and a page that fails fails the whole (I4)", async () => {
+    const lab = await openLab();
+    const ids = await manyInstances(lab, 2_300);
+    const listed = await lab.backend.listOwned(lab.call);
+    expect(listed.map(({ providerId }) => providerId).toSorted()).toEqual(ids.toSorted());
+    expect(lab.calls("DescribeInstances")).toEqual(["ok", "ok", "ok"]);
+    lab.fault({ kind: "page", action: "DescribeInstances", page: 3 });
+    await expect(lab.backend.listOwned(lab.call)).rejects.toThrow(failure("backend_failed", "transient"));
+  }, 60_000);
+
+  test("volumes that fail to be listed fail the listing of instances too", async () => {
+    const lab = await openLab();
+    await manyInstances(lab, 1);
+    lab.fault({ kind: "error", action: "DescribeVolumes", code: "UnauthorizedOperation", status: 403 });
+    await expect(lab.backend.listOwned(lab.call)).rejects.toThrow(failure("backend_failed", "permanent"));
+  });
+
+  test("a root disk counts with its instance, and by itself once it has outlived it", async () => {
+    const lab = await openLab();
+    const workspace = await lab.workspace();
+    await workspace.launch(workspace.instance());
+    expect((await lab.backend.listOwned(lab.call)).map(({ kind }) => kind)).toEqual(["instance", "volume"]);
+    await lab.operator.send(
+      new CreateVolumeCommand({
+        AvailabilityZone: "eu-west-1a",
+        Size: 1,
+        TagSpecifications: [
+          { ResourceType: "volume", Tags: [...OURS, { Key: "berth:role", Value: "root" }] },
+        ],
+      }),
+    );
+    expect(await lab.backend.listOwned(lab.call)).toHaveLength(3);
+  });
+});
+
+describe("a probe", () => {
+  test("of 450 instances is three calls by filter, and a failing one makes those it was asked for unknown (I5)", async () => {
+    const lab = await openLab();
+    const { id: workspaceId } = lab.unmade();
+    const ids = await manyInstances(lab, 450, workspaceId);
+    const refs = ids.map((providerId): InstanceRef => ({
+      ...lab.unmade().instance(),
+      workspaceId,
+      providerId,
+    }));
+    await lab.backend.probe(refs, lab.call);
+    lab.sim.calls.clear();
+    lab.fault({
+      kind: "error",
+      action: "DescribeInstances",
+      code: "UnauthorizedOperation",
+      status: 403,
+      count: 1,
+    });
+    const states = [...(await lab.backend.probe(refs, lab.call)).values()];
+    expect(lab.calls("DescribeInstances")).toHaveLength(3);
+    expect(lab.params("DescribeInstances", "InstanceId.1")).toEqual([undefined, undefined, undefined]);
+    expect(states.filter((state) => state === "unknown")).toHaveLength(200);
+    expect(states.filter((state) => state === "running")).toHaveLength(250);
+  });
+
+  test("of many workers' waits that meet in one moment is one call", async () => {
+    const lab = await openLab();
+    const workspaces = await Promise.all(Array.from({ length: 10 }, () => lab.workspace()));
+    const refs = workspaces.map((workspace) => workspace.instance());
+    await Promise.all(workspaces.map((workspace, n) => workspace.launch(refs[n]!)));
+    lab.sim.calls.clear();
+    const states = await Promise.all(refs.map((ref) => lab.backend.probe([ref], lab.call)));
+    expect(states.flatMap((state) => [...state.values()])).toEqual(refs.map(() => "running"));
+    expect(lab.calls("DescribeInstances")).toHaveLength(1);
+  });
+
+  test("that gets no answer in time says unknown, within the time limit of a call", async () => {
+    const lab = await openLab({}, { callTimeoutMs: 150 });
+    const workspace = await lab.workspace();
+    const instance = workspace.instance();
+    await workspace.launch(instance);
+    lab.fault({ kind: "latency", action: "DescribeInstances", ms: 2_000 });
+    const began = performance.now();
+    expect([...(await lab.backend.probe([instance], lab.call)).values()]).toEqual(["unknown"]);
+    // Five attempts and the pauses between them.
+    expect(performance.now() - began).toBeLessThan(8_000);
+  });
+});
+
+describe("logs", () => {
+  test("are the last lines of the console", async () => {
+    const lab = await openLab();
+    const workspace = await lab.workspace();
+    const instance = workspace.instance();
+    await workspace.launch(instance);
+    await fetch(`${lab.url}/_sim/instances/${instance.providerId!}/console`, {
+      method: "PUT",
+      body: "one\r\ntwo\r\nthree\r\n",
+    });
+    expect(await lab.backend.logs(instance, { ...lab.call, tail: 2 })).toBe("two\nthree\n");
+    lab.fault({
+      kind: "error",
+      action: "GetConsoleOutput",
+      code: "UnsupportedOperation",
+      status: 400,
+      count: 1,
+    });
+    expect(await lab.backend.logs(instance, { ...lab.call, tail: 1 })).toBe("three\n");
+  });
+});
