@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { createPostgresBackend, createRedisBackend, Queue, runMigrations, Worker } from "bullmq";
 import type {
   BackendFactory,
@@ -49,6 +50,8 @@ export interface Queues {
 const PRODUCER_LIMIT_MS = 1_000;
 /** ioredis's states in which a command can't be sent. */
 const DOWN = new Set(["close", "reconnecting", "end"]);
+/** How often a worker whose store refused its first connection tries again, in ms. */
+const RECONNECT_EVERY_MS = 1_000;
 const FINISHED_JOBS: Pick<JobsOptions, "removeOnComplete" | "removeOnFail"> = {
   removeOnComplete: { age: 3_600, count: 1_000 },
   removeOnFail: { age: 86_400, count: 5_000 },
@@ -73,6 +76,8 @@ export async function openQueues(config: QueueConfig, onError: (error: Error) =>
   };
   const operations = open<OperationJob>(OPERATIONS_QUEUE);
   const sweeps = open<Record<string, never>>(SWEEPS_QUEUE);
+  // On PostgreSQL a first connection that fails is remembered for ever: better not to start at all.
+  if (store.redis === null) await Promise.all([operations.waitUntilReady(), sweeps.waitUntilReady()]);
   return {
     operations,
     sweeps,
@@ -104,16 +109,39 @@ export function openWorker<Data>(
   const { onError, ...rest } = options;
   const store = openStore(config, "worker");
   store.redis?.on("error", onError);
-  const worker = new Worker(
-    name,
-    processor as never,
-    { connection: store.connection, ...store.options, ...rest },
-    store.factory,
-  );
-  worker.on("error", onError);
+  const make = () => {
+    const worker = new Worker(
+      name,
+      processor as never,
+      { connection: store.connection, ...store.options, ...rest, autorun: store.redis !== null },
+      store.factory,
+    );
+    worker.on("error", onError);
+    return worker;
+  };
+  let worker = make();
+  const closing = new AbortController();
+  // BullMQ's PostgreSQL store remembers a first connection that failed for ever, and its worker then spins
+  // without yielding: such a worker is made anew until one has connected, and only that one runs.
+  const runOnceConnected = async (): Promise<void> => {
+    while (!closing.signal.aborted) {
+      try {
+        await worker.waitUntilReady();
+        void worker.run().catch(onError);
+        return;
+      } catch (error) {
+        onError(error as Error);
+        await worker.close(true).catch(onError);
+        await delay(RECONNECT_EVERY_MS, undefined, { signal: closing.signal }).catch(() => undefined);
+        if (!closing.signal.aborted) worker = make();
+      }
+    }
+  };
+  const running = store.redis === null ? runOnceConnected() : Promise.resolve();
   return {
     async close(limitMs) {
-      await within(limitMs, worker.close()).catch(onError);
+      closing.abort();
+      await within(limitMs, Promise.all([running, worker.close()])).catch(onError);
       store.redis?.disconnect();
     },
   };
