@@ -75,8 +75,14 @@ describe("the API's description", () => {
       "GET /workspaces/{id}/operations",
       "GET /workspaces/{id}/resources",
       "PATCH /workspaces/{id}",
+      "POST /registry/heartbeat",
+      "POST /registry/register",
       "POST /workspaces",
+      "POST /workspaces/{id}/hibernate",
+      "POST /workspaces/{id}/pause",
       "POST /workspaces/{id}/restart",
+      "POST /workspaces/{id}/resume",
+      "POST /workspaces/{id}/wake",
     ]);
     for (const { name, described } of operations()) {
       expect(described.operationId, name).toBeTruthy();

@@ -13,6 +13,8 @@ import { eventRoutes } from "./routes/events.js";
 import { healthRoutes } from "./routes/health.js";
 import { operationRoutes } from "./routes/operations.js";
 import { queueRoutes } from "./routes/queues.js";
+import { registryRoutes } from "./routes/registry.js";
+import { suspensionRoutes } from "./routes/suspension.js";
 import { workspaceLifecycleRoutes } from "./routes/workspace-lifecycle.js";
 import { workspaceRoutes } from "./routes/workspaces.js";
 import type { App, Services } from "./services.js";
@@ -60,8 +62,10 @@ export async function createApp(services: Services, logger: Logger): Promise<App
 
   workspaceRoutes(app, services);
   workspaceLifecycleRoutes(app, services);
+  suspensionRoutes(app, services);
   operationRoutes(app, services);
   eventRoutes(app, services);
+  registryRoutes(app, services);
   healthRoutes(app, services);
   await docsRoutes(app);
   await queueRoutes(app, services);

@@ -3,12 +3,17 @@ import { BerthError } from "@berth/core/errors";
 import type { FastifyReply, FastifyRequest, RouteOptions } from "fastify";
 import type { App } from "./services.js";
 
-/** Who may use a route. The admin key may use all of them. */
-export type Access = "public" | "viewer" | "operator" | "admin";
+/**
+ * Who may use a route. The admin key may use all of them but those of `workspace`, which take the token of a
+ * workspace's generation and nothing else; such a token is good for no other route.
+ */
+export type Access = "public" | "viewer" | "operator" | "admin" | "workspace";
 
 /** Who asks. */
 export interface Caller {
   name: string;
+  /** What a `workspace` route was called with. The route judges it: it belongs to one workspace. */
+  token?: string;
 }
 
 declare module "fastify" {
@@ -25,6 +30,8 @@ declare module "fastify" {
 /** Refuses every request without a valid key, except on public routes; unknown paths tell strangers nothing. */
 export function requireKey(app: App, adminKey: string): void {
   const expected = digest(adminKey);
+  // Digests have one length, so the comparison takes the same time whatever was sent.
+  const isExpected = (key: string): boolean => timingSafeEqual(digest(key), expected);
   app.decorateRequest("caller");
   const routes: RouteOptions[] = [];
   app.addHook("onRoute", (route) => {
@@ -40,8 +47,12 @@ export function requireKey(app: App, adminKey: string): void {
     const { access, browser = false } = request.routeOptions.config;
     if (access === "public") return;
     const key = credentials(request, browser);
-    // Digests have one length, so the comparison takes the same time whatever was sent.
-    if (key === null || !timingSafeEqual(digest(key), expected)) refuse(reply, browser, key !== null);
+    if (access === "workspace") {
+      if (key === null || isExpected(key)) refuseToken(reply);
+      request.caller = { name: "workspace", token: key };
+      return;
+    }
+    if (key === null || !isExpected(key)) refuse(reply, browser, key !== null);
     request.caller = { name: "admin" };
   });
 }
@@ -65,6 +76,14 @@ function refuse(reply: FastifyReply, browser: boolean, wrong: boolean): never {
   throw new BerthError(
     "unauthorized",
     wrong ? "this key is not valid" : "send the header Authorization: Bearer <key>",
+  );
+}
+
+function refuseToken(reply: FastifyReply): never {
+  void reply.header("www-authenticate", 'Bearer realm="Berth"');
+  throw new BerthError(
+    "unauthorized",
+    "send the header Authorization: Bearer <BERTH_TOKEN, as the workspace was given it>",
   );
 }
 

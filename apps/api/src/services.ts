@@ -1,5 +1,6 @@
 import type { ApiConfig } from "@berth/core/config";
 import type { Pool } from "@berth/core/db/pool";
+import type { Heartbeats } from "@berth/core/lifecycle/heartbeat";
 import type { RequestContext } from "@berth/core/lifecycle/requests";
 import type { Queues } from "@berth/core/queues";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
@@ -23,4 +24,5 @@ export interface Services {
   queues: Queues;
   requests: RequestContext;
   waiting: Waiting;
+  heartbeats: Heartbeats;
 }

@@ -1,6 +1,9 @@
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
 import type { AddressInfo } from "node:net";
 import type { ApiConfig } from "@berth/core/config";
 import type { Pool } from "@berth/core/db/pool";
+import { createHeartbeats } from "@berth/core/lifecycle/heartbeat";
 import type { Logger } from "@berth/core/logger";
 import type { Queues } from "@berth/core/queues";
 import { createApp } from "./app.js";
@@ -18,24 +21,33 @@ export interface RunningApi {
   /** Where it answers on this machine. */
   url: string;
   app: App;
-  /** Takes no more requests, answers those that wait with 202, and ends. Pool and queues stay open. */
+  /**
+   * Takes no more requests, answers those that wait with 202, records the heartbeats that have arrived, and
+   * ends. Pool and queues stay open.
+   */
   close(): Promise<void>;
 }
 
 /** Starts the API in this process. @throws Error in one line if it can't listen. */
 export async function startApi({ config, pool, queues, logger }: ApiDeps): Promise<RunningApi> {
   const waiting = createWaiting({ pool, databaseUrl: config.databaseUrl, logger });
+  const heartbeats = createHeartbeats({
+    pool,
+    owner: `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`,
+    onError: (error) => logger.warn({ err: error }, "heartbeats"),
+  });
   const requests = { pool, dispatcher: queues.dispatcher, maxAttempts: config.retryAttempts };
   try {
-    const app = await createApp({ config, pool, queues, requests, waiting }, logger);
+    const app = await createApp({ config, pool, queues, requests, waiting, heartbeats }, logger);
     await listen(app, config);
     const close = async (): Promise<void> => {
       await waiting.close();
       await app.close();
+      await heartbeats.close();
     };
     return { url: urlOf(app, config.host), app, close };
   } catch (error) {
-    await waiting.close();
+    await Promise.all([waiting.close(), heartbeats.close()]);
     throw error;
   }
 }

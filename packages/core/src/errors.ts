@@ -15,9 +15,14 @@ export const ERRORS = {
   has_children: { status: 409, title: "The workspace has children", retryable: false },
   ancestor_suspended: { status: 409, title: "An ancestor is paused or hibernated", retryable: false },
   has_active_tasks: { status: 409, title: "The workspace has active tasks", retryable: true },
-  stale_token: { status: 401, title: "The token is not that of the current generation", retryable: false },
+  stale_generation: {
+    status: 401,
+    title: "The token is not that of the current generation",
+    retryable: false,
+  },
   leak_not_found: { status: 404, title: "There is no such leak", retryable: false },
   sweep_not_found: { status: 404, title: "There is no such sweep", retryable: false },
+  sweep_paused: { status: 409, title: "The sweep is paused", retryable: false },
   nothing_held: { status: 409, title: "The sweep holds nothing", retryable: false },
   parent_removed: { status: 409, title: "The parent is removed", retryable: false },
   busy: { status: 409, title: "The workspace has an operation already", retryable: true },
@@ -32,6 +37,9 @@ export const ERRORS = {
   stop_retry_exhausted: { status: 500, title: "The instance could not be stopped yet", retryable: true },
   operation_cancelled: { status: 409, title: "The operation was cancelled", retryable: false },
   database_unavailable: { status: 503, title: "The database can't be reached", retryable: true },
+  queues_unavailable: { status: 503, title: "The queues' store can't be reached", retryable: true },
+  no_worker: { status: 503, title: "No worker answered", retryable: true },
+  sweeps_silent: { status: 503, title: "A sweep has not run for twice its interval", retryable: true },
   backend_unavailable: { status: 503, title: "No worker serves this backend", retryable: true },
 } as const satisfies Record<string, { status: number; title: string; retryable: boolean }>;
 

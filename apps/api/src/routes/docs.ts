@@ -26,10 +26,18 @@ export async function describeRoutes(app: App): Promise<void> {
         { name: "workspaces", description: "What users have." },
         { name: "operations", description: "What is done to them, and what was made for them." },
         { name: "events", description: "What happened, and why." },
+        { name: "registry", description: "For the agents that run in workspaces." },
         { name: "health", description: "For whoever runs Berth." },
       ],
       components: {
-        securitySchemes: { key: { type: "http", scheme: "bearer", description: "An API key." } },
+        securitySchemes: {
+          key: { type: "http", scheme: "bearer", description: "An API key." },
+          workspace: {
+            type: "http",
+            scheme: "bearer",
+            description: "`BERTH_TOKEN` of the workspace's current generation.",
+          },
+        },
       },
       security: [{ key: [] }],
     },

@@ -169,7 +169,7 @@ export function workspaceLifecycleRoutes(app: App, services: Services): void {
 }
 
 /** A condition that we can't keep must not be taken for one that held. */
-function refuseIfMatch(ifMatch: string | undefined): void {
+export function refuseIfMatch(ifMatch: string | undefined): void {
   if (ifMatch === undefined || ifMatch.trim() === "*") return;
   throw new BerthError("invalid_request", "If-Match: expected no condition here; only PATCH takes one", {
     errors: [{ field: "If-Match", expected: "no condition here; only PATCH takes one" }],

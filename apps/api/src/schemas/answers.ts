@@ -33,3 +33,13 @@ export const Removal = Type.Object({
   }),
   operations: Type.Array(ref(Operation), { description: "All deletes of the tree that are not done." }),
 });
+
+export const Suspension = Type.Intersect([
+  WorkspaceAndOperation,
+  Type.Object({
+    operations: Type.Array(ref(Operation), {
+      description: "The workspace's own, then those of its descendants that ran.",
+    }),
+    cascaded: Type.Integer({ description: "How many descendants this request stops." }),
+  }),
+]);

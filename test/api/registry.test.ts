@@ -1,0 +1,148 @@
+import { createHash, randomUUID } from "node:crypto";
+import { listEvents } from "@berth/core/db/events";
+import { getWorkspace } from "@berth/core/db/workspaces";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { KEY, startTestApi, type TestApi } from "./api.js";
+
+let api: TestApi;
+beforeAll(async () => {
+  api = await startTestApi(null);
+});
+afterAll(() => api.close());
+
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+const say = (verb: "register" | "heartbeat", token: string, body: unknown) =>
+  api.call("POST", `/registry/${verb}`, { body, headers: bearer(token) });
+
+/** Gives a workspace its next generation, as a launch does. @returns its token */
+async function launch(id: string, generation: number): Promise<string> {
+  const token = `token-${generation}-${randomUUID()}`;
+  await api.pool.query(
+    "update workspaces set generation = $2, token_hash = $3, status = 'awaiting_agent' where id = $1",
+    [id, generation, createHash("sha256").update(token).digest()],
+  );
+  return token;
+}
+const agent = async () => {
+  const { id } = (await api.create()) as { id: string };
+  return { id, token: await launch(id, 1) };
+};
+
+describe("an agent", () => {
+  it("registers with the token of its generation, and its workspace is online", async () => {
+    const { id, token } = await agent();
+    const { status, body } = await say("register", token, { workspace_id: id, active_tasks: 1 });
+    expect(status).toBe(200);
+    expect(body).toEqual({ workspace_id: id, status: "online", generation: 1, next_heartbeat_s: 30 });
+    expect(await getWorkspace(api.pool, id)).toMatchObject({ status: "online", active_tasks: 1 });
+  });
+
+  it("degrades its workspace by what it says of its errors, and mends it", async () => {
+    const { id, token } = await agent();
+    const beat = async (error_rate: number) =>
+      (await say("heartbeat", token, { workspace_id: id, error_rate, active_tasks: 0, uptime_s: 1.5 })).body
+        .status as string;
+    expect([await beat(0.49), await beat(0.5), await beat(0)]).toEqual(["online", "degraded", "online"]);
+    const { body } = await api.call("GET", `/workspaces/${id}`);
+    expect(body.last_heartbeat_at).toMatch(/Z$/);
+  });
+
+  it("of an older generation is refused, changes nothing, and leaves an event (I9)", async () => {
+    const { id, token } = await agent();
+    const newer = await launch(id, 2);
+    for (const verb of ["register", "heartbeat"] as const) {
+      const { status, body, headers } = await say(verb, token, { workspace_id: id });
+      expect(status).toBe(401);
+      expect(body).toMatchObject({ code: "stale_generation", retryable: false });
+      expect(headers.get("www-authenticate")).toContain("Bearer");
+    }
+    expect(await getWorkspace(api.pool, id)).toMatchObject({
+      status: "awaiting_agent",
+      last_heartbeat_at: null,
+    });
+    const events = await listEvents(api.pool, {
+      workspaceId: id,
+      type: "workspace.heartbeat.stale",
+      limit: 9,
+    });
+    expect(events).toHaveLength(1);
+    expect((await say("register", newer, { workspace_id: id })).body).toMatchObject({ generation: 2 });
+  });
+
+  it("can't tell a workspace that isn't there from one that isn't its own", async () => {
+    const { id, token } = await agent();
+    const other = await agent();
+    const mine = await say("heartbeat", token, { workspace_id: other.id });
+    const none = await say("heartbeat", token, { workspace_id: randomUUID() });
+    expect([mine.status, none.status]).toEqual([401, 401]);
+    const asked = { workspace_id: expect.any(String), request_id: expect.any(String) };
+    expect(none.body).toEqual({ ...mine.body, ...asked });
+    expect(await getWorkspace(api.pool, id)).toMatchObject({ status: "awaiting_agent" });
+  });
+
+  it("is told every field that is wrong", async () => {
+    const { token } = await agent();
+    const { status, body } = await say("heartbeat", token, {
+      workspace_id: "me",
+      active_tasks: -1,
+      error_rate: 1.01,
+      uptime_s: "1",
+      tasks: 1,
+    });
+    expect([status, body.code]).toEqual([400, "invalid_request"]);
+    expect(body.errors.map(({ field }: { field: string }) => field).toSorted()).toEqual([
+      "active_tasks",
+      "error_rate",
+      "tasks",
+      "uptime_s",
+      "workspace_id",
+    ]);
+  });
+});
+
+describe("a workspace's token", () => {
+  it("is good for the registry only, and the admin key isn't good there", async () => {
+    const { id, token } = await agent();
+    for (const [method, path] of [
+      ["GET", `/workspaces/${id}`],
+      ["POST", `/workspaces/${id}/restart`],
+      ["DELETE", `/workspaces/${id}`],
+      ["GET", "/events"],
+    ] as const)
+      expect((await api.call(method, path, { headers: bearer(token) })).status, path).toBe(401);
+    for (const verb of ["register", "heartbeat"] as const)
+      expect((await say(verb, KEY, { workspace_id: id })).body).toMatchObject({ code: "unauthorized" });
+    expect(await getWorkspace(api.pool, id)).toMatchObject({ status: "awaiting_agent" });
+  });
+});
+
+describe("closing the API", () => {
+  it("answers and records the heartbeats that have arrived, and says that it listens no more", async () => {
+    const own = await startTestApi(null);
+    try {
+      const { rows } = await own.pool.query<{ id: string }>(
+        `insert into workspaces (id, name, backend, spec, status, generation, token_hash)
+         select gen_random_uuid(), 'w', 'process', '{}', 'online', 1, $1 from generate_series(1, 100) returning id`,
+        [createHash("sha256").update("t").digest()],
+      );
+      const answered: string[] = [];
+      const beats = rows.map(async ({ id }) => {
+        const headers = { ...bearer("t"), connection: "close" };
+        const sent = own.call("POST", "/registry/heartbeat", { body: { workspace_id: id }, headers });
+        const answer = await sent.catch(() => null);
+        if (answer?.status === 200) answered.push(id);
+      });
+      await Promise.race(beats);
+      await own.running.close();
+      await Promise.all(beats);
+      const { rows: heard } = await own.pool.query<{ id: string }>(
+        "select id from workspaces where last_heartbeat_at is not null",
+      );
+      expect(answered.length).toBeGreaterThan(0);
+      expect(heard.map((row) => row.id).toSorted()).toEqual(answered.toSorted());
+      expect((await own.pool.query("select from heartbeat_listeners")).rowCount).toBe(0);
+    } finally {
+      await own.close();
+    }
+  });
+});
