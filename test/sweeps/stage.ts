@@ -30,6 +30,8 @@ export interface Stage {
   realTime: Pool;
   time: VirtualTime;
   backend: RecordedBackend;
+  /** One by the name of `ec2`; its things are of deployment `berth-cloud`. */
+  cloud: RecordedBackend;
   deps: SweepDeps;
   settings: SweepSettings;
   /** Runs a sweep once, as a worker would. */
@@ -43,8 +45,12 @@ export interface Stage {
   workspace(id: string): Promise<Workspace>;
   /** The agent of the workspace beats now. */
   beat(id: string, activeTasks?: number): Promise<void>;
-  /** An API process listens now, and has since it first did. */
+  /** An API process says that it listens. */
   listen(): Promise<void>;
+  /** One has listened for a day, and does. */
+  listened(): Promise<void>;
+  /** The workspaces whose jobs were woken. */
+  woken: string[];
   /** Something at the provider with our label that nothing claims. */
   leak(thing?: {
     workspaceId?: string;
@@ -76,9 +82,18 @@ export async function openStage(env: Readonly<Record<string, string>> = {}): Pro
   });
   const logger = createLogger(config, "test");
   const backend = await createRecordedBackend(pool);
+  // Its things are listed apart, so that both kinds of backend are told from each other.
+  const cloud: RecordedBackend = {
+    ...(await createRecordedBackend(pool, {}, "berth-cloud")),
+    name: "ec2" as never,
+  };
+  const woken: string[] = [];
   const dispatcher: Dispatcher = {
     add: () => Promise.resolve(),
-    wake: () => Promise.resolve(true),
+    async wake(operation) {
+      woken.push(operation.workspace_id);
+      return true;
+    },
     promote: () => Promise.resolve(true),
   };
   const gate = createGate({ pool, dispatcher, owner: "stage", leaseMs: config.leaseMs });
@@ -88,7 +103,10 @@ export async function openStage(env: Readonly<Record<string, string>> = {}): Pro
     pool,
     gate,
     leases,
-    backends: new Map([["process", backend]]),
+    backends: new Map<string, RecordedBackend>([
+      ["process", backend],
+      ["ec2", cloud],
+    ]),
     limits: { startTimeoutMs: 2_000, stopTimeoutMs: 2_000, publicUrl: "", deploymentId: "berth" },
     retry: { delayMs: config.retryDelayMs, maxDelayMs: config.retryMaxDelayMs, jitter: 0 },
     random: () => 0,
@@ -144,6 +162,7 @@ export async function openStage(env: Readonly<Record<string, string>> = {}): Pro
     realTime: database.pool,
     time,
     backend,
+    cloud,
     deps,
     settings,
     settle,
@@ -163,7 +182,14 @@ export async function openStage(env: Readonly<Record<string, string>> = {}): Pro
       await beat(id);
       return workspace(id);
     },
+    woken,
     listen: () => noteListening(pool, "api", 30_000),
+    async listened() {
+      await noteListening(pool, "api", 30_000);
+      await pool.query(
+        "update heartbeat_listeners set listening_since = clock_timestamp() - interval '1 day' where owner = 'api'",
+      );
+    },
     async leak({ workspaceId = randomUUID(), kind = "instance", ageMs = 0, deployment = "berth" } = {}) {
       const id = kind === "instance" ? `i-${randomUUID()}` : `vol-${randomUUID()}`;
       await pool.query(
@@ -190,12 +216,16 @@ export async function openStage(env: Readonly<Record<string, string>> = {}): Pro
         .map((event) => event.event_type);
     },
     async clear() {
-      Object.assign(backend.faults, {
+      const well = {
         failBefore: 0,
         failAfter: 0,
         onList: (things: never) => things,
         onProbe: (states: never) => states,
-      });
+      };
+      Object.assign(backend.faults, well);
+      Object.assign(cloud.faults, well);
+      woken.length = 0;
+      await pool.query("drop function if exists poison() cascade");
       await pool.query(
         `truncate workspaces, gates, operations, resources, structure_events, sweeps, sweep_runs, sightings,
            heartbeat_listeners, provider_things, provider_calls`,

@@ -12,7 +12,7 @@ const FIRST = "00000000-0000-0000-0000-000000000000";
 export const dispatch: Sweep = {
   name: "dispatch",
   limit: 1_000,
-  runLimitMs: 30_000,
+  runLimitMs: 10_000,
   // What it wakes was asked for.
   breaker: false,
   async plan({ pool, dispatcher }, cursor) {

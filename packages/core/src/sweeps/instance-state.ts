@@ -75,11 +75,12 @@ async function probe(
   backend: Backend,
   checked: readonly Checked[],
 ): Promise<Map<string, InstanceState>> {
-  const timeout = AbortSignal.timeout(deps.settings.probeTimeoutMs);
+  const signal = AbortSignal.any([deps.signal, AbortSignal.timeout(deps.settings.probeTimeoutMs)]);
+  if (signal.aborted) return new Map();
+  // One who doesn't obey the signal must not hold the sweep.
   const late = new Promise<Map<string, InstanceState>>((resolve) => {
-    timeout.addEventListener("abort", () => resolve(new Map()));
+    signal.addEventListener("abort", () => resolve(new Map()), { once: true });
   });
-  const signal = AbortSignal.any([deps.signal, timeout]);
   try {
     return await Promise.race([
       backend.probe(

@@ -119,10 +119,10 @@ interface SightingOf {
 
 async function list(deps: SweepDeps, backend: Backend): Promise<OwnedResource[]> {
   const signal = AbortSignal.any([deps.signal, AbortSignal.timeout(LIST_TIMEOUT_MS)]);
+  signal.throwIfAborted();
   const aborted = new Promise<never>((_, reject) => {
-    signal.addEventListener("abort", () =>
-      reject(new Error("the list of what is owned did not come in time")),
-    );
+    const late = (): void => reject(new Error("the list of what is owned did not come in time"));
+    signal.addEventListener("abort", late, { once: true });
   });
   // One who doesn't obey the signal must not hold the sweep.
   return Promise.race([backend.listOwned({ signal }), aborted]);
