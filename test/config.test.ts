@@ -53,7 +53,7 @@ describe("readConfig", () => {
       REDIS_URL: "",
     });
     expect(config).toMatchObject({ backends: ["process", "docker"], backend: "process", concurrency: 3 });
-    expect(config).toMatchObject({ stopGraceMs: 0, publicUrl: "https://berth.example", leaseMs: 10_000 });
+    expect(config).toMatchObject({ stopGraceMs: 0, publicUrl: "https://berth.example", leaseMs: 8_000 });
     expect(config.redisUrl).toBeNull();
   });
 

@@ -27,6 +27,8 @@ export interface ProcessorOptions {
 const DATABASE_PAUSE_MS = 1_000;
 /** Added to a wait for another's lease, which ends by the database's clock and not by ours. */
 const CLOCK_MARGIN_MS = 25;
+/** Its turn has come and nothing holds it, yet it couldn't be claimed: the gate is paused, or was just freed. */
+const PAUSED_GATE_MS = 250;
 
 /**
  * Carries one job: claims its operation, runs it, and lets the next one of its group in. A job whose turn
@@ -84,7 +86,7 @@ async function wait(
     return "ended before";
   }
   const due = Math.max(look.leased_for_ms ?? 0, look.backoff_for_ms ?? 0);
-  if (look.is_next) return park(job, token, Math.max(due, 0) + CLOCK_MARGIN_MS);
+  if (look.is_next) return park(job, token, due > 0 ? due + CLOCK_MARGIN_MS : PAUSED_GATE_MS);
   await job.moveToDelayed(Date.now() + options.parkMs, token);
   // Its turn may have come, and its wake-up met it awake, before it was parked.
   const again = await options.gate.look(workspaceId, ticket).catch(() => null);

@@ -178,9 +178,20 @@ export async function notifyFinished(tx: Tx, ids: readonly string[]): Promise<vo
   await tx.query("select pg_notify($1, id::text) from unnest($2::uuid[]) as id", [FINISHED_CHANNEL, ids]);
 }
 
-/** Records which step a running operation is at. */
-export async function setPhase(tx: Tx, id: string, phase: string): Promise<void> {
-  await tx.query("update operations set phase = $2 where id = $1", [id, phase]);
+/** Records which step a running operation is at, if its gate is still held under this fence; false if not. */
+export async function setPhase(
+  db: Queryable,
+  held: { workspaceId: string; operationId: string; fence: number },
+  phase: string,
+): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `with held as (
+       select 1 from gates where workspace_id = $1 and fence = $3 and owner is not null for share
+     )
+     update operations set phase = $4 where id = $2 and exists (select from held)`,
+    [held.workspaceId, held.operationId, held.fence, phase],
+  );
+  return rowCount === 1;
 }
 
 /** Records the generation that an operation launches: a second attempt launches the same one. */

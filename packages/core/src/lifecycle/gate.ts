@@ -21,6 +21,7 @@ import {
   type OperationError,
 } from "../db/operations.js";
 import { isDatabaseUnavailable, transaction, type Pool, type Tx } from "../db/pool.js";
+import { markReleasing } from "../db/resources.js";
 import { changeStatuses } from "../db/workspaces.js";
 import type { Status } from "../domain/status.js";
 import { batched } from "./batch.js";
@@ -186,6 +187,12 @@ async function finishAll(tx: Tx, finishes: Finish[]): Promise<{ held: boolean; n
     held.flatMap(({ hold, status, statusReason }) =>
       status === null ? [] : [{ id: hold.workspaceId, status, reason: statusReason }],
     ),
+  );
+  // A launch that was given up is to leave nothing running, also where its time ran out before it could stop it.
+  await markReleasing(
+    tx,
+    held.filter(({ status }) => status === "failed").map(({ hold }) => hold.workspaceId),
+    ["instance"],
   );
   await insertEvents(
     tx,

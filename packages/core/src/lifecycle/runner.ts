@@ -90,7 +90,8 @@ async function runAttempt(options: RunnerOptions, attempt: Attempt): Promise<Out
     for (const step of planOf(operation.kind, workspace.backend)) {
       context.check();
       operation.phase = step.name;
-      await context.fenced((tx) => setPhase(tx, operation.id, step.name));
+      if (!(await setPhase(options.pool, hold, step.name)))
+        throw new LeaseLostError("the gate is held by another worker");
       options.onStep?.(operation, step.name, "before");
       await step.run(context);
       options.onStep?.(operation, step.name, "after");
