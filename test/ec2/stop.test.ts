@@ -173,7 +173,7 @@ describe("states that aren't ours to choose", () => {
     await lab.operator.send(new StopInstancesCommand({ InstanceIds: [other.providerId] }));
     await expect(
       lab.operator.send(new StartInstancesCommand({ InstanceIds: [other.providerId] })),
-    ).rejects.toThrow();
+    ).rejects.toThrow(/state/);
     expect(await stateOf(lab, other)).toBe("stopped");
     expect(await lab.backend.stop(other, lab.call)).toBe("gone");
     expect(lab.alive()).toEqual([]);
