@@ -17,10 +17,10 @@ export async function runDemo(settings: Settings): Promise<void> {
   try {
     await createTree(api, tree);
     const ids = tree.map((workspace) => workspace.id);
-    const seen = await askProvider(tree[0]!.backend, ids);
+    const seen = await askProvider(tree[0]!.backend, ids, settings.simulator);
     await restartManyTimes(api, tree[1]!, settings.restarts);
     await deleteTree(api, tree);
-    await report(api, tree, seen);
+    await report(api, tree, { seen, simulator: settings.simulator });
   } catch (error) {
     await cleanUp(api, tree);
     throw error;
@@ -71,7 +71,11 @@ async function deleteTree(api: Api, tree: readonly Workspace[]): Promise<void> {
   );
 }
 
-async function report(api: Api, tree: readonly Workspace[], seenBefore: string[] | null): Promise<void> {
+async function report(
+  api: Api,
+  tree: readonly Workspace[],
+  { seen: seenBefore, simulator }: { seen: string[] | null; simulator: string | undefined },
+): Promise<void> {
   const operations = await operationsOf(api, tree);
   const names = new Map(tree.map((workspace) => [workspace.id, workspace.name]));
   console.log(`\n${timeline(names, operations)}\n`);
@@ -95,6 +99,7 @@ async function report(api: Api, tree: readonly Workspace[], seenBefore: string[]
   const left = await askProvider(
     backend,
     tree.map((workspace) => workspace.id),
+    simulator,
   );
   if (left !== null && left.length > 0) throw new DemoError(`left at the provider: ${left.join(", ")}`);
   // One who saw nothing while four ran is no witness.

@@ -10,16 +10,18 @@ export interface Settings {
   backend: string | undefined;
   image: string;
   restarts: number;
+  /** Where the simulated EC2 is that Berth uses, to be asked what it has. */
+  simulator: string | undefined;
 }
 
-export const USAGE = `npm run demo -- [--backend process|docker] [--image busybox] [--restarts 50]
+export const USAGE = `npm run demo -- [--backend process|docker|ec2] [--image busybox] [--restarts 50] [--simulator <url>]
 
 BERTH_URL  where Berth answers; default http://127.0.0.1:8080
 BERTH_KEY  the key; default: what the standalone keeps in .berth/keys.env`;
 
 /** @throws DemoError for an unknown argument, a bad number or a key that can't be found. */
 export function readSettings(args: string[], env: NodeJS.ProcessEnv = process.env): Settings {
-  const { backend, image, restarts } = readArguments(args);
+  const { backend, image, restarts, simulator } = readArguments(args);
   const times = Number(restarts);
   if (!Number.isInteger(times) || times < 1 || times > 1_000)
     throw new DemoError(`--restarts: got ${restarts}, expected a whole number from 1 to 1000`);
@@ -30,6 +32,7 @@ export function readSettings(args: string[], env: NodeJS.ProcessEnv = process.en
     backend,
     image,
     restarts: times,
+    simulator: simulator?.replace(/\/+$/, ""),
   };
 }
 
@@ -41,6 +44,7 @@ function readArguments(args: string[]) {
         backend: { type: "string" },
         image: { type: "string", default: "busybox" },
         restarts: { type: "string", default: "50" },
+        simulator: { type: "string" },
       },
     }).values;
   } catch (error) {

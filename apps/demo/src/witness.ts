@@ -5,10 +5,15 @@ import { promisify } from "node:util";
 const exec = promisify(execFile);
 
 /** What the provider itself has of these workspaces; null where it can't be asked from here. */
-export async function askProvider(backend: string, ids: readonly string[]): Promise<string[] | null> {
+export async function askProvider(
+  backend: string,
+  ids: readonly string[],
+  simulator: string | undefined,
+): Promise<string[] | null> {
   try {
     if (backend === "docker") return await askDocker(ids);
     if (backend === "process") return await askProcesses(ids);
+    if (backend === "ec2" && simulator !== undefined) return await askSimulator(simulator, ids);
     return null;
   } catch {
     return null;
@@ -44,4 +49,25 @@ async function askProcesses(ids: readonly string[]): Promise<string[]> {
     return environ.split("\0").some((entry) => wanted.has(entry)) ? [`process ${pid}`] : [];
   });
   return (await Promise.all(found)).flat();
+}
+
+interface SimulatorState {
+  instances: { id: string; state: string; tags: Record<string, string> }[];
+  volumes: { id: string; tags: Record<string, string> }[];
+  records: { name: string; type: string }[];
+}
+
+/** Instances that aren't terminated, volumes, and records, by the tag or the name of their workspace. */
+async function askSimulator(url: string, ids: readonly string[]): Promise<string[]> {
+  const response = await fetch(`${url}/_sim/state`, { signal: AbortSignal.timeout(10_000) });
+  const { instances, volumes, records } = (await response.json()) as SimulatorState;
+  const isOne = ({ tags }: { tags: Record<string, string> }): boolean =>
+    ids.includes(tags["berth:workspace"] ?? "");
+  return [
+    ...instances.filter((one) => isOne(one) && one.state !== "terminated").map(({ id }) => `instance ${id}`),
+    ...volumes.filter(isOne).map(({ id }) => `volume ${id}`),
+    ...records
+      .filter(({ name }) => ids.some((id) => name.includes(id)))
+      .map(({ name, type }) => `record ${type} ${name}`),
+  ];
 }
