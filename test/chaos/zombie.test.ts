@@ -7,9 +7,10 @@ import { about, reached, type Kind, type Moment } from "./about.js";
 import { endCallsOf, expectNoBreach, expectSettled, expectTrueLedger } from "./audit.js";
 
 /** Everything that is recorded of a workspace, its provider's side included. */
+/** All that is known of a workspace, but for when a sweep last looked at it. */
 async function record(fleet: Fleet, workspaceId: string): Promise<unknown> {
   const { rows } = await fleet.pool.query(
-    `select to_jsonb(w) as workspace, to_jsonb(g) as gate,
+    `select to_jsonb(w) - 'last_checked_at' as workspace, to_jsonb(g) as gate,
        (select jsonb_agg(to_jsonb(o) order by ticket) from operations o where o.workspace_id = w.id) as operations,
        (select jsonb_agg(to_jsonb(r) order by id) from resources r where r.workspace_id = w.id) as resources,
        (select jsonb_agg(to_jsonb(e) order by id) from structure_events e where e.workspace_id = w.id) as events,

@@ -8,6 +8,8 @@ import { afterEach, expect, inject, test, vi } from "vitest";
 import { createTestDatabase } from "../support/postgres.js";
 import { newDirectory, postgresPid, type StandaloneProcess, startStandalone } from "./standalone-process.js";
 
+// Each starts a whole Berth from its sources, some of them several.
+vi.setConfig({ testTimeout: 90_000 });
 const exec = promisify(execFile);
 const isRoot = process.getuid?.() === 0;
 const NOBODY = { uid: 65_534, gid: 65_534 };
