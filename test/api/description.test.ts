@@ -44,10 +44,12 @@ describe("the API's description", () => {
     expect(result.errors ?? []).toEqual([]);
     expect(result.valid).toBe(true);
     expect(Object.keys(document.components.schemas).toSorted()).toEqual([
+      "Leak",
       "Operation",
       "Problem",
       "Resource",
       "StructureEvent",
+      "Sweep",
       "Workspace",
     ]);
     const references = [...JSON.stringify(document).matchAll(/"\$ref":"([^"]+)"/g)].map((match) => match[1]);
@@ -65,18 +67,28 @@ describe("the API's description", () => {
         .toSorted(),
     ).toEqual([
       "DELETE /workspaces/{id}",
+      "GET /admin/liveness",
       "GET /events",
       "GET /events/{workspaceId}",
       "GET /health",
+      "GET /leaks",
       "GET /operations/{id}",
       "GET /ready",
+      "GET /sweeps",
       "GET /workspaces",
       "GET /workspaces/{id}",
       "GET /workspaces/{id}/operations",
       "GET /workspaces/{id}/resources",
+      "GET /workspaces/{id}/why",
       "PATCH /workspaces/{id}",
+      "POST /leaks/{id}/release",
+      "POST /leaks/{id}/retry",
       "POST /registry/heartbeat",
       "POST /registry/register",
+      "POST /sweeps/{name}/approve",
+      "POST /sweeps/{name}/pause",
+      "POST /sweeps/{name}/resume",
+      "POST /sweeps/{name}/run",
       "POST /workspaces",
       "POST /workspaces/{id}/hibernate",
       "POST /workspaces/{id}/pause",

@@ -1,5 +1,6 @@
 import type { ApiConfig } from "@berth/core/config";
 import type { Pool } from "@berth/core/db/pool";
+import type { Prices } from "@berth/core/domain/prices";
 import type { Heartbeats } from "@berth/core/lifecycle/heartbeat";
 import type { RequestContext } from "@berth/core/lifecycle/requests";
 import type { Queues } from "@berth/core/queues";
@@ -25,4 +26,5 @@ export interface Services {
   requests: RequestContext;
   waiting: Waiting;
   heartbeats: Heartbeats;
+  prices: Prices;
 }

@@ -1,8 +1,10 @@
 import { randomUUID } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import type { AddressInfo } from "node:net";
 import type { ApiConfig } from "@berth/core/config";
 import type { Pool } from "@berth/core/db/pool";
+import { DEFAULT_PRICES, parsePrices, type Prices } from "@berth/core/domain/prices";
 import { createHeartbeats } from "@berth/core/lifecycle/heartbeat";
 import type { Logger } from "@berth/core/logger";
 import type { Queues } from "@berth/core/queues";
@@ -28,8 +30,9 @@ export interface RunningApi {
   close(): Promise<void>;
 }
 
-/** Starts the API in this process. @throws Error in one line if it can't listen. */
+/** Starts the API in this process. @throws Error in one line if it can't listen, or can't read its prices. */
 export async function startApi({ config, pool, queues, logger }: ApiDeps): Promise<RunningApi> {
+  const prices = await readPrices(config.pricesFile);
   const waiting = createWaiting({ pool, databaseUrl: config.databaseUrl, logger });
   const heartbeats = createHeartbeats({
     pool,
@@ -38,7 +41,7 @@ export async function startApi({ config, pool, queues, logger }: ApiDeps): Promi
   });
   const requests = { pool, dispatcher: queues.dispatcher, maxAttempts: config.retryAttempts };
   try {
-    const app = await createApp({ config, pool, queues, requests, waiting, heartbeats }, logger);
+    const app = await createApp({ config, pool, queues, requests, waiting, heartbeats, prices }, logger);
     await listen(app, config);
     const close = async (): Promise<void> => {
       await waiting.close();
@@ -49,6 +52,15 @@ export async function startApi({ config, pool, queues, logger }: ApiDeps): Promi
   } catch (error) {
     await Promise.all([waiting.close(), heartbeats.close()]);
     throw error;
+  }
+}
+
+async function readPrices(file: string | null): Promise<Prices> {
+  if (file === null) return DEFAULT_PRICES;
+  try {
+    return parsePrices(await readFile(file, "utf8"));
+  } catch (error) {
+    throw new Error(`BERTH_PRICES_FILE: ${file}: ${(error as Error).message}`, { cause: error });
   }
 }
 

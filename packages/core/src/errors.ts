@@ -33,6 +33,7 @@ export const ERRORS = {
   too_many_requests: { status: 429, title: "Too many requests", retryable: true },
   internal: { status: 500, title: "Berth failed", retryable: true },
   operation_failed: { status: 500, title: "The operation failed", retryable: false },
+  sweep_failed: { status: 500, title: "The sweep's look failed", retryable: true },
   terminate_retry_exhausted: { status: 500, title: "The instance could not be stopped yet", retryable: true },
   stop_retry_exhausted: { status: 500, title: "The instance could not be stopped yet", retryable: true },
   operation_cancelled: { status: 409, title: "The operation was cancelled", retryable: false },

@@ -1,15 +1,18 @@
 import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
 import { StructureEvent } from "../schemas/event.js";
+import { Leak } from "../schemas/leak.js";
 import { Operation } from "../schemas/operation.js";
 import { Problem } from "../schemas/problem.js";
 import { Resource } from "../schemas/resource.js";
+import { Sweep } from "../schemas/sweep.js";
 import { Workspace } from "../schemas/workspace.js";
 import type { App } from "../services.js";
 
 /** Gathers the description of all routes that are added after it. */
 export async function describeRoutes(app: App): Promise<void> {
-  for (const schema of [Workspace, Operation, Resource, StructureEvent, Problem]) app.addSchema(schema);
+  for (const schema of [Workspace, Operation, Resource, StructureEvent, Leak, Sweep, Problem])
+    app.addSchema(schema);
   await app.register(swagger, {
     openapi: {
       openapi: "3.1.0",
@@ -27,6 +30,8 @@ export async function describeRoutes(app: App): Promise<void> {
         { name: "operations", description: "What is done to them, and what was made for them." },
         { name: "events", description: "What happened, and why." },
         { name: "registry", description: "For the agents that run in workspaces." },
+        { name: "leaks", description: "What is to go and isn't proven gone, and what nobody claims." },
+        { name: "sweeps", description: "The jobs that heal what was leaked, lost or stuck." },
         { name: "health", description: "For whoever runs Berth." },
       ],
       components: {

@@ -1,5 +1,6 @@
 import { getOperations } from "@berth/core/db/operations";
 import { BerthError } from "@berth/core/errors";
+import { livenessOfSweeps, type SweepLiveness } from "@berth/core/sweeps/state";
 import Type from "typebox";
 import { answer } from "../schemas/answers.js";
 import { problems } from "../schemas/problem.js";
@@ -9,6 +10,8 @@ const PING_LIMIT_MS = 2_000;
 const State = Type.Enum(["up", "down"]);
 
 export function healthRoutes(app: App, { pool, queues, config }: Services): void {
+  const startedAt = performance.now();
+
   app.get(
     "/health",
     {
@@ -35,8 +38,10 @@ export function healthRoutes(app: App, { pool, queues, config }: Services): void
         operationId: "ready",
         summary: "Can this process serve requests?",
         description:
-          "It can while PostgreSQL answers. Requests are accepted without the queues' store; what they ask for " +
-          "then waits until it is back.",
+          "It can while PostgreSQL answers and the sweeps run. Requests are accepted without the queues' store; what " +
+          "they ask for then waits until it is back. A sweep that a worker has once run here, that isn't paused, and " +
+          "that has been silent for more than twice its interval since then and since this process started, makes it " +
+          "not ready: before any worker there is nothing to be silent, and after an outage the workers may wait for us.",
         tags: ["health"],
         security: [],
         response: {
@@ -50,19 +55,29 @@ export function healthRoutes(app: App, { pool, queues, config }: Services): void
             }),
             { status: "ready", postgres: "up", queues: "up", queues_on: "redis" },
           ),
-          ...problems("database_unavailable"),
+          ...problems("database_unavailable", "sweeps_silent"),
         },
       },
     },
     async () => {
       const queues_on = config.redisUrl === null ? ("postgres" as const) : ("redis" as const);
-      const [postgres, queue] = await Promise.all([
+      const [postgres, queue, sweeps] = await Promise.all([
         // The table that every request needs, so that a database without our schema isn't ready either.
         answers(getOperations(pool, [])),
         answers(queues.ping()),
+        valueOf(livenessOfSweeps(pool)),
       ]);
       if (postgres === "down")
         throw new BerthError("database_unavailable", "PostgreSQL does not answer", {
+          postgres,
+          queues: queue,
+          queues_on,
+        });
+      const upMs = performance.now() - startedAt;
+      const silent = (sweeps ?? []).filter((sweep) => isMissed(sweep, upMs));
+      if (silent.length > 0)
+        throw new BerthError("sweeps_silent", `silent: ${silent.map((sweep) => sweep.name).join(", ")}`, {
+          silent: silent.map(({ name, every_ms, quiet_ms }) => ({ name, every_ms, quiet_ms })),
           postgres,
           queues: queue,
           queues_on,
@@ -72,17 +87,23 @@ export function healthRoutes(app: App, { pool, queues, config }: Services): void
   );
 }
 
+/** A worker that waits until we are ready must get its chance to run it. */
+function isMissed(sweep: SweepLiveness, upMs: number): boolean {
+  return sweep.silent && sweep.every_ms !== null && upMs > 2 * sweep.every_ms;
+}
+
 async function answers(ping: Promise<unknown>): Promise<"up" | "down"> {
+  return (await valueOf(ping.then(() => true))) === null ? "down" : "up";
+}
+
+/** Null if it fails, or isn't there in time. */
+async function valueOf<T>(work: Promise<T>): Promise<T | null> {
   let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<"down">((resolve) => {
-    timer = setTimeout(() => resolve("down"), PING_LIMIT_MS);
+  const limit = new Promise<null>((resolve) => {
+    timer = setTimeout(() => resolve(null), PING_LIMIT_MS);
   });
-  const answered = ping.then(
-    () => "up" as const,
-    () => "down" as const,
-  );
   try {
-    return await Promise.race([answered, limit]);
+    return await Promise.race([work.catch(() => null), limit]);
   } finally {
     clearTimeout(timer);
   }

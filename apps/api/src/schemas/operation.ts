@@ -3,6 +3,13 @@ import { OPERATION_KINDS, OPERATION_STATES, SOURCES } from "@berth/core/domain/o
 import Type, { type Static } from "typebox";
 import { iso, named, nullable, time, uuid } from "./common.js";
 
+/** Why something failed at last. */
+export const Failure = Type.Object({
+  code: Type.String(),
+  message: Type.String(),
+  provider_code: nullable(Type.String()),
+});
+
 export const Operation = named(
   "Operation",
   Type.Object(
@@ -23,14 +30,7 @@ export const Operation = named(
       next_attempt_at: nullable(time("When the next attempt is due.")),
       phase: nullable(Type.String(), { description: "Which step it is at." }),
       cancel_requested_at: nullable(time("When a delete asked it to stop.")),
-      error: nullable(
-        Type.Object({
-          code: Type.String(),
-          message: Type.String(),
-          provider_code: nullable(Type.String()),
-        }),
-        { description: "Why it, or its last attempt, failed." },
-      ),
+      error: nullable(Failure, { description: "Why it, or its last attempt, failed." }),
       created_at: time("When it was accepted."),
       started_at: nullable(time("When it first began.")),
       finished_at: nullable(time("When it ended.")),

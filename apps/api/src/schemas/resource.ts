@@ -2,6 +2,7 @@ import type { Resource as Row } from "@berth/core/db/resources";
 import { BACKENDS } from "@berth/core/domain/spec";
 import Type, { type Static } from "typebox";
 import { iso, named, nullable, time, uuid } from "./common.js";
+import { Failure } from "./operation.js";
 
 export const Resource = named(
   "Resource",
@@ -19,9 +20,7 @@ export const Resource = named(
       }),
       attempts: Type.Integer({ description: "How often releasing it has failed." }),
       next_attempt_at: nullable(time("When releasing it is tried next.")),
-      last_error: nullable(
-        Type.Object({ code: Type.String(), message: Type.String(), provider_code: nullable(Type.String()) }),
-      ),
+      last_error: nullable(Failure),
       created_at: time("When it was written down."),
       updated_at: time("When its row last changed."),
       gone_at: nullable(time("When it was proven gone.")),

@@ -1,0 +1,185 @@
+import { SWEEP_NAMES, type SweepName as Name } from "@berth/core/domain/sweep";
+import { BerthError } from "@berth/core/errors";
+import { approve, pause } from "@berth/core/sweeps/run";
+import { livenessOfSweeps, type SweepLiveness } from "@berth/core/sweeps/state";
+import Type from "typebox";
+import { preferredWait } from "../prefer.js";
+import { answer } from "../schemas/answers.js";
+import { ref, WaitHeaders } from "../schemas/common.js";
+import { expecting } from "../schemas/expected.js";
+import { problems } from "../schemas/problem.js";
+import { ACTION_EXAMPLE, Intent, Sweep, SWEEP_EXAMPLE, SweepName, viewSweep } from "../schemas/sweep.js";
+import type { App, Services } from "../services.js";
+import { askForDryRun, askForRun } from "../sweep-jobs.js";
+
+const DRY_RUN_WAIT_S = 30;
+
+const Params = Type.Object({ name: Type.String({ description: `One of ${SWEEP_NAMES.join(", ")}.` }) });
+const RunQuery = Type.Object(
+  {
+    dry_run: Type.Optional(
+      expecting("true or false", Type.Boolean({ description: "Only say what it would do now, and why." })),
+    ),
+  },
+  { additionalProperties: false },
+);
+const Asked = Type.Object({
+  sweep: SweepName,
+  dry_run: Type.Literal(false),
+  job_id: Type.String({ description: "The job in the queue `sweeps`." }),
+});
+const Intents = Type.Object({
+  sweep: SweepName,
+  dry_run: Type.Literal(true),
+  looked_at: Type.Integer(),
+  would_hold: Type.Boolean({ description: "The breaker would hold them." }),
+  actions: Type.Array(Intent),
+});
+
+export function sweepRoutes(app: App, { pool, queues }: Services): void {
+  const stateOf = async (name: Name): Promise<SweepLiveness> =>
+    (await livenessOfSweeps(pool)).find((sweep) => sweep.name === name)!;
+
+  app.get(
+    "/sweeps",
+    {
+      config: { access: "viewer" },
+      schema: {
+        operationId: "listSweeps",
+        summary: "List the sweeps",
+        description: "All there are, each with its last run and what its breaker holds.",
+        tags: ["sweeps"],
+        response: { 200: answer("They.", Type.Array(ref(Sweep)), [SWEEP_EXAMPLE]), ...problems() },
+      },
+    },
+    async () => (await livenessOfSweeps(pool)).map(viewSweep),
+  );
+
+  app.post(
+    "/sweeps/:name/run",
+    {
+      config: { access: "operator" },
+      schema: {
+        operationId: "runSweep",
+        summary: "Run a sweep now",
+        description:
+          "A worker does, unless a run of it goes on already; `GET /sweeps` shows how it went. With `dry_run` a worker " +
+          `is asked what it would do, for at most ${DRY_RUN_WAIT_S} s or what \`Prefer: wait=N\` says; that changes nothing.`,
+        tags: ["sweeps"],
+        params: Params,
+        headers: WaitHeaders,
+        querystring: RunQuery,
+        response: {
+          202: answer("Asked for.", Asked, { sweep: "instance-state", dry_run: false, job_id: "42" }),
+          200: answer("What it would do: with `dry_run`.", Intents, {
+            sweep: "instance-state",
+            dry_run: true,
+            looked_at: 200,
+            would_hold: false,
+            actions: [ACTION_EXAMPLE],
+          }),
+          ...problems(
+            "invalid_request",
+            "sweep_not_found",
+            "sweep_paused",
+            "sweep_failed",
+            "no_worker",
+            "queues_unavailable",
+          ),
+        },
+      },
+    },
+    async (request, reply) => {
+      const sweep = requireSweep(request.params.name);
+      if (request.query.dry_run === true) {
+        const seconds = preferredWait(request.headers["prefer"] as string | undefined) ?? DRY_RUN_WAIT_S;
+        const limits = { timeoutMs: seconds * 1_000, signal: request.signal };
+        return { sweep, dry_run: true as const, ...(await askForDryRun(queues, sweep, limits)) };
+      }
+      if ((await stateOf(sweep)).paused)
+        throw new BerthError("sweep_paused", `${sweep} is paused: resume it first`, { sweep });
+      const job_id = await askForRun(queues, sweep);
+      void reply.code(202);
+      return { sweep, dry_run: false as const, job_id };
+    },
+  );
+
+  app.post(
+    "/sweeps/:name/approve",
+    {
+      config: { access: "admin" },
+      schema: {
+        operationId: "approveSweep",
+        summary: "Let a sweep do what its breaker holds",
+        description:
+          "For the acts that are held now and no others, at its next run, which is asked for at once. Good for a day.",
+        tags: ["sweeps"],
+        params: Params,
+        response: {
+          200: answer("Approved.", ref(Sweep), {
+            ...SWEEP_EXAMPLE,
+            approval: { by: "admin", at: "2026-11-21T09:31:00.000Z", acts: 120 },
+          }),
+          ...problems("sweep_not_found", "nothing_held"),
+        },
+      },
+    },
+    async (request) => {
+      const sweep = requireSweep(request.params.name);
+      if ((await approve({ pool }, sweep, request.caller.name)) === null)
+        throw new BerthError("nothing_held", `the breaker holds nothing of ${sweep}`, { sweep });
+      // The approval is kept, so its next run on the beat would do as well.
+      await askForRun(queues, sweep).catch((error: unknown) =>
+        request.log.warn({ err: error }, "no run asked for"),
+      );
+      return viewSweep(await stateOf(sweep));
+    },
+  );
+
+  const switching = (verb: "pause" | "resume", summary: string, description: string): void => {
+    app.post(
+      `/sweeps/:name/${verb}`,
+      {
+        config: { access: "admin" },
+        schema: {
+          operationId: `${verb}Sweep`,
+          summary,
+          description,
+          tags: ["sweeps"],
+          params: Params,
+          response: {
+            200: answer("The sweep after it.", ref(Sweep), {
+              ...SWEEP_EXAMPLE,
+              paused: verb === "pause",
+              paused_by: verb === "pause" ? "admin" : null,
+            }),
+            ...problems("sweep_not_found"),
+          },
+        },
+      },
+      async (request) => {
+        const sweep = requireSweep(request.params.name);
+        await pause({ pool }, sweep, verb === "pause", request.caller.name);
+        return viewSweep(await stateOf(sweep));
+      },
+    );
+  };
+  switching(
+    "pause",
+    "Pause a sweep",
+    "On all workers, from its next run on. A run that goes on ends as it would.",
+  );
+  switching(
+    "resume",
+    "Let a paused sweep run again",
+    "One that BERTH_SWEEPS_PAUSED names stays paused on that worker.",
+  );
+}
+
+function requireSweep(name: string): Name {
+  const sweep = SWEEP_NAMES.find((one) => one === name);
+  if (sweep !== undefined) return sweep;
+  throw new BerthError("sweep_not_found", `there is no sweep ${JSON.stringify(name.slice(0, 64))}`, {
+    sweeps: SWEEP_NAMES,
+  });
+}
