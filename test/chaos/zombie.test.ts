@@ -6,8 +6,7 @@ import { startWorkerProcess, type TestProcess } from "../support/worker-process.
 import { about, reached, type Kind, type Moment } from "./about.js";
 import { endCallsOf, expectNoBreach, expectSettled, expectTrueLedger } from "./audit.js";
 
-/** Everything that is recorded of a workspace, its provider's side included. */
-/** All that is known of a workspace, but for when a sweep last looked at it. */
+/** Everything that is recorded of a workspace, its provider's side included, but for when a sweep looked at it. */
 async function record(fleet: Fleet, workspaceId: string): Promise<unknown> {
   const { rows } = await fleet.pool.query(
     `select to_jsonb(w) - 'last_checked_at' as workspace, to_jsonb(g) as gate,
