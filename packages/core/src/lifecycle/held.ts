@@ -35,6 +35,7 @@ export function heldContext(
     db: options.pool,
     limits: options.limits,
     signal: held.signal,
+    priority: "reconcile",
     check() {
       held.lease.check();
       held.signal.throwIfAborted();

@@ -15,7 +15,7 @@ import {
   type ResourceKind,
 } from "../db/resources.js";
 import { beginGeneration, clearInstance, setInstance, setUrl } from "../db/workspaces.js";
-import { instanceRef, volumeRef, type Step, type StepContext } from "./step.js";
+import { callOf, instanceRef, volumeRef, type Step, type StepContext } from "./step.js";
 import { removeVolume, untilGone } from "./stop.js";
 
 const PROBE_EVERY_MS = { first: 50, longest: 1_000 };
@@ -50,7 +50,7 @@ export const ensureVolume: Step = {
     await context.fenced((tx) => markAsked(tx, row.id));
     context.check();
     const { providerId, details } = await context.backend.createVolume(volumeRef(row), {
-      signal: context.signal,
+      ...callOf(context),
       spec: context.workspace.spec,
     });
     await context.fenced((tx) => markPresent(tx, row.id, providerId, details));
@@ -103,7 +103,7 @@ async function launchOnce(context: StepContext): Promise<void> {
         await context.fenced((tx) => saveResource(tx, row.id, change));
       },
     },
-    { signal: context.signal },
+    callOf(context),
   );
   await context.fenced(async (tx) => {
     await markPresent(tx, row.id, providerId, details);
@@ -139,7 +139,7 @@ export const publishName: Step = {
     const row = await intend(context, "dns_record", dns.nameOf(context.workspace.id));
     await context.fenced((tx) => markAsked(tx, row.id));
     context.check();
-    const answer = await dns.publish(volumeRef(row), instanceRef(instance), { signal: context.signal });
+    const answer = await dns.publish(volumeRef(row), instanceRef(instance), callOf(context));
     await context.fenced(async (tx) => {
       await markPresent(tx, row.id, answer.providerId, answer.details);
       if (answer.url !== null) await setUrl(tx, context.workspace.id, answer.url);
@@ -160,10 +160,10 @@ export const waitUntilRunning: Step = {
     const deadline = performance.now() + context.limits.startTimeoutMs;
     for (let pause = PROBE_EVERY_MS.first; ; pause = Math.min(pause * 2, PROBE_EVERY_MS.longest)) {
       context.check();
-      const state = (await context.backend.probe([ref], { signal: context.signal })).get(ref.resourceId);
+      const state = (await context.backend.probe([ref], callOf(context))).get(ref.resourceId);
       if (state === "running") return;
       if (state === "stopped" || state === "gone") {
-        const lines = await context.backend.logs(ref, { signal: context.signal, tail: 5 }).catch(() => "");
+        const lines = await context.backend.logs(ref, { ...callOf(context), tail: 5 }).catch(() => "");
         await clearAway(context, row);
         throw new BackendError(
           "start_failed",

@@ -1,6 +1,6 @@
 import { createHmac } from "node:crypto";
 import type { Logger } from "../logger.js";
-import { BackendError, type Backend } from "../compute/backend.js";
+import { BackendError, type Backend, type CallPriority } from "../compute/backend.js";
 import type { Hold } from "../db/gates.js";
 import { setPhase, type Operation, type OperationError } from "../db/operations.js";
 import type { Pool, Tx } from "../db/pool.js";
@@ -189,6 +189,12 @@ function requireFewTakeovers(options: RunnerOptions, operation: Operation): void
     );
 }
 
+/** Whoever waits goes first; what a sweep asked for comes last. */
+function priorityOf({ kind, source }: Operation): CallPriority {
+  if (kind === "delete") return "delete";
+  return source === "api" || source === "cascade" ? "user" : "reconcile";
+}
+
 function makeContext(options: RunnerOptions, attempt: Attempt, workspace: Workspace): StepContext {
   const { operation, hold, lease, signal } = attempt;
   return {
@@ -196,6 +202,7 @@ function makeContext(options: RunnerOptions, attempt: Attempt, workspace: Worksp
     operationId: operation.id,
     operation,
     workspace,
+    priority: priorityOf(operation),
     tokenOf: (generation) =>
       createHmac("sha256", options.secret)
         .update(`${options.limits.deploymentId}/${workspace.id}/${generation}`)

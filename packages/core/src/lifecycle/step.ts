@@ -1,4 +1,4 @@
-import type { Backend, InstanceRef, VolumeRef } from "../compute/backend.js";
+import type { Backend, CallOptions, CallPriority, InstanceRef, VolumeRef } from "../compute/backend.js";
 import type { Operation } from "../db/operations.js";
 import type { Queryable, Tx } from "../db/pool.js";
 import type { Resource } from "../db/resources.js";
@@ -14,6 +14,8 @@ export interface HeldContext {
   readonly limits: LifecycleLimits;
   /** Aborts provider calls and waits: lease lost, process ending, attempt too long. */
   readonly signal: AbortSignal;
+  /** How its provider calls rank among others'. */
+  readonly priority: CallPriority;
   /** A safe point. Called before each act on a provider. @throws LeaseLostError, CancelledError */
   check(): void;
   /** @throws LeaseLostError */
@@ -47,6 +49,11 @@ export interface LifecycleLimits {
 export interface Step {
   readonly name: string;
   run(context: StepContext): Promise<void>;
+}
+
+/** Under whose signal, and how urgently, a provider is asked. */
+export function callOf({ signal, priority }: HeldContext): CallOptions {
+  return { signal, priority };
 }
 
 export function instanceRef(row: Resource): InstanceRef {

@@ -9,7 +9,7 @@ import {
   type ResourceKind,
 } from "../db/resources.js";
 import { clearInstance } from "../db/workspaces.js";
-import { instanceRef, volumeRef, type HeldContext, type StepContext } from "./step.js";
+import { callOf, instanceRef, volumeRef, type HeldContext, type StepContext } from "./step.js";
 
 const PROBE_EVERY_MS = { first: 100, longest: 2_000 };
 
@@ -61,7 +61,7 @@ export const removeVolume = {
       if (row.state !== "releasing") continue;
       context.check();
       await settled(context, row);
-      const answer = await context.backend.removeVolume(volumeRef(row), { signal: context.signal });
+      const answer = await context.backend.removeVolume(volumeRef(row), callOf(context));
       if (answer === "in_use")
         throw new BackendError("backend_failed", "transient", `volume ${row.name} is still in use`, {
           providerCode: "in_use",
@@ -84,7 +84,7 @@ export const removeName = {
           "transient",
           `record ${row.name} is to go, and no zone is configured`,
         );
-      await context.backend.dns.remove(volumeRef(row), { signal: context.signal });
+      await context.backend.dns.remove(volumeRef(row), callOf(context));
       await context.fenced((tx) => markGone(tx, row.id));
     }
   },
@@ -97,10 +97,10 @@ export async function untilGone(context: HeldContext, row: OpenResource): Promis
   await settled(context, row);
   for (let pause = PROBE_EVERY_MS.first; ; pause = Math.min(pause * 2, PROBE_EVERY_MS.longest)) {
     context.check();
-    if ((await context.backend.stop(ref, { signal: context.signal })) === "gone") return;
+    if ((await context.backend.stop(ref, callOf(context))) === "gone") return;
     await delay(pause, undefined, { signal: context.signal });
     context.check();
-    const state = (await context.backend.probe([ref], { signal: context.signal })).get(ref.resourceId);
+    const state = (await context.backend.probe([ref], callOf(context))).get(ref.resourceId);
     if (state === "gone") return;
     if (performance.now() > deadline)
       throw new BackendError(

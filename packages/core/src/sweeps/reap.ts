@@ -18,7 +18,7 @@ import { retryDelay } from "../domain/backoff.js";
 import type { SweepName } from "../domain/sweep.js";
 import { whileIdle } from "../lifecycle/heal.js";
 import { judge } from "../lifecycle/outcome.js";
-import { volumeRef, type HeldContext } from "../lifecycle/step.js";
+import { callOf, volumeRef, type HeldContext } from "../lifecycle/step.js";
 import { untilGone } from "../lifecycle/stop.js";
 import { hasOther, isClaimedBy, isSame } from "./compare.js";
 import type { SweepDeps } from "./sweep.js";
@@ -80,6 +80,7 @@ function ungated(deps: SweepDeps, backend: Backend, workspaceId: string, signal:
     db: deps.pool,
     limits: deps.limits,
     signal,
+    priority: "reconcile",
     check: () => signal.throwIfAborted(),
     fenced: (work) => transaction(deps.pool, work),
   };
@@ -147,11 +148,11 @@ async function remove(
 async function askAway(context: HeldContext, row: OpenResource): Promise<void> {
   if (row.kind === "instance") return untilGone(context, row);
   if (row.kind === "dns_record") {
-    await context.backend.dns?.remove(volumeRef(row), { signal: context.signal });
+    await context.backend.dns?.remove(volumeRef(row), callOf(context));
     return;
   }
   context.check();
-  const answer = await context.backend.removeVolume(volumeRef(row), { signal: context.signal });
+  const answer = await context.backend.removeVolume(volumeRef(row), callOf(context));
   if (answer === "in_use")
     throw new BackendError("backend_failed", "transient", `volume ${row.name} is still in use`, {
       providerCode: "in_use",
@@ -177,7 +178,7 @@ async function settleRows(
     context.check();
     const name = dns.nameOf(group.workspaceId);
     const row = pretend(randomUUID(), group.workspaceId, name, "dns_record", context.backend);
-    await dns.remove(volumeRef(row), { signal: context.signal });
+    await dns.remove(volumeRef(row), callOf(context));
   }
   if (group.rows.length > 0) await context.fenced((tx) => markReleasing(tx, [group.workspaceId]));
   for (const orphan of group.rows) {
