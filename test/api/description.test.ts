@@ -72,6 +72,7 @@ describe("the API's description", () => {
       "GET /events/{workspaceId}",
       "GET /health",
       "GET /leaks",
+      "GET /metrics",
       "GET /operations/{id}",
       "GET /ready",
       "GET /sweeps",

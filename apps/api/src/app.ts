@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import helmet from "@fastify/helmet";
 import type { Logger } from "@berth/core/logger";
+import { Registry } from "prom-client";
 import fastify, { type FastifyBaseLogger } from "fastify";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import { requireKey } from "./auth.js";
@@ -13,6 +14,8 @@ import { eventRoutes } from "./routes/events.js";
 import { healthRoutes } from "./routes/health.js";
 import { leakRoutes } from "./routes/leaks.js";
 import { livenessRoutes } from "./routes/liveness.js";
+import { measureRequests } from "./metrics/requests.js";
+import { metricsRoutes } from "./routes/metrics.js";
 import { operationRoutes } from "./routes/operations.js";
 import { queueRoutes } from "./routes/queues.js";
 import { registryRoutes } from "./routes/registry.js";
@@ -60,6 +63,8 @@ export async function createApp(services: Services, logger: Logger): Promise<App
     },
   });
   readJsonBodies(app);
+  const registry = new Registry();
+  measureRequests(app, registry);
   requireKey(app, services.config.adminKey);
   refuseUnknown(app);
   await describeRoutes(app);
@@ -75,6 +80,7 @@ export async function createApp(services: Services, logger: Logger): Promise<App
   sweepRoutes(app, services);
   livenessRoutes(app, services);
   healthRoutes(app, services);
+  metricsRoutes(app, services, registry);
   await docsRoutes(app);
   await queueRoutes(app, services);
   return app;

@@ -1,0 +1,144 @@
+import { countLeaks } from "@berth/core/db/leaks";
+import type { Pool } from "@berth/core/db/pool";
+import type { Queues } from "@berth/core/queues";
+import { livenessOfSweeps } from "@berth/core/sweeps/state";
+import { Gauge, type Registry } from "prom-client";
+import { countOperations, countWorkspaces } from "./counts.js";
+
+const QUEUE_STATES = ["waiting", "active", "delayed", "prioritized", "failed"] as const;
+/** How long one source may take at a scrape, in ms. */
+const LIMIT_MS = 2_000;
+
+/** What a scrape is told of the whole deployment: every API process says the same. */
+export interface StateMetrics {
+  /** Looks anew. A source that doesn't answer has no figures this time, and `berth_source_up` says so. */
+  refresh(): Promise<void>;
+}
+
+export function createStateMetrics(
+  registry: Registry,
+  { pool, queues }: { pool: Pool; queues: Queues },
+): StateMetrics {
+  const gauge = <L extends string>(name: string, help: string, ...labelNames: L[]): Gauge<L> =>
+    new Gauge({ name, help, labelNames, registers: [registry] });
+
+  const up = gauge("berth_source_up", "1 if what the other figures come from answered this time.", "source");
+  const workspaces = gauge("berth_workspaces", "Workspaces that aren't removed.", "backend", "status");
+  const operations = gauge("berth_operations", "Operations that are unfinished.", "kind", "state");
+  const ended = gauge(
+    "berth_operations_ended_last_hour",
+    "Operations ended in the last hour.",
+    "kind",
+    "state",
+  );
+  const jobs = gauge(
+    "berth_queue_jobs",
+    "Jobs in a queue. Delayed ones wait for their turn.",
+    "queue",
+    "state",
+  );
+  const silent = gauge("berth_sweep_silent", "1 if a sweep is silent for over twice its interval.", "sweep");
+  const quiet = gauge("berth_sweep_quiet_seconds", "Since a run of a sweep last ended.", "sweep");
+  const duration = gauge("berth_sweep_duration_seconds", "How long a sweep's last run took.", "sweep");
+  const failing = gauge("berth_sweep_failing", "1 if a sweep's last run failed.", "sweep");
+  const paused = gauge("berth_sweep_paused", "1 if an operator has paused a sweep.", "sweep");
+  const held = gauge("berth_sweep_held_acts", "Acts that a sweep's breaker holds back.", "sweep");
+  const leaks = gauge(
+    "berth_leaks",
+    "Open obligations and unclaimed things that are not in the ordinary course of an operation.",
+    "source",
+    "backend",
+    "kind",
+  );
+
+  // Each reads first and writes then, with nothing in between: two scrapes at once don't mix.
+  const sources: Record<string, { gauges: Gauge[]; read(): Promise<() => void> }> = {
+    workspaces: {
+      gauges: [workspaces],
+      async read() {
+        const rows = await countWorkspaces(pool);
+        return () => rows.forEach(({ n, ...labels }) => workspaces.set(labels, n));
+      },
+    },
+    operations: {
+      gauges: [operations, ended],
+      async read() {
+        const counts = await countOperations(pool);
+        return () => {
+          for (const { kind, state, n } of counts.unfinished) operations.set({ kind, state }, n);
+          for (const { kind, state, n } of counts.ended) ended.set({ kind, state }, n);
+        };
+      },
+    },
+    queues: {
+      gauges: [jobs],
+      async read() {
+        const both = [
+          { queue: "operations", source: queues.operations },
+          { queue: "sweeps", source: queues.sweeps },
+        ] as const;
+        const counts = await Promise.all(
+          both.map(async ({ queue, source }) => ({
+            queue,
+            byState: await source.getJobCounts(...QUEUE_STATES),
+          })),
+        );
+        return () => {
+          for (const { queue, byState } of counts)
+            for (const state of QUEUE_STATES) jobs.set({ queue, state }, byState[state] ?? 0);
+        };
+      },
+    },
+    sweeps: {
+      gauges: [silent, quiet, duration, failing, paused, held],
+      async read() {
+        const states = await livenessOfSweeps(pool);
+        return () => {
+          for (const state of states) {
+            const labels = { sweep: state.name };
+            silent.set(labels, Number(state.silent));
+            paused.set(labels, Number(state.paused));
+            failing.set(labels, Number(state.last_error !== null));
+            held.set(labels, state.held?.would_act ?? 0);
+            if (state.registered) quiet.set(labels, state.quiet_ms / 1_000);
+            if (state.last_duration_ms !== null) duration.set(labels, state.last_duration_ms / 1_000);
+          }
+        };
+      },
+    },
+    leaks: {
+      gauges: [leaks],
+      async read() {
+        const rows = await countLeaks(pool);
+        return () => rows.forEach(({ n, ...labels }) => leaks.set(labels, n));
+      },
+    },
+  };
+
+  return {
+    async refresh() {
+      await Promise.all(
+        Object.entries(sources).map(async ([source, { gauges, read }]) => {
+          const write = await within(read());
+          // What is gone has no figure any more, and what couldn't be read no old one.
+          for (const one of gauges) one.reset();
+          write?.();
+          up.set({ source }, Number(write !== null));
+        }),
+      );
+    },
+  };
+}
+
+/** Null if it fails, or isn't there in time. */
+async function within<T>(work: Promise<T>): Promise<T | null> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<null>((resolve) => {
+    timer = setTimeout(() => resolve(null), LIMIT_MS);
+  });
+  try {
+    return await Promise.race([work.catch(() => null), limit]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
