@@ -1,10 +1,10 @@
-import { DescribeInstanceAttributeCommand } from "@aws-sdk/client-ec2";
+import { DescribeInstanceAttributeCommand, RunInstancesCommand } from "@aws-sdk/client-ec2";
 import { getWorkspace } from "@berth/core/db/workspaces";
 import { createExternalBackend } from "@berth/core/compute/external";
 import { removeWorkspace } from "@berth/core/lifecycle/remove";
 import { createWorkspace, requestRestart } from "@berth/core/lifecycle/requests";
 import { describe, expect, test } from "vitest";
-import { CREDENTIALS, ZONE_ID } from "../compute/ec2-harness.js";
+import { CREDENTIALS, IMAGE, ZONE_ID } from "../compute/ec2-harness.js";
 import { BY_TEST } from "../support/fleet.js";
 import { ended } from "../support/wait.js";
 import { NOTHING, openEc2Fleet, type Ec2Fleet } from "./fleet.js";
@@ -177,6 +177,26 @@ test("a tree that is made, restarted and deleted while 30 % of all calls fail en
   ]);
   expect(failed.filter((_, index) => index % 2 === 0).reduce((sum, n) => sum + n, 0)).toBeGreaterThan(20);
 }, 300_000);
+
+test("an instance with a volume that no ledger row claims is found by its tags and ended, a foreign one isn't (I10)", async () => {
+  const fleet = await openEc2Fleet({
+    env: {
+      BERTH_SWEEPS_PAUSED: "docker-orphans,instance-state",
+      BERTH_SWEEP_LEAKED_INSTANCES_EVERY_MS: "300",
+      BERTH_LEAK_GRACE_CLOUD_MS: "1",
+      BERTH_LEAK_SECOND_SIGHTING_MS: "0",
+    },
+  });
+  // As after the loss of a database that was restored from an older state.
+  const lost = await fleet.lab.workspace();
+  await lost.launch(lost.instance());
+  const { Instances } = await fleet.lab.operator.send(
+    new RunInstancesCommand({ MinCount: 1, MaxCount: 1, ImageId: IMAGE, InstanceType: "t3.micro" }),
+  );
+  const foreign = Instances![0]!.InstanceId!;
+  await expect.poll(() => fleet.lab.alive(), { timeout: 20_000 }).toEqual([foreign]);
+  await expect.poll(() => fleet.left(), { timeout: 20_000 }).toMatchObject({ instances: 1, volumes: 1 });
+});
 
 describe("a workspace that runs elsewhere", () => {
   test("awaits its agent at once, can't be restarted, and a delete just removes it", async () => {
