@@ -23,7 +23,9 @@ describe.each(["postgres", "redis"])("GET /metrics with the queues on %s", (stor
     expect(lines.some((line) => line.startsWith("process_cpu_seconds_total"))).toBe(true);
     // Node's delay of its event loop is "Nan" at first; Prometheus reads that in any case.
     for (const line of lines.filter((one) => one !== ""))
-      expect(line).toMatch(/^(# (HELP|TYPE) \S+ .+|[a-z_][a-z0-9_]*(\{.*\})? [0-9.eE+-]+|.* ([Nn]a[Nn]|\+Inf))$/);
+      expect(line).toMatch(
+        /^(# (HELP|TYPE) \S+ .+|[a-z_][a-z0-9_]*(\{.*\})? [0-9.eE+-]+|.* ([Nn]a[Nn]|\+Inf))$/,
+      );
   });
 
   it("counts workspaces, operations by kind and state, and what waits in the queues", async () => {
