@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { createExternalBackend } from "@berth/core/compute/external";
 import { requestRestart } from "@berth/core/lifecycle/requests";
 import { requestPause } from "@berth/core/lifecycle/suspend";
 import { BY_TEST } from "../support/fleet.js";
@@ -221,6 +222,20 @@ describe("the liveness sweep", () => {
     await stage.time.advance(MINUTE);
     await stage.listen();
     expect(await stage.run("liveness"), "the listener itself was away").toMatchObject({ under_grace: 1 });
+  });
+
+  it("takes an external workspace offline, and starts nothing", async () => {
+    await stage.listened();
+    const { id } = await stage.withAgent();
+    await stage.pool.query("update workspaces set backend = 'external' where id = $1", [id]);
+    await stage.time.advance(91_000);
+    await stage.listened();
+    const backends = new Map([...stage.deps.backends, ["external", createExternalBackend()] as const]);
+    expect(await stage.run("liveness", { backends })).toMatchObject({ looked_at: 1, offline: 1 });
+    expect(await stage.workspace(id)).toMatchObject({ status: "offline", status_reason: "agent_silent" });
+    expect(await stage.run("liveness", { backends })).toMatchObject({ would_act: 0 });
+    await stage.beat(id);
+    expect(await stage.workspace(id)).toMatchObject({ status: "online" });
   });
 
   it("hears an agent that beats at the last moment", async () => {

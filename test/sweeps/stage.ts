@@ -107,7 +107,7 @@ export async function openStage(env: Readonly<Record<string, string>> = {}): Pro
       ["process", backend],
       ["ec2", cloud],
     ]),
-    limits: { startTimeoutMs: 2_000, stopTimeoutMs: 2_000, publicUrl: "", deploymentId: "berth" },
+    limits: { startTimeoutMs: 20_000, stopTimeoutMs: 20_000, publicUrl: "", deploymentId: "berth" },
     retry: { delayMs: config.retryDelayMs, maxDelayMs: config.retryMaxDelayMs, jitter: 0 },
     random: () => 0,
     logger,

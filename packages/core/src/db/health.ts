@@ -67,7 +67,7 @@ export async function heartbeatAge(db: Queryable, workspaceId: string): Promise<
 export async function countAgents(db: Queryable): Promise<number> {
   const { rows } = await db.query<{ n: number }>(
     `select count(*) as n from workspaces
-     where status in ('online', 'degraded', 'offline') and spec ->> 'readiness' = 'agent'`,
+     where status in ('online', 'degraded', 'offline') and (spec ->> 'readiness' = 'agent' or backend = 'external')`,
   );
   return rows[0]!.n;
 }
@@ -82,14 +82,15 @@ export interface Silent {
 
 /**
  * Workspaces with an agent that has been heard in this generation, and not of late. One that is offline is
- * among them until its restart: it may have had to wait.
+ * among them until its restart, which may have had to wait; an external one isn't, since nobody restarts it.
  */
 export async function silentAgents(db: Queryable, silentMs: number, limit: number): Promise<Silent[]> {
   const { rows } = await db.query<Silent>(
     `select w.id, w.backend, w.status, w.generation,
        floor(extract(epoch from clock_timestamp() - w.last_heartbeat_at) * 1000)::int8 as silent_ms
      from workspaces w join gates g on g.workspace_id = w.id
-     where w.status in ('online', 'degraded', 'offline') and w.spec ->> 'readiness' = 'agent'
+     where (w.status in ('online', 'degraded', 'offline') and w.spec ->> 'readiness' = 'agent' and w.backend <> 'external'
+         or w.status in ('online', 'degraded') and w.backend = 'external')
        and w.last_heartbeat_at < clock_timestamp() - $1 * interval '1 millisecond' and ${IDLE}
      order by w.last_heartbeat_at, w.id limit $2`,
     [silentMs, limit],
@@ -120,7 +121,7 @@ export async function overdueStarts(
          floor(extract(epoch from clock_timestamp() - greatest(w.created_at, w.last_launched_at,
            (select max(o.finished_at) from operations o where o.workspace_id = w.id))) * 1000)::int8 as waited_ms
        from workspaces w join gates g on g.workspace_id = w.id
-       where w.status in ('provisioning', 'awaiting_agent') and ${IDLE}
+       where w.status in ('provisioning', 'awaiting_agent') and w.backend <> 'external' and ${IDLE}
          and (w.status = 'provisioning' or $2::int8 > $1::int8)
      ) waiting where waited_ms > $1::int8 order by waited_ms desc, id limit $3`,
     [limits.limitMs, limits.listeningMs, limit],
@@ -146,7 +147,7 @@ export async function idleWorkspaces(
        select w.id, w.hibernate_after_minutes * 60000::int8 as allowed_ms,
          floor(extract(epoch from clock_timestamp() - greatest(w.last_active_at, w.last_launched_at)) * 1000)::int8 as idle_ms
        from workspaces w join gates g on g.workspace_id = w.id
-       where w.status in ('online', 'degraded') and w.hibernate_after_minutes is not null
+       where w.status in ('online', 'degraded') and w.hibernate_after_minutes is not null and w.backend <> 'external'
          and w.active_tasks = 0 and ($3::uuid is null or w.id = $3)
          and w.last_heartbeat_at > clock_timestamp() - $1 * interval '1 millisecond' and ${IDLE}
          and not exists (select 1 from workspaces child where child.parent_id = w.id

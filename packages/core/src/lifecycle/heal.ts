@@ -5,6 +5,7 @@ import { unfinishedOf } from "../db/operations.js";
 import { markReleasing } from "../db/resources.js";
 import type { Tx } from "../db/pool.js";
 import type { Source } from "../domain/operation.js";
+import { hasCompute } from "../domain/spec.js";
 import { retryDelay, type RetryPolicy } from "../domain/backoff.js";
 import { heldContext, type HeldOptions } from "./held.js";
 import type { LeaseKeeper } from "./lease.js";
@@ -77,8 +78,8 @@ export async function whileIdle<T>(
 }
 
 /**
- * Takes a workspace whose instance is dead, or whose agent is silent, offline and restarts it with its
- * volume: at once, or after the debounce and backoff of its earlier restarts, or never again if they were
+ * Takes a workspace whose instance is dead, or whose agent is silent, offline and, if it isn't external,
+ * restarts it with its volume: at once, or after the debounce and backoff of its earlier restarts, or never again if they were
  * too many. All of it in one transaction under the workspace's gate, with no operation unfinished (I1).
  */
 export async function heal(
@@ -128,6 +129,11 @@ async function takeOffline(
         ...finding.detail,
       }),
     );
+  if (!hasCompute(workspace.backend)) {
+    await changeStatuses(tx, [{ id: workspace.id, status: "offline", reason: finding.reason }]);
+    await insertEvents(tx, events);
+    return "offline";
+  }
   if (allowance.restarts >= autoRestart.limit) {
     const why = `crash_loop: ${allowance.restarts} restarts did not help; last: ${finding.reason}`;
     await changeStatuses(tx, [{ id: workspace.id, status: "failed", reason: why }]);
