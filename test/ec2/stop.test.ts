@@ -47,6 +47,21 @@ describe("an absence is no end (I4)", () => {
     expect(await lab.backend.stop(ref, lab.call)).toBe("stopping");
   });
 
+  test("an instance whose id was never learned may be hidden for a while: until then its absence is none", async () => {
+    const lab = await openLab({}, { settleMs: 600 });
+    const ref = {
+      ...(await launched(lab)),
+      providerId: null,
+      details: { asked_at: new Date().toISOString() },
+    };
+    lab.fault({ kind: "hidden", action: "DescribeInstances" });
+    expect(await lab.backend.stop(ref, lab.call)).toBe("stopping");
+    expect(await stateOf(lab, ref)).toBe("unknown");
+    lab.clearFaults();
+    expect(await lab.backend.stop(ref, lab.call)).toBe("gone");
+    expect(lab.alive()).toEqual([]);
+  });
+
   test("NotFound on terminate is no deletion ([D]): the instance is asked again until it is seen terminated", async () => {
     const lab = await openLab();
     const ref = await launched(lab);

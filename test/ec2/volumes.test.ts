@@ -148,6 +148,16 @@ describe("removing a volume", () => {
     expect(volumesOf(lab)).toEqual([]);
   });
 
+  test("one that a listing didn't have once is looked for again, and not taken for gone (I4)", async () => {
+    const lab = await openLab();
+    const workspace = await lab.workspace();
+    const known = { ...workspace.volume, details: {} };
+    lab.fault({ kind: "hidden", action: "DescribeVolumes", count: 1 });
+    expect(await lab.backend.removeVolume(known, lab.call)).toBe("gone");
+    expect(lab.calls("DeleteVolume")).toEqual(["ok"]);
+    expect(volumesOf(lab)).toEqual([]);
+  });
+
   test("one that is stuck in `deleting` is not gone until it isn't there (I4)", async () => {
     const lab = await openLab({}, { callTimeoutMs: 300 });
     const workspace = await lab.workspace();
