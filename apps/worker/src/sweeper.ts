@@ -2,7 +2,7 @@ import type { Pool } from "@berth/core/db/pool";
 import { registerSweeps, sinceLastRun } from "@berth/core/db/sweeps";
 import { openWorker, SWEEPS_QUEUE, type QueueConfig, type Queues } from "@berth/core/queues";
 import { SWEEPS } from "@berth/core/sweeps/all";
-import { runSweep } from "@berth/core/sweeps/run";
+import { dryRun, runSweep } from "@berth/core/sweeps/run";
 import type { SweepDeps } from "@berth/core/sweeps/sweep";
 import type { SweepName } from "@berth/core/domain/sweep";
 import type { Logger } from "@berth/core/logger";
@@ -29,9 +29,14 @@ export function startSweeper(options: SweeperOptions): { close(limitMs: number):
     config,
     SWEEPS_QUEUE,
     async (job) => {
-      const sweep = SWEEPS.find((one) => one.name === job.name);
+      // A dry run is asked for under a name of its own: a worker that doesn't know it does nothing at all.
+      const [, dry] = /^dry-run (.+)$/.exec(job.name) ?? [];
+      const sweep = SWEEPS.find((one) => one.name === (dry ?? job.name));
       if (sweep === undefined) return null;
-      return runSweep(sweep, { ...options.deps, signal: stop.signal }, owner, everyMs[sweep.name]);
+      const deps = { ...options.deps, signal: stop.signal };
+      if (dry === undefined) return runSweep(sweep, deps, owner, everyMs[sweep.name]);
+      const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(sweep.runLimitMs)]);
+      return dryRun(sweep, { ...deps, signal });
     },
     {
       concurrency: SWEEPS.length,

@@ -3,7 +3,7 @@ import type { Pool } from "@berth/core/db/pool";
 import type { Queues } from "@berth/core/queues";
 import { livenessOfSweeps } from "@berth/core/sweeps/state";
 import { Gauge, type Registry } from "prom-client";
-import { countOperations, countWorkspaces } from "./counts.js";
+import { countOperations, countWorkspaces } from "@berth/core/db/counts";
 
 const QUEUE_STATES = ["waiting", "active", "delayed", "prioritized", "failed"] as const;
 /** How long one source may take at a scrape, in ms. */

@@ -1,4 +1,4 @@
-import type { Queryable } from "@berth/core/db/pool";
+import type { Queryable } from "./pool.js";
 
 /** Operations that are unfinished, and those that ended within the last hour: what an index finds. */
 export async function countOperations(
