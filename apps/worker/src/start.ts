@@ -4,6 +4,7 @@ import type { Backend } from "@berth/core/compute/backend";
 import type { WorkerConfig } from "@berth/core/config";
 import type { Pool } from "@berth/core/db/pool";
 import type { Operation } from "@berth/core/db/operations";
+import { RETRY_JITTER } from "@berth/core/domain/backoff";
 import { createGate } from "@berth/core/lifecycle/gate";
 import { createLeaseKeeper } from "@berth/core/lifecycle/lease";
 import { ShutdownError } from "@berth/core/lifecycle/outcome";
@@ -32,8 +33,6 @@ export interface RunningWorker {
   close(): Promise<void>;
 }
 
-/** Share of each retry's delay that is random. */
-const JITTER = 0.5;
 const MAX_TAKEOVERS = 20;
 /** How long after its launch a workspace that Berth restarts again and again is restarted once more. */
 const AUTO_RESTART_BACKOFF = { delayMs: 30_000, maxDelayMs: 600_000, jitter: 0 };
@@ -64,7 +63,7 @@ export function startWorker(deps: WorkerDeps): RunningWorker {
       publicUrl: config.publicUrl ?? "",
       deploymentId: config.deploymentId,
     },
-    retry: { delayMs: config.retryDelayMs, maxDelayMs: config.retryMaxDelayMs, jitter: JITTER },
+    retry: { delayMs: config.retryDelayMs, maxDelayMs: config.retryMaxDelayMs, jitter: RETRY_JITTER },
     random: Math.random,
   };
   const run = createRunner({

@@ -9,6 +9,7 @@ import type {
   WorkerOptions,
 } from "bullmq";
 import { Redis } from "ioredis";
+import { RETRY_JITTER } from "./domain/backoff.js";
 import type { DispatchedOperation, Dispatcher } from "./lifecycle/dispatcher.js";
 import { withClient } from "./db/pool.js";
 
@@ -158,14 +159,14 @@ function createDispatcher(queue: AnyQueue<OperationJob>, store: Store, config: Q
     if (store.redis !== null && DOWN.has(store.redis.status)) throw new Error("the queue's store is down");
     return within(PRODUCER_LIMIT_MS, work());
   };
-  const add = async (operation: DispatchedOperation, delay: number): Promise<void> => {
+  const add = async (operation: DispatchedOperation, delayMs: number): Promise<void> => {
     const data = { workspaceId: operation.workspace_id, operationId: operation.id, ticket: operation.ticket };
     await ask(() =>
       queue.add(operation.kind, data, {
         jobId: jobId(operation.workspace_id, operation.ticket),
-        delay,
+        delay: delayMs,
         attempts: operation.max_attempts,
-        backoff: { type: BACKOFF, delay: config.retryDelayMs },
+        backoff: { type: BACKOFF, delay: config.retryDelayMs, jitter: RETRY_JITTER },
         ...FINISHED_JOBS,
       }),
     );

@@ -1,3 +1,6 @@
+/** Share of each retry's delay that is random, so that failures of one cause don't return in step. */
+export const RETRY_JITTER = 0.5;
+
 /** How long to wait between attempts. Times in ms. */
 export interface RetryPolicy {
   delayMs: number;
