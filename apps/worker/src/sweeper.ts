@@ -45,31 +45,33 @@ export function startSweeper(options: SweeperOptions): { close(limitMs: number):
     },
   );
 
-  const assertSchedulers = async (always: boolean): Promise<void> => {
-    if (always)
+  let asserted = false;
+  const assertSchedulers = async (): Promise<void> => {
+    if (!asserted)
       await registerSweeps(
         pool,
         SWEEPS.map(({ name }) => ({ name, everyMs: everyMs[name] })),
       );
     const since = await sinceLastRun(pool);
+    const scheduled = new Set((await queues.sweeps.getJobSchedulers()).map(({ key }) => key));
     for (const { name } of SWEEPS) {
       const every = everyMs[name];
-      // One that runs on time is left alone: an upsert starts its interval afresh.
-      if (!always && (since.get(name) ?? Infinity) < 2 * every) continue;
+      // One that is there and runs on time is left alone: an upsert starts its interval afresh.
+      const onTime = scheduled.has(name) && (since.get(name) ?? Infinity) < 2 * every;
+      if (asserted && onTime) continue;
       await queues.sweeps.upsertJobScheduler(
         name,
         { every },
         { name, opts: { removeOnComplete: 100, removeOnFail: 100 } },
       );
     }
+    asserted = true;
   };
-  const reassert = (always: boolean): void => {
-    assertSchedulers(always).catch((error: unknown) =>
-      logger.debug({ err: error }, "sweeps not scheduled yet"),
-    );
+  const reassert = (): void => {
+    assertSchedulers().catch((error: unknown) => logger.debug({ err: error }, "sweeps not scheduled yet"));
   };
-  reassert(true);
-  const timer = setInterval(() => reassert(false), REASSERT_EVERY_MS);
+  reassert();
+  const timer = setInterval(reassert, REASSERT_EVERY_MS);
 
   return {
     async close(limitMs) {

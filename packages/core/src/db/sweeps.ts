@@ -70,6 +70,20 @@ export async function beginSweep(
   return { runId, sinceLastEndMs, ...rest };
 }
 
+/** Keeps a run's lease alive. False if another run has begun: this one counts no more. */
+export async function renewSweep(
+  db: Queryable,
+  run: { name: string; runId: number },
+  leaseMs: number,
+): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `update sweeps set lease_until = clock_timestamp() + $3 * interval '1 millisecond'
+     where name = $1 and run_id = $2 and owner is not null`,
+    [run.name, run.runId, leaseMs],
+  );
+  return rowCount === 1;
+}
+
 /** Records what the breaker holds, and since when; null: nothing any more. */
 export async function setHeld(db: Queryable, name: string, held: Omit<Held, "at"> | null): Promise<void> {
   await db.query(

@@ -1,9 +1,11 @@
+import { clearInterval, setInterval } from "node:timers";
 import { insertEvents } from "../db/events.js";
 import { transaction } from "../db/pool.js";
 import {
   approveHeld,
   beginSweep,
   endSweep,
+  renewSweep,
   setHeld,
   setPaused,
   trimSweepRuns,
@@ -17,8 +19,8 @@ import type { Action, Plan, Sweep, SweepDeps } from "./sweep.js";
 const RUNS_KEPT = 1_000;
 /** How many acts go on at once: one that hangs until its time limit delays few. */
 const LANES = 8;
-/** What of a run's limit is kept for its end, in ms: its lease must not run out while acts go on. */
-const END_MARGIN_MS = 2_000;
+/** How long after its worker has died another run may begin, in ms. */
+const LEASE_MS = 15_000;
 
 export type Counts = Record<string, number>;
 
@@ -37,13 +39,13 @@ export async function runSweep(
   const begun = await beginSweep(deps.pool, {
     name: sweep.name,
     owner,
-    leaseMs: sweep.runLimitMs,
+    leaseMs: LEASE_MS,
     everyMs,
   });
   if (begun === null) return null;
   const run = { name: sweep.name, runId: begun.runId };
-  const limit = AbortSignal.timeout(Math.max(sweep.runLimitMs - END_MARGIN_MS, 1));
-  const signal = AbortSignal.any([deps.signal, limit]);
+  const lease = keepLease(deps, run);
+  const signal = AbortSignal.any([deps.signal, lease.signal, AbortSignal.timeout(sweep.runLimitMs)]);
   try {
     const { counts, plan } = await lookAndAct(sweep, { ...deps, signal }, begun);
     await endSweep(deps.pool, run, { counts, cursor: plan.cursor ?? null, error: null });
@@ -55,7 +57,31 @@ export async function runSweep(
       () => undefined,
     );
     throw error;
+  } finally {
+    lease.drop();
   }
+}
+
+/** Renews a run's lease until it is dropped; its signal aborts when the lease is lost. */
+function keepLease(
+  { pool, logger }: SweepDeps,
+  run: { name: string; runId: number },
+): { signal: AbortSignal; drop(): void } {
+  const lost = new AbortController();
+  let until = performance.now() + LEASE_MS;
+  const renew = async (): Promise<void> => {
+    const before = performance.now();
+    try {
+      if (await renewSweep(pool, run, LEASE_MS)) until = before + LEASE_MS;
+      else lost.abort(new Error(`another run of ${run.name} has begun`));
+    } catch (error) {
+      logger.debug({ err: error, sweep: run.name }, "a sweep's lease was not renewed");
+    }
+    if (performance.now() > until) lost.abort(new Error(`the lease of ${run.name} ran out`));
+  };
+  const timer = setInterval(() => void renew(), LEASE_MS / 3);
+  timer.unref();
+  return { signal: lost.signal, drop: () => clearInterval(timer) };
 }
 
 async function lookAndAct(

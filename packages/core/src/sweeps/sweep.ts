@@ -63,7 +63,7 @@ export interface Sweep {
   readonly name: SweepName;
   /** How much one run does at most. */
   readonly limit: number;
-  /** How long one run may take, in ms, before another worker may begin one. */
+  /** How long one run may take, in ms. */
   readonly runLimitMs: number;
   /** True if it decides by itself to act on what lives. */
   readonly breaker: boolean;
