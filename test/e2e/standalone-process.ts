@@ -39,10 +39,11 @@ export function startStandalone(
   dataDir: string,
   env: Readonly<Record<string, string>> = {},
   account: { uid?: number; gid?: number } = {},
+  args: readonly string[] = [],
 ): StandaloneProcess {
   const child = spawn(
     process.execPath,
-    ["--import", LOADER, "--conditions=source", "apps/standalone/src/main.ts"],
+    ["--import", LOADER, "--conditions=source", "apps/standalone/src/main.ts", ...args],
     {
       ...account,
       cwd: ROOT,
