@@ -39,7 +39,7 @@ interface CallToRecord {
 }
 
 /** One call as the provider saw it. */
-export interface RecordedCall {
+interface RecordedCall {
   id: number;
   workspace_id: string;
   call: string;

@@ -1,8 +1,7 @@
-/** Time as an argument, so that tests decide what it is. */
+/** Time as an argument. Whatever is compared between processes is by the database's clock, never by this one. */
 export interface Clock {
-  now(): Date;
   /** Milliseconds that only ever grow, for durations: the wall clock may jump. */
   monotonic(): number;
 }
 
-export const systemClock: Clock = { now: () => new Date(), monotonic: () => performance.now() };
+export const systemClock: Clock = { monotonic: () => performance.now() };

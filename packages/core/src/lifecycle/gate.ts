@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { systemClock, type Clock } from "../clock.js";
 import { insertEvents, type NewEvent } from "../db/events.js";
 import {
   claimTickets,
@@ -45,7 +46,7 @@ export interface Finish {
 export interface Claimed {
   operation: Operation;
   hold: Hold;
-  /** `performance.now()` before the claim was asked for: its lease began no earlier. */
+  /** This process's clock before the claim was asked for: its lease began no earlier. */
   claimedAt: number;
 }
 
@@ -78,8 +79,9 @@ export function createGate(options: {
   /** Names this worker process in the lease. */
   owner: string;
   leaseMs: number;
+  clock?: Clock;
 }): Gate {
-  const { pool, dispatcher, owner, leaseMs } = options;
+  const { pool, dispatcher, owner, leaseMs, clock = systemClock } = options;
 
   const claim = batched<{ workspaceId: string; ticket: number }, Operation | null>(
     BATCH,
@@ -115,7 +117,7 @@ export function createGate(options: {
 
   return {
     async claim(workspaceId, ticket) {
-      const claimedAt = performance.now();
+      const claimedAt = clock.monotonic();
       const operation = await claim({ workspaceId, ticket });
       if (operation === null) return null;
       return {
@@ -144,7 +146,7 @@ export function createGate(options: {
         await passGates(tx, [hold.workspaceId]);
       }),
     async holdIdle(workspaceId) {
-      const claimedAt = performance.now();
+      const claimedAt = clock.monotonic();
       const fence = await holdIdleGate(pool, { workspaceId, owner, leaseMs });
       // No operation has this id; it only tells this lease from others.
       return fence === null

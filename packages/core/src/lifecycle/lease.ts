@@ -1,4 +1,5 @@
 import { setInterval, clearInterval } from "node:timers";
+import { systemClock, type Clock } from "../clock.js";
 import type { Hold } from "../db/gates.js";
 import { CancelledError, LeaseLostError } from "./outcome.js";
 
@@ -17,7 +18,7 @@ export interface HeldLease {
 }
 
 export interface LeaseKeeper {
-  /** `claimedAt` is `performance.now()` before the claim was asked for: the lease can't be younger than that. */
+  /** `claimedAt` is this process's clock before the claim was asked for: the lease can't be younger than that. */
   keep(hold: Hold, claimedAt: number): HeldLease;
   close(): void;
 }
@@ -27,7 +28,7 @@ type Renew = (holds: readonly Hold[]) => Promise<{ operation_id: string; cancel_
 interface Kept {
   hold: Hold;
   abort: AbortController;
-  /** By `performance.now()`; taken before the statement that renewed it, so never later than the truth. */
+  /** By this process's clock; taken before the statement that renewed it, so never later than the truth. */
   until: number;
   cancelled: boolean;
 }
@@ -37,12 +38,14 @@ export function createLeaseKeeper(options: {
   renew: Renew;
   leaseMs: number;
   onError: (error: unknown) => void;
+  clock?: Clock;
 }): LeaseKeeper {
+  const { clock = systemClock } = options;
   const kept = new Map<string, Kept>();
   let renewing = false;
 
   const expire = (lease: Kept): void => {
-    if (performance.now() > lease.until) lease.abort.abort(new LeaseLostError("the lease ran out"));
+    if (clock.monotonic() > lease.until) lease.abort.abort(new LeaseLostError("the lease ran out"));
   };
   const renewAll = async (): Promise<void> => {
     for (const lease of kept.values()) expire(lease);
@@ -50,7 +53,7 @@ export function createLeaseKeeper(options: {
     if (renewing || leases.length === 0) return;
     renewing = true;
     try {
-      const before = performance.now();
+      const before = clock.monotonic();
       const renewed = await options.renew(leases.map((lease) => lease.hold));
       const answers = new Map(renewed.map((row) => [row.operation_id, row]));
       for (const lease of leases) {
