@@ -202,7 +202,7 @@ describe("a workspace that runs elsewhere", () => {
   test("awaits its agent at once, can't be restarted, and a delete just removes it", async () => {
     const fleet = await openEc2Fleet({ workers: 0 });
     fleet.startWorker({ backends: new Map([["external", createExternalBackend()]]) });
-    const { workspace, operation } = await createWorkspace(
+    const { workspace, operation, token } = await createWorkspace(
       fleet.context,
       {
         name: "away",
@@ -217,8 +217,14 @@ describe("a workspace that runs elsewhere", () => {
     await ended(fleet.pool, [operation.id]);
     expect(await getWorkspace(fleet.pool, workspace.id)).toMatchObject({
       status: "awaiting_agent",
+      generation: 1,
       instance_id: null,
     });
+    const { rows } = await fleet.pool.query<{ same: boolean }>(
+      "select token_hash = sha256($2::bytea) as same from workspaces where id = $1",
+      [workspace.id, Buffer.from(token!)],
+    );
+    expect(rows, "the token that the creator was given is its agent's").toEqual([{ same: true }]);
     await expect(requestRestart(fleet.context, workspace.id, BY_TEST)).rejects.toMatchObject({
       code: "illegal_transition",
       message: expect.stringContaining("runs elsewhere") as string,

@@ -38,17 +38,6 @@ interface CallToRecord {
   signal: AbortSignal;
 }
 
-/** One call as the provider saw it. */
-interface RecordedCall {
-  id: number;
-  workspace_id: string;
-  call: string;
-  generation: number | null;
-  outcome: string | null;
-  began_at: Date;
-  ended_at: Date | null;
-}
-
 /**
  * A provider that lives in two tables of the test's database, outlives every worker, and records when each
  * call began and ended: what the audit of I1 and I8 reads. It refuses nothing that a real one wouldn't, so

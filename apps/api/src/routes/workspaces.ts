@@ -12,7 +12,7 @@ import Type from "typebox";
 import { etagOf, isKnown, versionWanted } from "../etag.js";
 import { outcome } from "../outcome.js";
 import { badCursor, cursor, page, readCursor } from "../pages.js";
-import { answer, ETAG, LOCATION, NEXT_PAGE, WAITED, WorkspaceAndOperation } from "../schemas/answers.js";
+import { Created, ETAG, LOCATION, NEXT_PAGE, WAITED, answer } from "../schemas/answers.js";
 import { AFTER, IdParams, LIMIT, ref, uuid, WaitHeaders } from "../schemas/common.js";
 import { DONE_EXAMPLE, ONLINE_EXAMPLE, OPERATION_EXAMPLE, WORKSPACE_EXAMPLE } from "../schemas/examples.js";
 import { expecting } from "../schemas/expected.js";
@@ -57,15 +57,10 @@ export function workspaceRoutes(app: App, services: Services): void {
         headers: WaitHeaders,
         body: createBody(config.backends),
         response: {
-          202: answer(
-            "Accepted.",
-            WorkspaceAndOperation,
-            { ...WORKSPACE_EXAMPLE, operation: OPERATION_EXAMPLE },
-            LOCATION,
-          ),
+          202: answer("Accepted.", Created, { ...WORKSPACE_EXAMPLE, operation: OPERATION_EXAMPLE }, LOCATION),
           200: answer(
             "It runs: with `Prefer: wait=N`.",
-            WorkspaceAndOperation,
+            Created,
             { ...ONLINE_EXAMPLE, operation: DONE_EXAMPLE },
             { ...WAITED, ...ETAG },
           ),
@@ -98,7 +93,11 @@ export function workspaceRoutes(app: App, services: Services): void {
       const workspace = ended === null ? accepted.workspace : await existing(services, accepted.workspace.id);
       void reply.header("etag", etagOf(workspace.version));
       const operation = ended?.[0] ?? accepted.operation;
-      return { ...viewWorkspace(workspace), operation: viewOperation(operation) };
+      return {
+        ...viewWorkspace(workspace),
+        operation: viewOperation(operation),
+        ...(accepted.token === null ? {} : { token: accepted.token }),
+      };
     },
   );
 

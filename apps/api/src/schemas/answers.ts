@@ -23,6 +23,18 @@ export const WorkspaceAndOperation = Type.Intersect([
   Type.Object({ operation: ref(Operation) }),
 ]);
 
+export const Created = Type.Intersect([
+  WorkspaceAndOperation,
+  Type.Object({
+    token: Type.Optional(
+      Type.String({
+        description:
+          "With backend `external` only, and only in this answer: what its agent sends to `/registry/*`.",
+      }),
+    ),
+  }),
+]);
+
 export const Removal = Type.Object({
   id: uuid(),
   status: Type.Literal("removed"),

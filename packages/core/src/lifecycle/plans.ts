@@ -15,8 +15,8 @@ const PLANS: Readonly<Record<OperationKind, readonly Step[]>> = {
   delete: [stopInstance, removeVolume, removeName],
 };
 
-/** Nothing runs here that could be started or stopped; the agent's token is all there is to make. */
-const EXTERNAL: Partial<typeof PLANS> = { provision: [prepare], delete: [] };
+/** Nothing runs here that could be started or stopped; the request has made the agent's token. */
+const EXTERNAL: Partial<typeof PLANS> = { provision: [], delete: [] };
 
 export function planOf(kind: OperationKind, backend: BackendName): readonly Step[] {
   // One that a newer API has accepted is in no table of ours.

@@ -1,9 +1,10 @@
-import { randomUUID } from "node:crypto";
+import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { insertEvents } from "../db/events.js";
 import { lockGateShared, lockGates, takeTicket, type Gate } from "../db/gates.js";
 import { coalesceInto, insertOperation, unfinishedOf, type Operation } from "../db/operations.js";
 import { transaction, type Pool, type Tx } from "../db/pool.js";
 import {
+  beginGeneration,
   getWorkspace,
   insertWorkspace,
   updateWorkspace,
@@ -45,6 +46,7 @@ export type CreateInput = Omit<NewWorkspace, "id">;
 
 /**
  * Accepts a new workspace and its provision.
+ * @returns with it the token of an agent that runs elsewhere, which is shown this once; null for all others.
  * @throws BerthError `invalid_request` (the spec lacks what its backend needs), `workspace_not_found` or
  * `parent_removed` (the parent).
  */
@@ -52,12 +54,15 @@ export async function createWorkspace(
   context: RequestContext,
   input: CreateInput,
   requester: Requester,
-): Promise<Accepted> {
+): Promise<Accepted & { token: string | null }> {
   const errors = missingForBackend(input.backend, input.spec);
   if (errors.length > 0) throw new BerthError("invalid_request", describe(errors), { errors });
   const accepted = await transaction(context.pool, async (tx) => {
     if (input.parent_id !== null) await requireLiveParent(tx, input.parent_id);
-    const workspace = await insertWorkspace(tx, { ...input, id: randomUUID() });
+    const inserted = await insertWorkspace(tx, { ...input, id: randomUUID() });
+    const { workspace, token } = hasCompute(input.backend)
+      ? { workspace: inserted, token: null }
+      : await welcomeAgent(tx, inserted);
     const operation = await enqueue(tx, context, workspace.id, "provision", requester);
     await insertEvents(tx, [
       {
@@ -72,10 +77,20 @@ export async function createWorkspace(
         },
       },
     ]);
-    return { workspace, operation };
+    return { workspace, operation, token };
   });
   await dispatch(context.dispatcher, accepted.operation, true);
   return accepted;
+}
+
+/**
+ * Nobody launches what runs elsewhere, so nobody could give its agent a token: the creator does. Only the
+ * hash is kept.
+ */
+async function welcomeAgent(tx: Tx, inserted: Workspace): Promise<{ workspace: Workspace; token: string }> {
+  const token = randomBytes(32).toString("base64url");
+  await beginGeneration(tx, inserted.id, 1, createHash("sha256").update(token).digest(), null);
+  return { workspace: (await getWorkspace(tx, inserted.id))!, token };
 }
 
 /** What a caller wants if the workspace is busy: to be served by what waits, or a refusal. */
