@@ -137,14 +137,15 @@ export async function requestCancel(tx: Tx, ids: readonly string[]): Promise<voi
 
 export type FinishedState = Exclude<OperationState, "queued" | "running">;
 
-/** Ends running operations. The caller holds their gates. */
+/** Ends running operations; one that didn't succeed keeps the step it ended at. The caller holds their gates. */
 export async function finishOperations(
   tx: Tx,
   ends: readonly { id: string; state: FinishedState; error: OperationError | null }[],
 ): Promise<void> {
   if (ends.length === 0) return;
   await tx.query(
-    `update operations o set state = e.state, error = e.error, finished_at = clock_timestamp(), next_attempt_at = null
+    `update operations o set state = e.state, error = e.error, finished_at = clock_timestamp(), next_attempt_at = null,
+       phase = case when e.state = 'succeeded' then null else o.phase end
      from jsonb_to_recordset($1) as e (id uuid, state text, error jsonb)
      where o.id = e.id and o.state = 'running'`,
     [JSON.stringify(ends)],
