@@ -161,7 +161,7 @@ export async function simulate(stage: Stage, seed: number, wanted: number): Prom
   const create = async (): Promise<void> => {
     const index = truths.length;
     const hasAgent = draw("agent", index) < 0.5;
-    const parents = truths.filter((truth) => truth.index % 5 === 0);
+    const parents = truths.filter((truth) => truth.id !== "" && truth.index % 5 === 0);
     const parent =
       draw("child", index) < 0.3 ? parents[Math.floor(draw("parent", index) * parents.length)] : undefined;
     await request(async () => {
@@ -256,7 +256,7 @@ export async function simulate(stage: Stage, seed: number, wanted: number): Prom
     let rows = await rowsOf();
     const living = truths.filter((truth) => rows.get(truth.id)?.status !== "removed" && rows.has(truth.id));
     for (let n = living.length; n < WORKSPACES && !calm; n++) if (happens("create", 0.3, n)) await create();
-    for (const truth of [...living]) {
+    for (const truth of living) {
       await act(truth);
       await harm(truth, rows.get(truth.id)!);
     }

@@ -54,6 +54,13 @@ describe("what nobody claims", () => {
     expect(await stage.things()).toEqual([]);
   });
 
+  it("isn't seen twice by two runs in a row: ten seconds must lie between", async () => {
+    await stage.leak({ ageMs: GRACE_MS });
+    for (let n = 0; n < 3; n++) expect(await stage.run("docker-orphans")).toMatchObject({ would_act: 0 });
+    await stage.time.advance(10_000);
+    expect(await stage.run("docker-orphans")).toMatchObject({ reaped: 1 });
+  });
+
   it("is never a thing that the ledger claims, in whatever state its workspace is", async () => {
     const { id } = await stage.online();
     await stage.online();
