@@ -11,6 +11,7 @@ import { refuseUnknown } from "./not-found.js";
 import { sendProblem } from "./problem.js";
 import { describeRoutes, docsRoutes } from "./routes/docs.js";
 import { eventRoutes } from "./routes/events.js";
+import { fleetRoutes } from "./routes/fleet.js";
 import { healthRoutes } from "./routes/health.js";
 import { leakRoutes } from "./routes/leaks.js";
 import { livenessRoutes } from "./routes/liveness.js";
@@ -79,6 +80,7 @@ export async function createApp(services: Services, logger: Logger): Promise<App
   leakRoutes(app, services);
   sweepRoutes(app, services);
   livenessRoutes(app, services);
+  fleetRoutes(app, services);
   healthRoutes(app, services);
   metricsRoutes(app, services, registry);
   await docsRoutes(app);

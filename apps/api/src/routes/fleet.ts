@@ -1,0 +1,52 @@
+import { randomBytes } from "node:crypto";
+import { countOperations, countWorkspaces } from "@berth/core/db/counts";
+import { countLeaks } from "@berth/core/db/leaks";
+import { listLeaks } from "@berth/core/lifecycle/leaks";
+import { livenessOfSweeps } from "@berth/core/sweeps/state";
+import { fleetPage } from "../fleet/page.js";
+import type { App, Services } from "../services.js";
+
+const LEAKS_SHOWN = 50;
+
+/** The fleet page, for operators' browsers. */
+export function fleetRoutes(app: App, { config, pool, prices }: Services): void {
+  app.get(
+    "/admin/fleet",
+    { config: { access: "viewer", browser: true }, schema: { hide: true } },
+    async (_request, reply) => {
+      const [workspaces, operations, sweeps, leaks, leakCounts] = await Promise.all([
+        countWorkspaces(pool),
+        countOperations(pool),
+        livenessOfSweeps(pool),
+        listLeaks(pool, { prices, limit: LEAKS_SHOWN }),
+        countLeaks(pool),
+      ]);
+      // What an ordinary delete is about to release is no leak yet.
+      const open = leaks.filter((leak) => !leak.under_way);
+      const nonce = randomBytes(16).toString("base64");
+      const page = fleetPage(
+        {
+          deploymentId: config.deploymentId,
+          at: new Date(),
+          workspaces,
+          operations: operations.unfinished,
+          sweeps,
+          leaks: open,
+          leakCount: Math.max(
+            leakCounts.reduce((sum, one) => sum + one.n, 0),
+            open.length,
+          ),
+        },
+        nonce,
+      );
+      return reply
+        .header(
+          "content-security-policy",
+          `default-src 'none'; style-src 'nonce-${nonce}'; frame-ancestors 'none'`,
+        )
+        .type("text/html; charset=utf-8")
+        .serializer((text: string) => text)
+        .send(page);
+    },
+  );
+}

@@ -1,0 +1,59 @@
+import { randomUUID } from "node:crypto";
+import { registerSweeps, setHeld } from "@berth/core/db/sweeps";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { KEY, startTestApi, type TestApi } from "./api.js";
+
+let api: TestApi;
+beforeAll(async () => {
+  api = await startTestApi(null);
+});
+afterAll(() => api.close());
+
+const page = async () => {
+  const response = await fetch(`${api.url}/admin/fleet`, {
+    headers: { authorization: `Basic ${Buffer.from(`x:${KEY}`).toString("base64")}` },
+  });
+  return { status: response.status, headers: response.headers, text: await response.text() };
+};
+
+describe("the fleet page", () => {
+  it("says so when nothing leaks and no sweep has run", async () => {
+    const { status, headers, text } = await page();
+    expect(status).toBe(200);
+    expect(headers.get("content-type")).toBe("text/html; charset=utf-8");
+    expect(text).toContain("None: all that is to go is proven gone.");
+    expect(text).toContain("never ran");
+  });
+
+  it("shows what a breaker holds and why, and a leak with its last error", async () => {
+    await registerSweeps(api.pool, [{ name: "leaked-instances", everyMs: 60_000 }]);
+    await setHeld(api.pool, "leaked-instances", {
+      looked_at: 40,
+      would_act: 39,
+      actions: [{ key: "i-1", what: "terminate i-1", why: "no ledger row claims it" }],
+    });
+    await api.pool.query(
+      `insert into resources (id, workspace_id, kind, backend, name, client_token, provider_id, generation, state,
+         next_attempt_at, attempts, last_error)
+       values ($1, $2, 'instance', 'ec2', 'ws-x', 't', 'i-0123', 1, 'releasing', now(), 7,
+         '{"code": "backend_failed", "message": "it <b>won''t</b> stop", "provider_code": null}')`,
+      [randomUUID(), randomUUID()],
+    );
+    const { text } = await page();
+    expect(text).toMatch(/leaked-instances holds back 39 of 40/);
+    expect(text).toContain("no ledger row claims it");
+    expect(text).toContain("i-0123");
+    expect(text, "what a provider says is text and no markup").toContain(
+      "it &#60;b&#62;won&#39;t&#60;/b&#62; stop",
+    );
+  });
+
+  it("lets nothing run but its own style", async () => {
+    const { headers, text } = await page();
+    const nonce = /<style nonce="([^"]+)">/.exec(text)?.[1];
+    expect(headers.get("content-security-policy")).toBe(
+      `default-src 'none'; style-src 'nonce-${nonce!.replaceAll("&#61;", "=").replaceAll("&#43;", "+")}'; frame-ancestors 'none'`,
+    );
+    expect(text).not.toContain("<script");
+  });
+});
