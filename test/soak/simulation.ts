@@ -255,7 +255,7 @@ export async function simulate(stage: Stage, seed: number, wanted: number): Prom
     if (happens("foreign", 0.01)) foreign.push(await stage.leak({ deployment: "somebody-else" }));
     let rows = await rowsOf();
     const living = truths.filter((truth) => rows.get(truth.id)?.status !== "removed" && rows.has(truth.id));
-    for (let n = living.length; n < WORKSPACES && !calm; n++) if (happens("create", 0.3, n)) await create();
+    for (let n = living.length; n < WORKSPACES; n++) if (happens("create", 0.3, n)) await create();
     for (const truth of living) {
       await act(truth);
       await harm(truth, rows.get(truth.id)!);

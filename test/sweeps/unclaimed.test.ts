@@ -95,8 +95,30 @@ describe("what nobody claims", () => {
     const lost = await stage.leak({ workspaceId: id, kind: "volume", ageMs: GRACE_MS });
     await stage.pool.query("delete from resources where workspace_id = $1 and kind = 'volume'", [id]);
     await stage.time.advance(GRACE_MS);
-    expect(await pass(3)).toMatchObject({ kept: 2 });
+    expect(await pass(3)).toMatchObject({ kept: 2, would_act: 0 });
     expect(await stage.things()).toContain(lost);
+  });
+
+  it("is kept at the last look if the workspace's other volume has gone meanwhile", async () => {
+    const { id } = await stage.online();
+    const second = await stage.leak({ workspaceId: id, kind: "volume", ageMs: GRACE_MS });
+    await pass(1);
+    let looks = 0;
+    stage.backend.faults.onList = async (things) => {
+      if (++looks === 2)
+        await stage.pool.query("delete from resources where workspace_id = $1 and kind = 'volume'", [id]);
+      return things;
+    };
+    expect(await pass(1)).toMatchObject({ would_act: 1, changed: 1 });
+    expect(await stage.things()).toContain(second);
+  });
+
+  it("is not the instance that its workspace says it runs, even if the ledger has lost it", async () => {
+    const { id, instance_id } = await stage.online();
+    await stage.pool.query("delete from resources where workspace_id = $1", [id]);
+    await stage.time.advance(GRACE_MS);
+    await pass(3);
+    expect(await stage.things()).toContain(instance_id);
   });
 
   it("goes although its workspace lives, under its gate, when the workspace has a volume and an instance besides", async () => {
@@ -120,6 +142,8 @@ describe("what nobody claims", () => {
     await stage.leak({ workspaceId, kind: "instance", ageMs: 0 });
     await pass(2);
     expect(await stage.things(), "the instance is too young to be judged").toHaveLength(2);
+    const asked = await stage.pool.query("select 1 from provider_calls where call = 'removeVolume'");
+    expect(asked.rows, "its provider isn't even asked").toEqual([]);
     await pass(4);
     expect(await stage.things()).toEqual([]);
   });
