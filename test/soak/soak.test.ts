@@ -10,7 +10,7 @@ const SEED = Number(process.env.BERTH_TEST_SEED ?? randomInt(2 ** 31));
 describe("the sweeps over a fleet where everything goes wrong", () => {
   let stage: Stage;
   beforeEach(async () => {
-    stage = await openStage({ BERTH_RETRY_ATTEMPTS: "3" });
+    stage = await openStage({ BERTH_RETRY_ATTEMPTS: "3" }, 50);
   });
   afterEach(() => stage.close());
 

@@ -126,20 +126,51 @@ describe("the instance-state sweep", () => {
     expect(await stage.run("instance-state")).toMatchObject({ looked_at: 0, would_act: 0 });
   });
 
-  it("drops its restart when a person's request has come meanwhile", async () => {
+  it("leaves one alone whose request has only been accepted, and counts it in no share", async () => {
     const { id, instance_id } = await stage.online();
     await stage.time.advance(MINUTE);
     await stage.kill(instance_id!);
+    await requestRestart(stage.deps, id, BY_TEST);
+    expect(await stage.run("instance-state")).toMatchObject({ looked_at: 0, would_act: 0 });
+  });
+
+  it("drops its restart when a person's request comes while it holds the gate: a pause stays a pause", async () => {
+    const { id, instance_id } = await stage.online();
+    await stage.time.advance(MINUTE);
+    await stage.kill(instance_id!);
+    let probes = 0;
     stage.backend.faults.onProbe = async (states) => {
-      const { rows } = await stage.pool.query("select 1 from operations where kind = 'restart'");
-      if (rows.length === 0) await requestRestart(stage.deps, id, BY_TEST);
+      if (++probes === 2) await requestPause(stage.deps, id, BY_TEST);
       return states;
     };
     expect(await stage.run("instance-state")).toMatchObject({ busy: 1 });
     stage.backend.faults.onProbe = (states) => states;
     await stage.settle();
-    expect(await stage.workspace(id)).toMatchObject({ status: "online", generation: 2 });
+    expect(await stage.workspace(id)).toMatchObject({ status: "paused", generation: 1 });
+    expect(await stage.eventTypes(id)).not.toContain("workspace.restart.requested");
   });
+
+  it.each(["failed", "paused", "hibernated"])(
+    "heals none that is %s by the time it holds the gate",
+    async (status) => {
+      const { id, instance_id } = await stage.online();
+      await stage.time.advance(MINUTE);
+      await stage.kill(instance_id!);
+      const { gate } = stage.deps;
+      const holdIdle: typeof gate.holdIdle = async (workspaceId) => {
+        await stage.pool.query("update workspaces set status = $2, token_hash = null where id = $1", [
+          id,
+          status,
+        ]);
+        return gate.holdIdle(workspaceId);
+      };
+      expect(await stage.run("instance-state", { gate: { ...gate, holdIdle } })).toMatchObject({
+        changed: 1,
+      });
+      await stage.settle();
+      expect(await stage.workspace(id)).toMatchObject({ status, generation: 1 });
+    },
+  );
 
   it("holds when most of a fleet looks dead", async () => {
     for (let i = 0; i < 6; i++) await stage.online();
@@ -321,7 +352,9 @@ describe("the idle-hibernation sweep", () => {
     const parent = await stage.withAgent({ hibernate_after_minutes: 1 as never });
     await stage.online({ parent_id: parent.id as never });
     await stage.time.advance(5 * MINUTE);
+    // Longer ago than it may be idle, and not so long that it is silent.
     await stage.beat(busy.id, 2);
+    await stage.time.advance(80_000);
     await stage.beat(parent.id);
     expect(await stage.run("idle-hibernation")).toMatchObject({ would_act: 0 });
     const late = await stage.withAgent({ hibernate_after_minutes: 1 as never });
@@ -333,7 +366,11 @@ describe("the idle-hibernation sweep", () => {
       connect: {
         value: (done?: never) => {
           if (done !== undefined) return connect(done);
-          return stage.beat(late.id, 1).then(() => connect());
+          // A short task, done by now: it is idle again, and has not been so for long.
+          return stage
+            .beat(late.id, 1)
+            .then(() => stage.beat(late.id, 0))
+            .then(() => connect());
         },
       },
     });

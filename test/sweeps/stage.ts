@@ -69,7 +69,8 @@ export interface Stage {
   close(): Promise<void>;
 }
 
-export async function openStage(env: Readonly<Record<string, string>> = {}): Promise<Stage> {
+/** `waitMs`: how long, in real time, an instance may take to run or to be gone. */
+export async function openStage(env: Readonly<Record<string, string>> = {}, waitMs = 20_000): Promise<Stage> {
   const database = await createTestDatabase();
   const time = await virtualTime(database);
   const { pool } = time;
@@ -107,7 +108,7 @@ export async function openStage(env: Readonly<Record<string, string>> = {}): Pro
       ["process", backend],
       ["ec2", cloud],
     ]),
-    limits: { startTimeoutMs: 20_000, stopTimeoutMs: 20_000, publicUrl: "", deploymentId: "berth" },
+    limits: { startTimeoutMs: waitMs, stopTimeoutMs: waitMs, publicUrl: "", deploymentId: "berth" },
     retry: { delayMs: config.retryDelayMs, maxDelayMs: config.retryMaxDelayMs, jitter: 0 },
     random: () => 0,
     logger,
