@@ -133,8 +133,12 @@ export async function simulate(stage: Stage, seed: number, wanted: number): Prom
     if (rows[0] === undefined || !rows[0].alive) return;
     if (rows[0].deployment !== "berth") return breach(`a foreign thing was touched: ${providerId}`);
     if (unowned.has(providerId!)) return;
-    const { rows: asked } = await stage.pool.query<{ state: string; source: string | null; status: string }>(
-      `select r.state, o.source, w.status from resources r join workspaces w on w.id = r.workspace_id
+    const { rows: asked } = await stage.pool.query<{
+      state: string;
+      source: string | null;
+      launches: number | null;
+    }>(
+      `select r.state, o.source, o.generation as launches from resources r join workspaces w on w.id = r.workspace_id
        left join operations o on o.workspace_id = r.workspace_id and o.state = 'running'
        where r.provider_id = $1 and r.state <> 'gone'`,
       [providerId],
@@ -145,7 +149,9 @@ export async function simulate(stage: Stage, seed: number, wanted: number): Prom
       return breach(`${sweeping ?? "an operation"} acts on ${providerId}, which nobody gave up`);
     const truth = byId.get(workspaceId)!;
     const byBerth = row?.source === "reconciler" || row?.source === "liveness";
-    if (byBerth && generation !== null && (!truth.hasAgent || agentLives(truth, generation)))
+    // What the restart has launched itself it may give up again.
+    const former = generation !== null && generation < (row?.launches ?? Infinity);
+    if (byBerth && former && (!truth.hasAgent || agentLives(truth, generation)))
       breach(`${row?.source} restarts workspace ${truth.index}, which lives`);
   }
 
@@ -240,11 +246,11 @@ export async function simulate(stage: Stage, seed: number, wanted: number): Prom
   const oneTick = async (): Promise<void> => {
     tick++;
     await stage.time.advance(TICK_MS);
-    if (happens("api down", 0.003)) {
+    if (happens("api down", 0.01)) {
       apiDownUntil = tick + 4 + Math.floor(draw("api down for") * 20);
       mishap("API away");
     }
-    if (happens("outage", 0.004)) {
+    if (happens("outage", 0.008)) {
       outageUntil = tick + 2 + Math.floor(draw("outage for") * 30);
       mishap("provider away");
     }

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { removeWorkspace } from "@berth/core/lifecycle/remove";
+import { requestPause } from "@berth/core/lifecycle/suspend";
 import { approve, dryRun } from "@berth/core/sweeps/run";
 import { dockerOrphans } from "@berth/core/sweeps/all";
 import { BY_TEST } from "../support/fleet.js";
@@ -101,6 +102,8 @@ describe("what nobody claims", () => {
 
   it("is kept at the last look if the workspace's other volume has gone meanwhile", async () => {
     const { id } = await stage.online();
+    await requestPause(stage.deps, id, BY_TEST);
+    await stage.settle();
     const second = await stage.leak({ workspaceId: id, kind: "volume", ageMs: GRACE_MS });
     await pass(1);
     let looks = 0;
@@ -117,7 +120,7 @@ describe("what nobody claims", () => {
     const { id, instance_id } = await stage.online();
     await stage.pool.query("delete from resources where workspace_id = $1", [id]);
     await stage.time.advance(GRACE_MS);
-    await pass(3);
+    expect(await pass(3)).toMatchObject({ would_act: 0 });
     expect(await stage.things()).toContain(instance_id);
   });
 
