@@ -108,11 +108,11 @@ export async function unfinishedOf(tx: Queryable, workspaceIds: readonly string[
   return rows;
 }
 
-/** Counts one more request that a waiting operation stands for. */
-export async function coalesceInto(tx: Tx, id: string): Promise<Operation> {
+/** Counts further requests that a waiting operation stands for. */
+export async function coalesceInto(tx: Tx, id: string, requests = 1): Promise<Operation> {
   const { rows } = await tx.query<Operation>(
-    "update operations set coalesced = coalesced + 1 where id = $1 returning *",
-    [id],
+    "update operations set coalesced = coalesced + $2 where id = $1 returning *",
+    [id, requests],
   );
   return rows[0]!;
 }

@@ -22,6 +22,7 @@ import {
 import { hasCompute, missingForBackend } from "../domain/spec.js";
 import { BerthError } from "../errors.js";
 import type { Dispatcher } from "./dispatcher.js";
+import { gathered } from "./gather.js";
 
 /** Who asks, and how often each attempt may be repeated. */
 export interface RequestContext {
@@ -106,7 +107,29 @@ export async function requestRestart(
   workspaceId: string,
   options: { ifBusy?: IfBusy } & Requester,
 ): Promise<Accepted> {
-  const { accepted, isNext } = await transaction(context.pool, async (tx) => {
+  if (options.ifBusy === "reject") return acceptRestarts(context, workspaceId, 1, options);
+  let restarts = gatheredRestarts.get(context);
+  if (restarts === undefined) {
+    restarts = gathered((key, calls) => {
+      const [id, source, requestedBy] = JSON.parse(key) as [string, Source, string];
+      return acceptRestarts(context, id, calls, { source, requestedBy });
+    });
+    gatheredRestarts.set(context, restarts);
+  }
+  return restarts(JSON.stringify([workspaceId, options.source, options.requestedBy]));
+}
+
+/** A storm on one workspace would otherwise hold every connection, each of them waiting for its gate. */
+const gatheredRestarts = new WeakMap<RequestContext, (key: string) => Promise<Accepted>>();
+
+/** Accepts so many equal restarts of one workspace in one transaction. */
+async function acceptRestarts(
+  context: RequestContext,
+  workspaceId: string,
+  calls: number,
+  options: { ifBusy?: IfBusy } & Requester,
+): Promise<Accepted> {
+  const { accepted, made, isNext } = await transaction(context.pool, async (tx) => {
     const gate = await requireGate(tx, workspaceId);
     const workspace = (await getWorkspace(tx, workspaceId))!;
     const unfinished = await unfinishedOf(tx, [workspaceId]);
@@ -117,9 +140,12 @@ export async function requestRestart(
         operation_id: last.id,
       });
     // A waiting resume launches afresh after this request just as a restart would.
-    if (last?.state === "queued" && (last.kind === "restart" || last.kind === "resume"))
-      return { accepted: { workspace, operation: await coalesceInto(tx, last.id) }, isNext: false };
-    const operation = await enqueue(tx, context, workspaceId, "restart", options);
+    if (last?.state === "queued" && (last.kind === "restart" || last.kind === "resume")) {
+      const operation = await coalesceInto(tx, last.id, calls);
+      return { accepted: { workspace, operation }, made: false, isNext: false };
+    }
+    const first = await enqueue(tx, context, workspaceId, "restart", options);
+    const operation = calls === 1 ? first : await coalesceInto(tx, first.id, calls - 1);
     await insertEvents(tx, [
       {
         event_type: "workspace.restart.requested",
@@ -128,10 +154,10 @@ export async function requestRestart(
         payload: by(options),
       },
     ]);
-    return { accepted: { workspace, operation }, isNext: operation.ticket === gate.head + 1 };
+    return { accepted: { workspace, operation }, made: true, isNext: operation.ticket === gate.head + 1 };
   });
   // One that was counted in has its job, or the dispatch sweep will see to it.
-  if (accepted.operation.coalesced === 1) await dispatch(context.dispatcher, accepted.operation, isNext);
+  if (made) await dispatch(context.dispatcher, accepted.operation, isNext);
   return accepted;
 }
 
