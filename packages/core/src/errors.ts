@@ -38,6 +38,7 @@ export const ERRORS = {
   stop_retry_exhausted: { status: 500, title: "The instance could not be stopped yet", retryable: true },
   operation_cancelled: { status: 409, title: "The operation was cancelled", retryable: false },
   database_unavailable: { status: 503, title: "The database can't be reached", retryable: true },
+  overloaded: { status: 503, title: "There is more to do than can be done soon", retryable: true },
   queues_unavailable: { status: 503, title: "The queues' store can't be reached", retryable: true },
   no_worker: { status: 503, title: "No worker answered", retryable: true },
   sweeps_silent: { status: 503, title: "A sweep has not run for twice its interval", retryable: true },

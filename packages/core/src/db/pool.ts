@@ -1,4 +1,5 @@
 import pg from "pg";
+import { createTurns, type TakeTurn } from "./turns.js";
 
 /** A pool or one client of it: what a statement runs on. */
 export type Queryable = pg.Pool | pg.PoolClient;
@@ -13,7 +14,7 @@ const INT8_OID = 20;
  * 2^53. Nothing rests on session state, so a pooler in transaction mode may stand between.
  */
 export function createPool(connectionString: string, options: { max?: number; name?: string } = {}): Pool {
-  const pool = new pg.Pool({
+  const pool = new MeasuredPool({
     connectionString,
     max: options.max ?? 20,
     application_name: options.name ?? "berth",
@@ -38,12 +39,46 @@ export function createPool(connectionString: string, options: { max?: number; na
   return pool;
 }
 
+/** Since when each call waits for a connection, in order of arrival. */
+const waitingFor = new WeakMap<Pool, Set<{ since: number }>>();
+
+class MeasuredPool extends pg.Pool {
+  override connect(): Promise<pg.PoolClient>;
+  override connect(callback: ConnectCallback): void;
+  override connect(callback?: ConnectCallback): Promise<pg.PoolClient> | void {
+    const waiting = waitingFor.get(this) ?? new Set();
+    waitingFor.set(this, waiting);
+    const one = { since: performance.now() };
+    waiting.add(one);
+    if (callback === undefined) return super.connect().finally(() => waiting.delete(one));
+    super.connect((...result) => {
+      waiting.delete(one);
+      callback(...result);
+    });
+  }
+}
+type ConnectCallback = (
+  error: Error | undefined,
+  client: pg.PoolClient | undefined,
+  done: (release?: unknown) => void,
+) => void;
+
+/** For how long the first of those that wait for a connection has waited, in ms; 0 if nobody waits. */
+export function longestWait(pool: Pool): number {
+  const [first] = waitingFor.get(pool) ?? [];
+  return first === undefined ? 0 : performance.now() - first.since;
+}
+
 const RETRIED_SQLSTATES = new Set(["40001", "40P01"]);
 /**
  * A process that is frozen inside a transaction would keep its locks, and with them its workspaces' gates,
  * for as long as its connection seems alive. Set for each transaction, since a pooler may stand between.
  */
-const BEGIN = "begin; set local idle_in_transaction_session_timeout = '5s'";
+const BEGIN = "begin; set local idle_in_transaction_session_timeout = '5s'; set local lock_timeout = '10s'";
+/** One that commits while the next one waits for the same lock: more would only hold connections. */
+const AT_ONCE = 2;
+const TURN_WAIT_MS = 10_000;
+const turns = new WeakMap<Pool, TakeTurn>();
 
 /**
  * Runs `work` in a transaction, and runs it again (up to 5 times) if PostgreSQL gave it up for a deadlock.
@@ -70,6 +105,28 @@ export async function transaction<T>(pool: Pool, work: (tx: Tx) => Promise<T>): 
   }
 }
 
+/**
+ * Like {@link transaction}, for requests. `turn` names what it waits for, such as the workspace whose gate it
+ * locks first; null: nothing. Of those of one turn only two have a connection at a time, so that a storm on
+ * one workspace leaves connections to all others.
+ * @throws BerthError `overloaded` if its turn doesn't come soon.
+ */
+export async function transactionInTurn<T>(
+  pool: Pool,
+  turn: string | null,
+  work: (tx: Tx) => Promise<T>,
+): Promise<T> {
+  if (turn === null) return transaction(pool, work);
+  const take = turns.get(pool) ?? createTurns({ atOnce: AT_ONCE, waitMs: TURN_WAIT_MS });
+  turns.set(pool, take);
+  const end = await take(turn);
+  try {
+    return await transaction(pool, work);
+  } finally {
+    end();
+  }
+}
+
 /** The SQLSTATE of a PostgreSQL error, else undefined. */
 export function sqlState(error: unknown): string | undefined {
   return error instanceof pg.DatabaseError ? error.code : undefined;
@@ -81,8 +138,8 @@ export function sqlState(error: unknown): string | undefined {
  */
 export function isDatabaseUnavailable(error: unknown): boolean {
   const state = sqlState(error);
-  // 25P03: this process was idle in a transaction for too long.
-  if (state !== undefined) return /^(08|57P|53|25P03)/.test(state);
+  // 25P03: this process was idle in a transaction for too long. 55P03: another holds a lock for too long.
+  if (state !== undefined) return /^(08|57P|53|25P03|55P03)/.test(state);
   if (!(error instanceof Error)) return false;
   const code = (error as NodeJS.ErrnoException).code ?? "";
   return (

@@ -8,7 +8,7 @@ import {
   unfinishedOf,
   type Operation,
 } from "../db/operations.js";
-import { transaction, type Tx } from "../db/pool.js";
+import { transactionInTurn, type Tx } from "../db/pool.js";
 import { markReleasing, workspacesWithOpenResources } from "../db/resources.js";
 import { getWorkspaces, markRemoved, purgeWorkspaces, treeOf, type Workspace } from "../db/workspaces.js";
 import { BerthError } from "../errors.js";
@@ -38,7 +38,7 @@ export async function removeWorkspace(
   workspaceId: string,
   options: { cascade: boolean; purge?: boolean } & Requester,
 ): Promise<Removal> {
-  const { removal, next } = await transaction(context.pool, async (tx) => {
+  const { removal, next } = await transactionInTurn(context.pool, workspaceId, async (tx) => {
     const { gates, workspaces } = await lockTree(tx, workspaceId);
     const root = workspaces[0]!;
     const live = workspaces.filter((workspace) => workspace.status !== "removed");

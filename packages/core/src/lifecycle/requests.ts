@@ -2,7 +2,7 @@ import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { insertEvents } from "../db/events.js";
 import { lockGateShared, lockGates, takeTicket, type Gate } from "../db/gates.js";
 import { coalesceInto, insertOperation, unfinishedOf, type Operation } from "../db/operations.js";
-import { transaction, type Pool, type Tx } from "../db/pool.js";
+import { transactionInTurn, type Pool, type Tx } from "../db/pool.js";
 import {
   beginGeneration,
   getWorkspace,
@@ -58,7 +58,7 @@ export async function createWorkspace(
 ): Promise<Accepted & { token: string | null }> {
   const errors = missingForBackend(input.backend, input.spec);
   if (errors.length > 0) throw new BerthError("invalid_request", describe(errors), { errors });
-  const accepted = await transaction(context.pool, async (tx) => {
+  const accepted = await transactionInTurn(context.pool, input.parent_id, async (tx) => {
     if (input.parent_id !== null) await requireLiveParent(tx, input.parent_id);
     const inserted = await insertWorkspace(tx, { ...input, id: randomUUID() });
     const { workspace, token } = hasCompute(input.backend)
@@ -129,7 +129,7 @@ async function acceptRestarts(
   calls: number,
   options: { ifBusy?: IfBusy } & Requester,
 ): Promise<Accepted> {
-  const { accepted, made, isNext } = await transaction(context.pool, async (tx) => {
+  const { accepted, made, isNext } = await transactionInTurn(context.pool, workspaceId, async (tx) => {
     const gate = await requireGate(tx, workspaceId);
     const workspace = (await getWorkspace(tx, workspaceId))!;
     const unfinished = await unfinishedOf(tx, [workspaceId]);
@@ -172,7 +172,7 @@ export async function patchWorkspace(
   changes: WorkspaceChanges,
   options: { ifVersion?: number } & Requester,
 ): Promise<Workspace> {
-  return transaction(context.pool, async (tx) => {
+  return transactionInTurn(context.pool, workspaceId, async (tx) => {
     await requireGate(tx, workspaceId);
     const workspace = (await getWorkspace(tx, workspaceId))!;
     if (workspace.status === "removed")

@@ -1,7 +1,7 @@
 import { insertEvents } from "../db/events.js";
 import { lockGateShared } from "../db/gates.js";
 import { coalesceInto, unfinishedOf, type Operation } from "../db/operations.js";
-import { transaction, type Tx } from "../db/pool.js";
+import { transactionInTurn, type Tx } from "../db/pool.js";
 import { markReleasing } from "../db/resources.js";
 import { ancestorsOf, getWorkspace, getWorkspaces, revokeToken, type Workspace } from "../db/workspaces.js";
 import { projectedStatus } from "../domain/operation.js";
@@ -89,7 +89,7 @@ async function suspend(
   requester: Requester,
   allow: (tx: Tx, live: Workspace[]) => Promise<void> | void,
 ): Promise<Suspension> {
-  const { suspension, next } = await transaction(context.pool, async (tx) => {
+  const { suspension, next } = await transactionInTurn(context.pool, workspaceId, async (tx) => {
     const { gates, workspaces } = await lockTree(tx, workspaceId);
     const root = workspaces[0]!;
     const unfinished = await unfinishedOf(
@@ -161,7 +161,7 @@ export async function requestResume(
   workspaceId: string,
   requester: Requester,
 ): Promise<Accepted> {
-  const { accepted, isNext } = await transaction(context.pool, async (tx) => {
+  const { accepted, isNext } = await transactionInTurn(context.pool, workspaceId, async (tx) => {
     const gate = await requireGate(tx, workspaceId);
     const workspace = (await getWorkspace(tx, workspaceId))!;
     const last = (await unfinishedOf(tx, [workspaceId])).at(-1);
