@@ -44,6 +44,7 @@ describe("the API's description", () => {
     expect(result.errors ?? []).toEqual([]);
     expect(result.valid).toBe(true);
     expect(Object.keys(document.components.schemas).toSorted()).toEqual([
+      "ApiKey",
       "Leak",
       "Operation",
       "Problem",
@@ -66,11 +67,13 @@ describe("the API's description", () => {
         .map(({ name }) => name)
         .toSorted(),
     ).toEqual([
+      "DELETE /keys/{id}",
       "DELETE /workspaces/{id}",
       "GET /admin/liveness",
       "GET /events",
       "GET /events/{workspaceId}",
       "GET /health",
+      "GET /keys",
       "GET /leaks",
       "GET /metrics",
       "GET /operations/{id}",
@@ -82,6 +85,7 @@ describe("the API's description", () => {
       "GET /workspaces/{id}/resources",
       "GET /workspaces/{id}/why",
       "PATCH /workspaces/{id}",
+      "POST /keys",
       "POST /leaks/{id}/release",
       "POST /leaks/{id}/retry",
       "POST /registry/heartbeat",

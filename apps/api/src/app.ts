@@ -5,6 +5,8 @@ import { Registry } from "prom-client";
 import fastify, { type FastifyBaseLogger } from "fastify";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import { requireKey } from "./auth.js";
+import { createKeyring } from "./auth/keyring.js";
+import { createSessions } from "./auth/session.js";
 import { answerBrokenRequests } from "./broken-requests.js";
 import { readJsonBodies } from "./json-body.js";
 import { refuseUnknown } from "./not-found.js";
@@ -13,8 +15,10 @@ import { describeRoutes, docsRoutes } from "./routes/docs.js";
 import { eventRoutes } from "./routes/events.js";
 import { fleetRoutes } from "./routes/fleet.js";
 import { healthRoutes } from "./routes/health.js";
+import { keyRoutes } from "./routes/keys.js";
 import { leakRoutes } from "./routes/leaks.js";
 import { livenessRoutes } from "./routes/liveness.js";
+import { loginRoutes } from "./routes/login.js";
 import { measureRequests } from "./metrics/requests.js";
 import { metricsRoutes } from "./routes/metrics.js";
 import { operationRoutes } from "./routes/operations.js";
@@ -66,7 +70,12 @@ export async function createApp(services: Services, logger: Logger): Promise<App
   readJsonBodies(app);
   const registry = new Registry();
   measureRequests(app, registry);
-  requireKey(app, services.config.adminKey);
+  const { adminKey } = services.config;
+  const guard = {
+    keyring: createKeyring({ pool: services.pool, adminKey }),
+    sessions: createSessions(adminKey),
+  };
+  requireKey(app, guard);
   refuseUnknown(app);
   await describeRoutes(app);
 
@@ -77,12 +86,14 @@ export async function createApp(services: Services, logger: Logger): Promise<App
   operationRoutes(app, services);
   eventRoutes(app, services);
   registryRoutes(app, services);
+  keyRoutes(app, services, guard.keyring);
   leakRoutes(app, services);
   sweepRoutes(app, services);
   livenessRoutes(app, services);
   fleetRoutes(app, services);
   healthRoutes(app, services);
   metricsRoutes(app, services, registry);
+  await loginRoutes(app, services, guard);
   await docsRoutes(app);
   await queueRoutes(app, services);
   return app;

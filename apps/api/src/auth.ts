@@ -1,25 +1,16 @@
-import { createHash, timingSafeEqual } from "node:crypto";
 import { BerthError } from "@berth/core/errors";
+import { KEY_PATTERN } from "@berth/core/lifecycle/keys";
 import type { FastifyReply, FastifyRequest, RouteOptions } from "fastify";
+import type { Keyring } from "./auth/keyring.js";
+import { isSameOrigin, loginPath } from "./auth/origin.js";
+import { requireScope, type Access, type Caller } from "./auth/scopes.js";
+import { cookieOf, type Sessions } from "./auth/session.js";
 import type { App } from "./services.js";
-
-/**
- * Who may use a route. The admin key may use all of them but those of `workspace`, which take the token of a
- * workspace's generation and nothing else; such a token is good for no other route.
- */
-export type Access = "public" | "viewer" | "operator" | "admin" | "workspace";
-
-/** Who asks. */
-export interface Caller {
-  name: string;
-  /** What a `workspace` route was called with. The route judges it: it belongs to one workspace. */
-  token?: string;
-}
 
 declare module "fastify" {
   interface FastifyContextConfig {
     access?: Access;
-    /** A page for people: the browser asks for the key, as the password of any user. */
+    /** A page for people: it takes the cookie of a login as well. */
     browser?: boolean;
   }
   interface FastifyRequest {
@@ -27,11 +18,16 @@ declare module "fastify" {
   }
 }
 
-/** Refuses every request without a valid key, except on public routes; unknown paths tell strangers nothing. */
-export function requireKey(app: App, adminKey: string): void {
-  const expected = digest(adminKey);
-  // Digests have one length, so the comparison takes the same time whatever was sent.
-  const isExpected = (key: string): boolean => timingSafeEqual(digest(key), expected);
+export interface Guard {
+  keyring: Keyring;
+  sessions: Sessions;
+}
+
+/**
+ * Refuses every request without a valid key of a scope that is wide enough, except on public routes; unknown
+ * paths tell strangers nothing.
+ */
+export function requireKey(app: App, { keyring, sessions }: Guard): void {
   app.decorateRequest("caller");
   const routes: RouteOptions[] = [];
   app.addHook("onRoute", (route) => {
@@ -39,43 +35,65 @@ export function requireKey(app: App, adminKey: string): void {
   });
   // Not at once: a scope's own hook may still say it for all its routes.
   app.addHook("onReady", async () => {
-    for (const { method, url, config } of routes)
+    for (const { method, url, config } of routes) {
       if (config?.access === undefined)
         throw new Error(`route ${String(method)} ${url} doesn't say who may use it`);
+      if (config.access === "public" && url.startsWith("/admin/"))
+        throw new Error(`route ${String(method)} ${url} would be open to everyone`);
+    }
   });
   app.addHook("onRequest", async (request, reply) => {
     const { access, browser = false } = request.routeOptions.config;
     if (access === "public") return;
-    const key = credentials(request, browser);
+    const key = bearer(request);
     if (access === "workspace") {
-      if (key === null || isExpected(key)) refuseToken(reply);
-      request.caller = { name: "workspace", token: key };
+      // A key in its place gets no further: the route knows tokens only.
+      if (key === null || KEY_PATTERN.test(key) || (await keyring.byKey(key)) !== null) refuseToken(reply);
+      request.caller = { name: "workspace", scope: "workspace", keyId: null, token: key };
       return;
     }
-    if (key === null || !isExpected(key)) refuse(reply, browser, key !== null);
-    request.caller = { name: "admin" };
+    const caller =
+      key !== null
+        ? await keyring.byKey(key)
+        : browser
+          ? await loggedIn(request, { keyring, sessions })
+          : null;
+    if (caller === null) {
+      if (browser && key === null && wantsPage(request)) return reply.redirect(loginPath(request.url), 303);
+      refuse(reply, key !== null);
+    }
+    request.caller = caller;
+    // A path that doesn't exist has no rule; any key may learn that.
+    if (access !== undefined) requireScope(caller, access);
   });
 }
 
-function credentials(request: FastifyRequest, browser: boolean): string | null {
-  const [, scheme = "", value = ""] = /^(\S+) +(\S+)$/.exec(request.headers.authorization ?? "") ?? [];
-  if (scheme.toLowerCase() === "bearer") return value;
-  if (!browser || scheme.toLowerCase() !== "basic") return null;
-  // A browser sends a remembered password with whatever another site makes it ask for.
-  const site = request.headers["sec-fetch-site"];
-  if (request.method !== "GET" && site !== undefined && site !== "same-origin") return null;
-  const [, password] = /^[^:]*:(.*)$/s.exec(Buffer.from(value, "base64").toString("utf8")) ?? [];
-  return password ?? null;
+/** Who is logged in, in the browser that asks. */
+export async function loggedIn(request: FastifyRequest, guard: Guard): Promise<Caller | null> {
+  const cookie = cookieOf(request.headers.cookie);
+  const session = cookie === undefined ? undefined : guard.sessions.open(cookie);
+  if (session === undefined) return null;
+  // A browser sends its cookie with whatever another site makes it ask for, were it not for SameSite.
+  const safe = request.method === "GET" || request.method === "HEAD";
+  if (!safe && !isSameOrigin(request)) return null;
+  return guard.keyring.byId(session.keyId);
 }
 
-function refuse(reply: FastifyReply, browser: boolean, wrong: boolean): never {
-  void reply.header(
-    "www-authenticate",
-    browser ? 'Basic realm="Berth", charset="UTF-8"' : 'Bearer realm="Berth"',
-  );
+function bearer(request: FastifyRequest): string | null {
+  const { authorization } = request.headers;
+  if (authorization === undefined) return null;
+  return /^bearer +(\S+)$/i.exec(authorization)?.[1] ?? "";
+}
+
+function wantsPage(request: FastifyRequest): boolean {
+  return request.method === "GET" && (request.headers.accept ?? "").includes("text/html");
+}
+
+function refuse(reply: FastifyReply, wrong: boolean): never {
+  void reply.header("www-authenticate", 'Bearer realm="Berth"');
   throw new BerthError(
     "unauthorized",
-    wrong ? "this key is not valid" : "send the header Authorization: Bearer <key>",
+    wrong ? "this key is not valid, or no longer" : "send the header Authorization: Bearer <key>",
   );
 }
 
@@ -85,8 +103,4 @@ function refuseToken(reply: FastifyReply): never {
     "unauthorized",
     "send the header Authorization: Bearer <BERTH_TOKEN, as the workspace was given it>",
   );
-}
-
-function digest(text: string): Buffer {
-  return createHash("sha256").update(text).digest();
 }

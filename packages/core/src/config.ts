@@ -17,6 +17,10 @@ type Fleet = Config & {
 export type ApiConfig = Fleet & { readonly adminKey: string };
 export type WorkerConfig = Fleet & { readonly secret: string };
 
+/** Keys that stand in an example, a test or a habit: whoever reads those has them. */
+const EXAMPLE_KEY =
+  /^(change-?me|replace-?me|example-|default-|your-|test-|dev-|demo-|admin-|secret-|password|berth[-_]admin)|^(.)\2*$/i;
+
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Everything that is wrong with the environment, not only the first of it. Holds no secret. */
@@ -86,6 +90,10 @@ function conflicts(config: Config): string[] {
     );
   if ((config.ec2HostedZoneId === null) !== (config.ec2DnsSuffix === null))
     problems.push("BERTH_EC2_HOSTED_ZONE_ID and BERTH_EC2_DNS_SUFFIX: one is set, expected both or none");
+  if (config.role === "api" && nodeEnv === "production" && EXAMPLE_KEY.test(config.adminKey ?? ""))
+    problems.push(
+      'BERTH_ADMIN_KEY: is an example, expected one of your own, such as "openssl rand -hex 24" prints',
+    );
   if (faultAtStep !== null && nodeEnv !== "test")
     problems.push("BERTH_FAULT_AT_STEP: kills workers, expected only with NODE_ENV=test");
   return problems;

@@ -21,6 +21,8 @@ export const ERRORS = {
     retryable: false,
   },
   leak_not_found: { status: 404, title: "There is no such leak", retryable: false },
+  key_not_found: { status: 404, title: "There is no such key", retryable: false },
+  name_taken: { status: 409, title: "The name is in use", retryable: false },
   sweep_not_found: { status: 404, title: "There is no such sweep", retryable: false },
   sweep_paused: { status: 409, title: "The sweep is paused", retryable: false },
   nothing_held: { status: 409, title: "The sweep holds nothing", retryable: false },

@@ -1,5 +1,6 @@
 import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
+import { ApiKey } from "../schemas/api-key.js";
 import { StructureEvent } from "../schemas/event.js";
 import { Leak } from "../schemas/leak.js";
 import { Operation } from "../schemas/operation.js";
@@ -11,7 +12,7 @@ import type { App } from "../services.js";
 
 /** Gathers the description of all routes that are added after it. */
 export async function describeRoutes(app: App): Promise<void> {
-  for (const schema of [Workspace, Operation, Resource, StructureEvent, Leak, Sweep, Problem])
+  for (const schema of [Workspace, Operation, Resource, StructureEvent, Leak, Sweep, ApiKey, Problem])
     app.addSchema(schema);
   await app.register(swagger, {
     openapi: {
@@ -30,6 +31,7 @@ export async function describeRoutes(app: App): Promise<void> {
         { name: "operations", description: "What is done to them, and what was made for them." },
         { name: "events", description: "What happened, and why." },
         { name: "registry", description: "For the agents that run in workspaces." },
+        { name: "keys", description: "Who may do what." },
         { name: "leaks", description: "What is to go and isn't proven gone, and what nobody claims." },
         { name: "sweeps", description: "The jobs that heal what was leaked, lost or stuck." },
         { name: "health", description: "For whoever runs Berth." },

@@ -85,7 +85,7 @@ export function leakRoutes(app: App, services: Services): void {
   app.post(
     "/leaks/:id/release",
     {
-      config: { access: "operator" },
+      config: { access: "admin" },
       schema: {
         operationId: "releaseLeak",
         summary: "Say that it is handled",

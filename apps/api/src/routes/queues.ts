@@ -32,7 +32,9 @@ export async function queueRoutes(app: App, { queues }: Pick<Services, "queues">
   });
   await app.register(async (scope) => {
     scope.addHook("onRoute", (route) => {
-      route.config = { ...route.config, access: "admin", browser: true };
+      // Jobs may be read by operators; what removes or retries them by hand goes past the gates.
+      const reads = [route.method].flat().every((method) => method === "GET" || method === "HEAD");
+      route.config = { ...route.config, access: reads ? "operator" : "admin", browser: true };
     });
     scope.addHook("onRequest", async (_request, reply) => {
       void reply.header("content-security-policy", CONTENT_SECURITY_POLICY);

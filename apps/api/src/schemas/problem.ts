@@ -28,7 +28,13 @@ export const Problem = named(
 
 /** The answers of a route to what it may refuse. */
 export function problems(...codes: readonly ErrorCode[]) {
-  const all: readonly ErrorCode[] = [...codes, "unauthorized", "internal", "database_unavailable"];
+  const all: readonly ErrorCode[] = [
+    ...codes,
+    "unauthorized",
+    "forbidden",
+    "internal",
+    "database_unavailable",
+  ];
   const statuses = [...new Set(all.map((code) => ERRORS[code].status))];
   return Object.fromEntries(
     statuses.map((status) => {

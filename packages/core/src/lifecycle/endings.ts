@@ -107,5 +107,10 @@ function statusAfter(operation: Operation, workspace: Workspace): Status | null 
 }
 
 function event(operation: Operation, type: string, payload: Record<string, unknown>): NewEvent {
-  return { event_type: type, workspace_id: operation.workspace_id, operation_id: operation.id, payload };
+  return {
+    event_type: type,
+    workspace_id: operation.workspace_id,
+    operation_id: operation.id,
+    payload: { ...payload, requested_by: operation.requested_by },
+  };
 }

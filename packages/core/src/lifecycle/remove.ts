@@ -140,7 +140,10 @@ async function driveDeletes(
     message: "the workspace was deleted",
     provider_code: null,
   });
-  await insertEvents(tx, ended.map(cancelledEvent));
+  await insertEvents(
+    tx,
+    ended.map((operation) => cancelledEvent(operation, drive.options)),
+  );
   await notifyFinished(tx, ids(ended));
 
   const owing = new Set([...ids(drive.live), ...(await workspacesWithOpenResources(tx, all))]);
@@ -186,12 +189,12 @@ function removedEvent(workspace: Workspace, rootId: string, requester: Requester
   };
 }
 
-function cancelledEvent(operation: Operation): NewEvent {
+function cancelledEvent(operation: Operation, requester: Requester): NewEvent {
   return {
     event_type: `workspace.${operation.kind}.cancelled`,
     workspace_id: operation.workspace_id,
     operation_id: operation.id,
-    payload: { reason: "the workspace was deleted", coalesced: operation.coalesced },
+    payload: { reason: "the workspace was deleted", coalesced: operation.coalesced, ...by(requester) },
   };
 }
 

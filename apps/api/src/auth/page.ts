@@ -1,0 +1,39 @@
+import { html, Html } from "../fleet/html.js";
+
+const STYLE = `
+body { font: 16px/1.5 system-ui, sans-serif; color: #1c2430; margin: 15vh auto 0; max-width: 22rem; padding: 0 1rem }
+h1 { font-size: 1.5rem } label { display: block; font-weight: 600 } p { color: #5b6675 } .bad { color: #a61b1b }
+input { font: inherit; width: 100%; box-sizing: border-box; padding: .5rem; margin: .3rem 0 1rem }
+button { font: inherit; padding: .5rem 1.2rem; border: 0; border-radius: .3rem; color: #fff; background: #0b6a6a }
+@media (prefers-color-scheme: dark) { body { color: #d9dfe7; background: #14181d } p { color: #95a1b0 } .bad { color: #ff8a8a } a { color: #5cc4c4 } }`;
+
+/** The form; for who is logged in already, the way out as well. */
+export function loginPage(
+  { next, caller, wrong }: { next: string; caller: string | null; wrong: boolean },
+  nonce: string,
+): string {
+  const out = html`<p>You are logged in as ${caller}. <a href="${next}">Go on</a></p>
+    <form method="post" action="/logout"><button>Log out</button></form>`;
+  const form = html`<form method="post" action="/login">
+    <input type="hidden" name="next" value="${next}" />
+    <label for="key">API key</label>
+    <input id="key" name="key" type="password" autocomplete="current-password" required autofocus />
+    <button>Log in</button>
+  </form>`;
+  const refused = html`<p class="bad" role="alert">This key is not valid, or no longer.</p>`;
+  return html`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <title>Berth · log in</title>
+        <style nonce="${nonce}">
+          ${new Html(STYLE)}
+        </style>
+      </head>
+      <body>
+        <h1>Berth</h1>
+        ${wrong ? refused : new Html("")} ${caller === null ? form : out}
+      </body>
+    </html>`.text;
+}

@@ -1,0 +1,112 @@
+import { listApiKeys } from "@berth/core/db/api-keys";
+import { BerthError } from "@berth/core/errors";
+import { createKey, revokeKey } from "@berth/core/lifecycle/keys";
+import Type from "typebox";
+import type { Keyring } from "../auth/keyring.js";
+import { cursor, page, readCursor } from "../pages.js";
+import { answer, NEXT_PAGE } from "../schemas/answers.js";
+import { API_KEY_EXAMPLE, ApiKey, KeyBody, viewKey } from "../schemas/api-key.js";
+import { AFTER, LIMIT, ref, uuid } from "../schemas/common.js";
+import { problems } from "../schemas/problem.js";
+import type { App, Services } from "../services.js";
+
+const Query = Type.Object(
+  { limit: Type.Optional(LIMIT), after: Type.Optional(AFTER) },
+  { additionalProperties: false },
+);
+const Params = Type.Object({ id: uuid("Id of the key.") });
+const Created = Type.Intersect([
+  ref(ApiKey),
+  Type.Object({ key: Type.String({ description: "The key itself: in this answer only." }) }),
+]);
+const POSITION = /^(\d{1,18})\/([0-9a-f-]{36})$/;
+
+export function keyRoutes(app: App, { pool }: Pick<Services, "pool">, keyring: Keyring): void {
+  app.post(
+    "/keys",
+    {
+      config: { access: "admin" },
+      schema: {
+        operationId: "createKey",
+        summary: "Make a key",
+        description: "The key is in this answer and can't be read again.",
+        tags: ["keys"],
+        body: KeyBody,
+        response: {
+          201: answer("The key.", Created, { ...API_KEY_EXAMPLE, key: "berth_o_…" }),
+          ...problems("invalid_request", "name_taken"),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { name, scope, expires_at = null } = request.body;
+      const wanted = { name, scope, expiresAt: expires_at === null ? null : readTime(expires_at) };
+      const { apiKey, key } = await createKey(pool, wanted, request.caller.name);
+      void reply.code(201);
+      return { ...viewKey(apiKey), key };
+    },
+  );
+
+  app.get(
+    "/keys",
+    {
+      config: { access: "admin" },
+      schema: {
+        operationId: "listKeys",
+        summary: "List the keys",
+        description: "The newest first, with those that are revoked.",
+        tags: ["keys"],
+        querystring: Query,
+        response: {
+          200: answer("A page.", Type.Array(ref(ApiKey)), [API_KEY_EXAMPLE], NEXT_PAGE),
+          ...problems("invalid_request"),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { limit = 100, after } = request.query;
+      const [micros, id] = after === undefined ? [] : readCursor(after, POSITION);
+      const position = micros !== undefined && id !== undefined ? { after: { micros, id } } : {};
+      const rows = await listApiKeys(pool, { limit: limit + 1, ...position });
+      return page(request, reply, rows, { limit, after: (row) => cursor(`${row.micros}/${row.id}`) }).map(
+        viewKey,
+      );
+    },
+  );
+
+  app.delete(
+    "/keys/:id",
+    {
+      config: { access: "admin" },
+      schema: {
+        operationId: "revokeKey",
+        summary: "Revoke a key",
+        description:
+          "It is refused by this API process at once, and by others within 5 s. Doing it again changes nothing.",
+        tags: ["keys"],
+        params: Params,
+        response: {
+          200: answer("It is revoked.", ref(ApiKey), {
+            ...API_KEY_EXAMPLE,
+            revoked_at: "2026-11-22T09:30:00.000Z",
+          }),
+          ...problems("invalid_id", "key_not_found"),
+        },
+      },
+    },
+    async (request) => {
+      const apiKey = await revokeKey(pool, request.params.id.toLowerCase(), request.caller.name);
+      keyring.forget(apiKey.id);
+      return viewKey(apiKey);
+    },
+  );
+}
+
+function readTime(text: string): Date {
+  const time = new Date(text);
+  if (!Number.isNaN(time.getTime())) return time;
+  const expected = "a time such as 2027-01-31T12:00:00Z";
+  throw new BerthError("invalid_request", `expires_at: expected ${expected}`, {
+    errors: [{ field: "expires_at", expected }],
+  });
+}

@@ -1,0 +1,75 @@
+import type { Queryable, Tx } from "./pool.js";
+
+export type KeyScope = "viewer" | "operator" | "admin";
+
+/** A key without the key: that is known to whoever it was shown to. */
+export interface ApiKey {
+  id: string;
+  name: string;
+  scope: KeyScope;
+  created_at: Date;
+  expires_at: Date | null;
+  last_used_at: Date | null;
+  revoked_at: Date | null;
+}
+export type HashedApiKey = ApiKey & { key_hash: Buffer };
+
+const SHOWN = "id, name, scope, created_at, expires_at, last_used_at, revoked_at";
+
+/** @returns null if a key that isn't revoked has the name. */
+export async function insertApiKey(
+  tx: Tx,
+  key: Pick<HashedApiKey, "id" | "name" | "scope" | "expires_at" | "key_hash">,
+): Promise<ApiKey | null> {
+  const { rows } = await tx.query<ApiKey>(
+    `insert into api_keys (id, name, scope, expires_at, key_hash) values ($1, $2, $3, $4, $5)
+     on conflict (name) where revoked_at is null do nothing returning ${SHOWN}`,
+    [key.id, key.name, key.scope, key.expires_at, key.key_hash],
+  );
+  return rows[0] ?? null;
+}
+
+export async function getApiKey(db: Queryable, id: string): Promise<ApiKey | null> {
+  const { rows } = await db.query<ApiKey>(`select ${SHOWN} from api_keys where id = $1`, [id]);
+  return rows[0] ?? null;
+}
+
+export async function findApiKey(db: Queryable, hash: Buffer): Promise<HashedApiKey | null> {
+  const { rows } = await db.query<HashedApiKey>(
+    `select ${SHOWN}, key_hash from api_keys where key_hash = $1`,
+    [hash],
+  );
+  return rows[0] ?? null;
+}
+
+/** The newest first, after the position given: a time in microseconds and an id. */
+export async function listApiKeys(
+  db: Queryable,
+  { limit, after }: { limit: number; after?: { micros: string; id: string } },
+): Promise<(ApiKey & { micros: string })[]> {
+  const { rows } = await db.query<ApiKey & { micros: string }>(
+    `select * from (select ${SHOWN}, (extract(epoch from created_at) * 1000000)::bigint::text as micros from api_keys) k
+     where $1::bigint is null or (micros::bigint, id) < ($1::bigint, $2::uuid)
+     order by micros::bigint desc, id desc limit $3`,
+    [after?.micros ?? null, after?.id ?? null, limit],
+  );
+  return rows;
+}
+
+/** @returns false if it was revoked already. */
+export async function revokeApiKey(tx: Tx, id: string): Promise<boolean> {
+  const { rowCount } = await tx.query(
+    "update api_keys set revoked_at = clock_timestamp() where id = $1 and revoked_at is null",
+    [id],
+  );
+  return rowCount === 1;
+}
+
+/** Notes a use, unless one was noted in the last minute, by whichever process. */
+export async function touchApiKey(db: Queryable, id: string): Promise<void> {
+  await db.query(
+    `update api_keys set last_used_at = now()
+     where id = $1 and (last_used_at is null or last_used_at < now() - interval '1 minute')`,
+    [id],
+  );
+}
