@@ -5,10 +5,19 @@ import { gathered } from "@berth/core/lifecycle/gather";
 function heldRuns() {
   const runs: { key: string; calls: number; end: (result: string) => void; fail: (error: Error) => void }[] =
     [];
-  const call = gathered<string>(
-    (key, calls) => new Promise((resolve, reject) => runs.push({ key, calls, end: resolve, fail: reject })),
+  const call = gathered<number, string>(
+    (key, calls) =>
+      new Promise((resolve, reject) =>
+        runs.push({
+          key,
+          calls: calls.length,
+          end: (result) => resolve(calls.map((call) => `${result} ${call}`)),
+          fail: reject,
+        }),
+      ),
   );
-  return { runs, call };
+  let count = 0;
+  return { runs, call: (key: string) => call(key, ++count) };
 }
 
 describe("gathered calls", () => {
@@ -18,15 +27,15 @@ describe("gathered calls", () => {
     const later = [call("a"), call("a"), call("a")];
     expect(runs.map(({ calls }) => calls)).toEqual([1]);
     runs[0]!.end("one");
-    expect(await first).toBe("one");
+    expect(await first).toBe("one 1");
     await expect.poll(() => runs.length).toBe(2);
     expect(runs[1]!.calls).toBe(3);
     const afterwards = call("a");
     runs[1]!.end("two");
-    expect(await Promise.all(later)).toEqual(["two", "two", "two"]);
+    expect(await Promise.all(later)).toEqual(["two 2", "two 3", "two 4"]);
     await expect.poll(() => runs.length).toBe(3);
     runs[2]!.end("three");
-    expect(await afterwards).toBe("three");
+    expect(await afterwards).toBe("three 5");
   });
 
   it("of different keys don't wait for each other", () => {
@@ -44,6 +53,6 @@ describe("gathered calls", () => {
     await expect(first).rejects.toThrow("no");
     await expect.poll(() => runs.length).toBe(2);
     runs[1]!.end("yes");
-    expect(await second).toBe("yes");
+    expect(await second).toBe("yes 2");
   });
 });

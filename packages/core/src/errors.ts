@@ -32,6 +32,11 @@ export const ERRORS = {
   precondition_failed: { status: 412, title: "The workspace has changed", retryable: false },
   payload_too_large: { status: 413, title: "The body is too large", retryable: false },
   unsupported_media_type: { status: 415, title: "The body must be application/json", retryable: false },
+  idempotency_key_reused: {
+    status: 422,
+    title: "The Idempotency-Key belongs to another request",
+    retryable: false,
+  },
   too_many_requests: { status: 429, title: "Too many requests", retryable: true },
   internal: { status: 500, title: "Berth failed", retryable: true },
   operation_failed: { status: 500, title: "The operation failed", retryable: false },

@@ -1,15 +1,17 @@
 /**
- * Lets one run serve many equal calls: those that come while a run of their key is under way wait for the
- * next one together, which is told how many it stands for. A call is never served by a run that had begun
- * before it. All calls of a run get its result, or its error.
+ * Lets one run serve many calls: those that come while a run of their key is under way wait for the next one
+ * together, which is given what each of them came with. A call is never served by a run that had begun before
+ * it. `run` returns a result for each call, in order; if it fails, all of them get its error.
  */
-export function gathered<T>(run: (key: string, calls: number) => Promise<T>): (key: string) => Promise<T> {
+export function gathered<Call, T>(
+  run: (key: string, calls: readonly Call[]) => Promise<readonly T[]>,
+): (key: string, call: Call) => Promise<T> {
   const underWay = new Map<string, Promise<unknown>>();
-  const waiting = new Map<string, { calls: number; result: Promise<T> }>();
+  const waiting = new Map<string, { calls: Call[]; results: Promise<readonly T[]> }>();
 
-  const begin = (key: string, calls: number): Promise<T> => {
-    const result = run(key, calls);
-    const ended = result.then(
+  const begin = (key: string, calls: readonly Call[]): Promise<readonly T[]> => {
+    const results = run(key, calls);
+    const ended = results.then(
       () => undefined,
       () => undefined,
     );
@@ -17,22 +19,22 @@ export function gathered<T>(run: (key: string, calls: number) => Promise<T>): (k
     void ended.then(() => {
       if (underWay.get(key) === ended) underWay.delete(key);
     });
-    return result;
+    return results;
   };
-  return (key) => {
+  return async (key, call) => {
     const next = waiting.get(key);
     if (next !== undefined) {
-      next.calls++;
-      return next.result;
+      const place = next.calls.push(call) - 1;
+      return (await next.results)[place]!;
     }
     const before = underWay.get(key);
-    if (before === undefined) return begin(key, 1);
-    const result = before.then(() => {
-      const { calls } = waiting.get(key)!;
+    if (before === undefined) return (await begin(key, [call]))[0]!;
+    const calls = [call];
+    const results = before.then(() => {
       waiting.delete(key);
       return begin(key, calls);
     });
-    waiting.set(key, { calls: 1, result });
-    return result;
+    waiting.set(key, { calls, results });
+    return (await results)[0]!;
   };
 }

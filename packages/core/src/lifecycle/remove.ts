@@ -8,11 +8,20 @@ import {
   unfinishedOf,
   type Operation,
 } from "../db/operations.js";
-import { transactionInTurn, type Tx } from "../db/pool.js";
+import type { Tx } from "../db/pool.js";
 import { markReleasing, workspacesWithOpenResources } from "../db/resources.js";
 import { getWorkspaces, markRemoved, purgeWorkspaces, treeOf, type Workspace } from "../db/workspaces.js";
 import { BerthError } from "../errors.js";
-import { by, dispatch, enqueue, type Requester, type RequestContext } from "./requests.js";
+import { acceptOnce } from "./once.js";
+import {
+  by,
+  dispatch,
+  enqueue,
+  requireVersion,
+  type Condition,
+  type Requester,
+  type RequestContext,
+} from "./requests.js";
 
 /** An accepted delete: the root after it and the operations that drive what is unfinished of the tree. */
 export interface Removal {
@@ -30,17 +39,18 @@ export interface Removal {
  * Removes a workspace, and with `cascade` all its descendants, in one transaction: statuses, tokens, queued
  * operations (cancelled), the ledger (releasing) and one delete operation each. Asked again, it drives what
  * is unfinished of the tree, at any depth, and nothing else.
- * @throws BerthError `workspace_not_found`; `has_children` with the list of live children; with `purge`
- * `not_purgeable` while the ledger isn't clean.
+ * @throws BerthError `workspace_not_found`; `precondition_failed`; `has_children` with the list of live children; with
+ * `purge` `not_purgeable` while the ledger isn't clean.
  */
 export async function removeWorkspace(
   context: RequestContext,
   workspaceId: string,
-  options: { cascade: boolean; purge?: boolean } & Requester,
+  options: { cascade: boolean; purge?: boolean } & Condition & Requester,
 ): Promise<Removal> {
-  const { removal, next } = await transactionInTurn(context.pool, workspaceId, async (tx) => {
+  const { removal, next } = await acceptOnce(context.pool, workspaceId, options, async (tx) => {
     const { gates, workspaces } = await lockTree(tx, workspaceId);
     const root = workspaces[0]!;
+    requireVersion(root, options);
     const live = workspaces.filter((workspace) => workspace.status !== "removed");
     const liveChildren = live.filter((workspace) => workspace.id !== workspaceId);
     if (liveChildren.length > 0 && !options.cascade) throw hasChildren(root, liveChildren);

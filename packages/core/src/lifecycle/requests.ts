@@ -1,5 +1,5 @@
 import { createHash, randomBytes, randomUUID } from "node:crypto";
-import { insertEvents } from "../db/events.js";
+import { insertEvents, type NewEvent } from "../db/events.js";
 import { lockGateShared, lockGates, takeTicket, type Gate } from "../db/gates.js";
 import { coalesceInto, insertOperation, unfinishedOf, type Operation } from "../db/operations.js";
 import { transactionInTurn, type Pool, type Tx } from "../db/pool.js";
@@ -23,6 +23,7 @@ import { hasCompute, missingForBackend } from "../domain/spec.js";
 import { BerthError } from "../errors.js";
 import type { Dispatcher } from "./dispatcher.js";
 import { gathered } from "./gather.js";
+import { acceptOnce, answerOnce, type Once } from "./once.js";
 
 /** Who asks, and how often each attempt may be repeated. */
 export interface RequestContext {
@@ -35,6 +36,14 @@ export interface Requester {
   source: Source;
   /** Name of the key or sweep that asked. */
   requestedBy: string;
+  /** The key under which the request is carried out once, however often it is sent. */
+  once?: Once;
+}
+
+/** What must hold for a request to be accepted. */
+export interface Condition {
+  /** The version that the workspace must have: `precondition_failed` otherwise. */
+  ifVersion?: number;
 }
 
 /** An accepted request: the workspace after it and the operation that will serve it. */
@@ -58,7 +67,7 @@ export async function createWorkspace(
 ): Promise<Accepted & { token: string | null }> {
   const errors = missingForBackend(input.backend, input.spec);
   if (errors.length > 0) throw new BerthError("invalid_request", describe(errors), { errors });
-  const accepted = await transactionInTurn(context.pool, input.parent_id, async (tx) => {
+  const accepted = await acceptOnce(context.pool, input.parent_id, requester, async (tx) => {
     if (input.parent_id !== null) await requireLiveParent(tx, input.parent_id);
     const inserted = await insertWorkspace(tx, { ...input, id: randomUUID() });
     const { workspace, token } = hasCompute(input.backend)
@@ -100,65 +109,84 @@ export type IfBusy = "coalesce" | "reject";
 /**
  * Accepts a restart, or counts it into the one that already waits: of N rapid calls at most one runs and
  * one waits, and each is answered with the operation that begins after it (I2).
- * @throws BerthError `workspace_not_found`, `illegal_transition`, `busy` (with `operation_id`).
+ * @throws BerthError `workspace_not_found`, `illegal_transition`, `precondition_failed`, `busy` (with
+ * `operation_id`).
  */
 export async function requestRestart(
   context: RequestContext,
   workspaceId: string,
-  options: { ifBusy?: IfBusy } & Requester,
+  options: { ifBusy?: IfBusy } & Condition & Requester,
 ): Promise<Accepted> {
-  if (options.ifBusy === "reject") return acceptRestarts(context, workspaceId, 1, options);
+  const { once, ...alike } = options;
+  const served = ([answer]: readonly RestartAnswer[]): Accepted => {
+    if (answer instanceof BerthError) throw answer;
+    return answer!;
+  };
+  // Of several that want to be the only one, one is.
+  if (options.ifBusy === "reject") return served(await acceptRestarts(context, workspaceId, [once], alike));
   let restarts = gatheredRestarts.get(context);
   if (restarts === undefined) {
     restarts = gathered((key, calls) => {
-      const [id, source, requestedBy] = JSON.parse(key) as [string, Source, string];
-      return acceptRestarts(context, id, calls, { source, requestedBy });
+      const [id, common] = JSON.parse(key) as [string, RestartOptions];
+      return acceptRestarts(context, id, calls, common);
     });
     gatheredRestarts.set(context, restarts);
   }
-  return restarts(JSON.stringify([workspaceId, options.source, options.requestedBy]));
+  return served([await restarts(JSON.stringify([workspaceId, alike]), once)]);
 }
 
-/** A storm on one workspace would otherwise hold every connection, each of them waiting for its gate. */
-const gatheredRestarts = new WeakMap<RequestContext, (key: string) => Promise<Accepted>>();
+type RestartOptions = { ifBusy?: IfBusy } & Condition & Omit<Requester, "once">;
+type RestartAnswer = AcceptedRestart | BerthError;
 
-/** Accepts so many equal restarts of one workspace in one transaction. */
+/** A storm on one workspace would otherwise hold every connection, each of them waiting for its gate. */
+const gatheredRestarts = new WeakMap<
+  RequestContext,
+  (key: string, once: Once | undefined) => Promise<RestartAnswer>
+>();
+
+/** Accepts equal restarts of one workspace in one transaction. Each has its own answer: one given before, maybe. */
 async function acceptRestarts(
   context: RequestContext,
   workspaceId: string,
-  calls: number,
-  options: { ifBusy?: IfBusy } & Requester,
-): Promise<Accepted> {
-  const { accepted, made, isNext } = await transactionInTurn(context.pool, workspaceId, async (tx) => {
-    const gate = await requireGate(tx, workspaceId);
-    const workspace = (await getWorkspace(tx, workspaceId))!;
-    const unfinished = await unfinishedOf(tx, [workspaceId]);
-    const last = unfinished.at(-1);
-    requireAccepted(workspace, "restart", last);
-    if (last !== undefined && options.ifBusy === "reject")
-      throw new BerthError("busy", `operation ${last.id} (${last.kind}) is ${last.state}`, {
-        operation_id: last.id,
-      });
-    // A waiting resume launches afresh after this request just as a restart would.
-    if (last?.state === "queued" && (last.kind === "restart" || last.kind === "resume")) {
-      const operation = await coalesceInto(tx, last.id, calls);
-      return { accepted: { workspace, operation }, made: false, isNext: false };
-    }
-    const first = await enqueue(tx, context, workspaceId, "restart", options);
-    const operation = calls === 1 ? first : await coalesceInto(tx, first.id, calls - 1);
-    await insertEvents(tx, [
-      {
-        event_type: "workspace.restart.requested",
-        workspace_id: workspaceId,
-        operation_id: operation.id,
-        payload: by(options),
-      },
-    ]);
-    return { accepted: { workspace, operation }, made: true, isNext: operation.ticket === gate.head + 1 };
-  });
-  // One that was counted in has its job, or the dispatch sweep will see to it.
-  if (made) await dispatch(context.dispatcher, accepted.operation, isNext);
-  return accepted;
+  calls: readonly (Once | undefined)[],
+  options: RestartOptions,
+): Promise<RestartAnswer[]> {
+  const answers = await transactionInTurn(context.pool, workspaceId, (tx) =>
+    answerOnce(tx, calls, (count) => acceptRestart(tx, context, workspaceId, count, options)),
+  );
+  const [made] = answers.filter(
+    (one) => !(one instanceof BerthError) && one.isNext !== null,
+  ) as AcceptedRestart[];
+  if (made !== undefined) await dispatch(context.dispatcher, made.operation, made.isNext === true);
+  return answers;
+}
+
+/** `isNext` is null if it was counted into one that has its job, or the dispatch sweep will see to it. */
+type AcceptedRestart = Accepted & { isNext: boolean | null };
+
+async function acceptRestart(
+  tx: Tx,
+  context: RequestContext,
+  workspaceId: string,
+  count: number,
+  options: RestartOptions,
+): Promise<AcceptedRestart> {
+  const gate = await requireGate(tx, workspaceId);
+  const workspace = (await getWorkspace(tx, workspaceId))!;
+  requireVersion(workspace, options);
+  const last = (await unfinishedOf(tx, [workspaceId])).at(-1);
+  requireAccepted(workspace, "restart", last);
+  if (last !== undefined && options.ifBusy === "reject")
+    throw new BerthError("busy", `operation ${last.id} (${last.kind}) is ${last.state}`, {
+      operation_id: last.id,
+    });
+  // A waiting resume launches afresh after this request just as a restart would.
+  if (last?.state === "queued" && (last.kind === "restart" || last.kind === "resume"))
+    return { workspace, operation: await coalesceInto(tx, last.id, count), isNext: null };
+  const first = await enqueue(tx, context, workspaceId, "restart", options);
+  const operation = count === 1 ? first : await coalesceInto(tx, first.id, count - 1);
+  await insertEvents(tx, [requestedEvent(operation, options)]);
+  return { workspace, operation, isNext: operation.ticket === gate.head + 1 };
 }
 
 /**
@@ -170,7 +198,7 @@ export async function patchWorkspace(
   context: RequestContext,
   workspaceId: string,
   changes: WorkspaceChanges,
-  options: { ifVersion?: number } & Requester,
+  options: Condition & Requester,
 ): Promise<Workspace> {
   return transactionInTurn(context.pool, workspaceId, async (tx) => {
     await requireGate(tx, workspaceId);
@@ -179,14 +207,7 @@ export async function patchWorkspace(
       throw new BerthError("illegal_transition", "a removed workspace can't be changed", {
         status: workspace.status,
       });
-    if (options.ifVersion !== undefined && options.ifVersion !== workspace.version)
-      throw new BerthError(
-        "precondition_failed",
-        `its version is ${workspace.version}, not ${options.ifVersion}`,
-        {
-          version: workspace.version,
-        },
-      );
+    requireVersion(workspace, options);
     const errors = changes.spec === undefined ? [] : missingForBackend(workspace.backend, changes.spec);
     if (errors.length > 0) throw new BerthError("invalid_request", describe(errors), { errors });
     await insertEvents(tx, [
@@ -198,6 +219,12 @@ export async function patchWorkspace(
     ]);
     return (await updateWorkspace(tx, workspaceId, changes))!;
   });
+}
+
+/** The caller has locked the gate. @throws BerthError `precondition_failed`. */
+export function requireVersion({ version }: Workspace, { ifVersion }: Condition): void {
+  if (ifVersion !== undefined && ifVersion !== version)
+    throw new BerthError("precondition_failed", `its version is ${version}, not ${ifVersion}`, { version });
 }
 
 /** Locks the gate of a workspace. @throws BerthError `workspace_not_found`. */
@@ -239,9 +266,10 @@ export function requireAccepted(
   if (accepts(status, kind)) return;
   throw new BerthError(
     "illegal_transition",
-    status === workspace.status
+    (status === workspace.status
       ? `a workspace that is ${status} can't be asked to ${kind}`
-      : `the workspace is ${workspace.status} and will be ${status}; then it can't be asked to ${kind}`,
+      : `the workspace is ${workspace.status} and will be ${status}; then it can't be asked to ${kind}`) +
+      `: it must be ${acceptedFrom(kind).join(", ")}`,
     {
       status: workspace.status,
       status_when_reached: status,
@@ -257,7 +285,7 @@ export async function enqueue(
   context: Pick<RequestContext, "maxAttempts">,
   workspaceId: string,
   kind: OperationKind,
-  requester: Requester,
+  requester: Omit<Requester, "once">,
 ): Promise<Operation> {
   return insertOperation(tx, {
     id: randomUUID(),
@@ -275,7 +303,21 @@ export async function dispatch(dispatcher: Dispatcher, operation: Operation, isN
   await dispatcher.add(operation, isNext ? "now" : "parked").catch(() => undefined);
 }
 
-export function by(requester: Requester): { source: Source; requested_by: string } {
+/** Tells that an operation was accepted. */
+export function requestedEvent(
+  operation: Operation,
+  requester: Omit<Requester, "once">,
+  payload: Record<string, unknown> = {},
+): NewEvent {
+  return {
+    event_type: `workspace.${operation.kind}.requested`,
+    workspace_id: operation.workspace_id,
+    operation_id: operation.id,
+    payload: { ...payload, ...by(requester) },
+  };
+}
+
+export function by(requester: Omit<Requester, "once">): { source: Source; requested_by: string } {
   return { source: requester.source, requested_by: requester.requestedBy };
 }
 

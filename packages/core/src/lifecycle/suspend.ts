@@ -1,20 +1,23 @@
 import { insertEvents } from "../db/events.js";
 import { lockGateShared } from "../db/gates.js";
 import { coalesceInto, unfinishedOf, type Operation } from "../db/operations.js";
-import { transactionInTurn, type Tx } from "../db/pool.js";
+import type { Tx } from "../db/pool.js";
 import { markReleasing } from "../db/resources.js";
 import { ancestorsOf, getWorkspace, getWorkspaces, revokeToken, type Workspace } from "../db/workspaces.js";
 import { projectedStatus } from "../domain/operation.js";
 import { hasCompute } from "../domain/spec.js";
 import { BerthError } from "../errors.js";
 import { lockTree } from "./remove.js";
+import { acceptOnce } from "./once.js";
 import {
-  by,
   dispatch,
   enqueue,
+  requestedEvent,
   requireAccepted,
   requireGate,
+  requireVersion,
   type Accepted,
+  type Condition,
   type Requester,
   type RequestContext,
 } from "./requests.js";
@@ -54,7 +57,7 @@ type Suspend = "pause" | "hibernate";
 export function requestPause(
   context: RequestContext,
   workspaceId: string,
-  options: Requester,
+  options: Condition & Requester,
 ): Promise<Suspension> {
   return suspend(context, workspaceId, "pause", options, () => undefined);
 }
@@ -67,7 +70,7 @@ export function requestPause(
 export function requestHibernate(
   context: RequestContext,
   workspaceId: string,
-  options: { force?: boolean; stillWanted?: (tx: Tx) => Promise<boolean> } & Requester,
+  options: { force?: boolean; stillWanted?: (tx: Tx) => Promise<boolean> } & Condition & Requester,
 ): Promise<Suspension> {
   return suspend(context, workspaceId, "hibernate", options, async (tx, live) => {
     const active = live.filter((workspace) => workspace.active_tasks > 0);
@@ -86,12 +89,13 @@ async function suspend(
   context: RequestContext,
   workspaceId: string,
   kind: Suspend,
-  requester: Requester,
+  requester: Condition & Requester,
   allow: (tx: Tx, live: Workspace[]) => Promise<void> | void,
 ): Promise<Suspension> {
-  const { suspension, next } = await transactionInTurn(context.pool, workspaceId, async (tx) => {
+  const { suspension, next } = await acceptOnce(context.pool, workspaceId, requester, async (tx) => {
     const { gates, workspaces } = await lockTree(tx, workspaceId);
     const root = workspaces[0]!;
+    requireVersion(root, requester);
     const unfinished = await unfinishedOf(
       tx,
       workspaces.map((workspace) => workspace.id),
@@ -116,15 +120,13 @@ async function suspend(
     }
     await insertEvents(
       tx,
-      operations.map((operation) => ({
-        event_type: `workspace.${kind}.requested`,
-        workspace_id: operation.workspace_id,
-        operation_id: operation.id,
-        payload: {
-          ...(operation.workspace_id === workspaceId ? {} : { cascade_from: workspaceId }),
-          ...by(requester),
-        },
-      })),
+      operations.map((operation) =>
+        requestedEvent(
+          operation,
+          requester,
+          operation.workspace_id === workspaceId ? {} : { cascade_from: workspaceId },
+        ),
+      ),
     );
     return {
       suspension: {
@@ -133,16 +135,16 @@ async function suspend(
         operations,
         cascaded: operations.length - 1,
       },
-      next: operations.filter(
-        (operation) => operation.ticket === gates.get(operation.workspace_id)!.head + 1,
-      ),
+      next: operations
+        .filter((operation) => operation.ticket === gates.get(operation.workspace_id)!.head + 1)
+        .map((operation) => operation.id),
     };
   });
   // One that was counted in has its job, or the dispatch sweep will see to it.
   if (suspension.operation.coalesced === 1)
     await Promise.all(
       suspension.operations.map((operation) =>
-        dispatch(context.dispatcher, operation, next.includes(operation)),
+        dispatch(context.dispatcher, operation, next.includes(operation.id)),
       ),
     );
   return suspension;
@@ -159,25 +161,19 @@ const SUSPENDED: readonly string[] = ["paused", "hibernated", "removed"];
 export async function requestResume(
   context: RequestContext,
   workspaceId: string,
-  requester: Requester,
+  requester: Condition & Requester,
 ): Promise<Accepted> {
-  const { accepted, isNext } = await transactionInTurn(context.pool, workspaceId, async (tx) => {
+  const { accepted, isNext } = await acceptOnce(context.pool, workspaceId, requester, async (tx) => {
     const gate = await requireGate(tx, workspaceId);
     const workspace = (await getWorkspace(tx, workspaceId))!;
+    requireVersion(workspace, requester);
     const last = (await unfinishedOf(tx, [workspaceId])).at(-1);
     if (last?.kind === "resume")
       return { accepted: { workspace, operation: await coalesceInto(tx, last.id) }, isNext: false };
     requireAccepted(workspace, "resume", last);
     await requireAncestorsRun(tx, workspaceId);
     const operation = await enqueue(tx, context, workspaceId, "resume", requester);
-    await insertEvents(tx, [
-      {
-        event_type: "workspace.resume.requested",
-        workspace_id: workspaceId,
-        operation_id: operation.id,
-        payload: by(requester),
-      },
-    ]);
+    await insertEvents(tx, [requestedEvent(operation, requester)]);
     return { accepted: { workspace, operation }, isNext: operation.ticket === gate.head + 1 };
   });
   if (accepted.operation.coalesced === 1) await dispatch(context.dispatcher, accepted.operation, isNext);
