@@ -215,7 +215,7 @@ describe("restarting a workspace", () => {
       body: { errors: [{ field: "if_busy", expected: "one of coalesce, reject" }] },
     });
     expect((await restart({ body: { force: true } })).status).toBe(400);
-    expect((await restart({ headers: { "if-match": '"1"' } })).status).toBe(400);
+    expect((await restart({ headers: { "if-match": "1" } })).status).toBe(400);
   });
 
   it("of a removed one is refused with both states", async () => {

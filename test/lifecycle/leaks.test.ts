@@ -69,25 +69,27 @@ describe("leaks", () => {
     const id = await stuck();
     const [leak] = (await listLeaks(stage.pool)).filter(({ kind }) => kind === "instance");
     expect(await stage.run("removed-instances"), "in backoff").toMatchObject({ looked_at: 0 });
-    await retryLeak(stage.pool, leak!.id, "alice");
+    await retryLeak(stage.pool, leak!.id, { requestedBy: "alice" });
     expect(await stage.run("removed-instances")).toMatchObject({ looked_at: 1, failed: 1 });
     stage.backend.faults.failBefore = 0;
-    await retryLeak(stage.pool, leak!.id, "alice");
+    await retryLeak(stage.pool, leak!.id, { requestedBy: "alice" });
     expect(await stage.run("removed-instances")).toMatchObject({ released: 1 });
     expect(await listLeaks(stage.pool)).toEqual([]);
     expect(await stage.workspace(id)).toMatchObject({ instance_id: null });
-    await expect(retryLeak(stage.pool, leak!.id, "alice")).rejects.toMatchObject({ code: "leak_not_found" });
+    await expect(retryLeak(stage.pool, leak!.id, { requestedBy: "alice" })).rejects.toMatchObject({
+      code: "leak_not_found",
+    });
   });
 
   it("are taken off the list on a person's word, and turn up again if that was wrong", async () => {
     const id = await stuck();
     const of = async (kind: string) => (await listLeaks(stage.pool)).find((leak) => leak.kind === kind)!;
     await expect(
-      releaseLeak(stage.pool, (await of("volume")).id, "alice", "host is gone"),
+      releaseLeak(stage.pool, (await of("volume")).id, { requestedBy: "alice" }, "host is gone"),
       "I8",
     ).rejects.toMatchObject({ code: "busy" });
-    await releaseLeak(stage.pool, (await of("instance")).id, "alice", "host is gone");
-    await releaseLeak(stage.pool, (await of("volume")).id, "alice", "host is gone");
+    await releaseLeak(stage.pool, (await of("instance")).id, { requestedBy: "alice" }, "host is gone");
+    await releaseLeak(stage.pool, (await of("volume")).id, { requestedBy: "alice" }, "host is gone");
     expect(await listLeaks(stage.pool)).toEqual([]);
     const { rows } = await stage.pool.query<{ released: unknown }>(
       "select released from resources where workspace_id = $1",
@@ -108,7 +110,7 @@ describe("leaks", () => {
     const lost = await stage.leak({ ageMs: 200_000 });
     await stage.run("docker-orphans");
     const [leak] = await listLeaks(stage.pool);
-    await releaseLeak(stage.pool, leak!.id, "alice", "mine");
+    await releaseLeak(stage.pool, leak!.id, { requestedBy: "alice" }, "mine");
     for (let i = 0; i < 3; i++) {
       await stage.time.advance(60_000);
       await stage.run("docker-orphans");
@@ -122,7 +124,9 @@ describe("leaks", () => {
     await removeWorkspace(stage.deps, id, { cascade: false, ...BY_TEST });
     const [leak] = await listLeaks(stage.pool);
     expect(leak).toMatchObject({ under_way: true });
-    await expect(releaseLeak(stage.pool, leak!.id, "alice", "x")).rejects.toMatchObject({ code: "busy" });
+    await expect(releaseLeak(stage.pool, leak!.id, { requestedBy: "alice" }, "x")).rejects.toMatchObject({
+      code: "busy",
+    });
   });
 });
 
@@ -211,14 +215,14 @@ describe("the liveness of sweeps", () => {
     expect(await of("liveness")).toMatchObject({ silent: false });
     await stage.time.advance(1_000);
     expect(await of("liveness")).toMatchObject({ silent: true });
-    await pause(stage.deps, "liveness", true, "alice");
+    await pause(stage.deps, "liveness", true, { requestedBy: "alice" });
     expect(await of("liveness"), "by intent").toMatchObject({
       silent: false,
       paused: true,
       paused_by: "alice",
     });
     expect(await stage.run("liveness")).toBeNull();
-    await pause(stage.deps, "liveness", false, "alice");
+    await pause(stage.deps, "liveness", false, { requestedBy: "alice" });
     await stage.run("liveness");
     expect(await of("liveness")).toMatchObject({ silent: false, paused: false });
   });

@@ -293,7 +293,7 @@ export async function simulate(stage: Stage, seed: number, wanted: number): Prom
       }
       // An operator looks at what is held every ten minutes, and lets through what is true.
       if (counts?.["held"] && tick % 40 === 0 && (name === "docker-orphans" || calm)) {
-        await approve(stage.deps, name, "operator");
+        await approve(stage.deps, name, { requestedBy: "operator" });
         mishap("breaker holds");
       }
     }

@@ -199,8 +199,10 @@ describe("what nobody claims", () => {
     expect(await stage.things()).toHaveLength(16);
     expect((await stage.eventTypes()).filter((type) => type === "sweep.held")).toHaveLength(1);
     const late = await stage.leak({ ageMs: GRACE_MS });
-    expect(await approve(stage.deps, "docker-orphans", "alice")).toMatchObject({ by: "alice" });
-    expect(await approve(stage.deps, "liveness", "alice")).toBeNull();
+    expect(await approve(stage.deps, "docker-orphans", { requestedBy: "alice" })).toMatchObject({
+      by: "alice",
+    });
+    expect(await approve(stage.deps, "liveness", { requestedBy: "alice" })).toBeNull();
     expect(await pass(1)).toMatchObject({ reaped: 8 });
     expect(await stage.things(), "what turned up after the approval is judged by itself").toEqual([late]);
     await pass(1);

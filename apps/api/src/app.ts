@@ -8,6 +8,7 @@ import { requireKey } from "./auth.js";
 import { createKeyring } from "./auth/keyring.js";
 import { createSessions } from "./auth/session.js";
 import { answerBrokenRequests } from "./broken-requests.js";
+import { takeIdempotencyKeys } from "./idempotency.js";
 import { readJsonBodies } from "./json-body.js";
 import { refuseUnknown } from "./not-found.js";
 import { sendProblem } from "./problem.js";
@@ -76,6 +77,7 @@ export async function createApp(services: Services, logger: Logger): Promise<App
     sessions: createSessions(adminKey),
   };
   requireKey(app, guard);
+  takeIdempotencyKeys(app);
   refuseUnknown(app);
   await describeRoutes(app);
 

@@ -3,6 +3,7 @@ import { BerthError } from "@berth/core/errors";
 import { createKey, revokeKey } from "@berth/core/lifecycle/keys";
 import Type from "typebox";
 import type { Keyring } from "../auth/keyring.js";
+import { requesterOf } from "../requester.js";
 import { cursor, page, readCursor } from "../pages.js";
 import { answer, NEXT_PAGE } from "../schemas/answers.js";
 import { API_KEY_EXAMPLE, ApiKey, KeyBody, viewKey } from "../schemas/api-key.js";
@@ -41,7 +42,7 @@ export function keyRoutes(app: App, { pool }: Pick<Services, "pool">, keyring: K
     async (request, reply) => {
       const { name, scope, expires_at = null } = request.body;
       const wanted = { name, scope, expiresAt: expires_at === null ? null : readTime(expires_at) };
-      const { apiKey, key } = await createKey(pool, wanted, request.caller.name);
+      const { apiKey, key } = await createKey(pool, wanted, requesterOf(request));
       void reply.code(201);
       return { ...viewKey(apiKey), key };
     },
@@ -95,7 +96,7 @@ export function keyRoutes(app: App, { pool }: Pick<Services, "pool">, keyring: K
       },
     },
     async (request) => {
-      const apiKey = await revokeKey(pool, request.params.id.toLowerCase(), request.caller.name);
+      const apiKey = await revokeKey(pool, request.params.id.toLowerCase(), requesterOf(request));
       keyring.forget(apiKey.id);
       return viewKey(apiKey);
     },

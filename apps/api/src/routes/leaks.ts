@@ -2,6 +2,7 @@ import { priceOf } from "@berth/core/domain/prices";
 import type { SweepName } from "@berth/core/domain/sweep";
 import { listLeaks, releaseLeak, retryLeak, type PricedLeak } from "@berth/core/lifecycle/leaks";
 import Type from "typebox";
+import { requesterOf } from "../requester.js";
 import { cursor, page, readCursor } from "../pages.js";
 import { answer, NEXT_PAGE } from "../schemas/answers.js";
 import { AFTER, LIMIT, ref, uuid } from "../schemas/common.js";
@@ -72,7 +73,7 @@ export function leakRoutes(app: App, services: Services): void {
       },
     },
     async (request, reply) => {
-      const leak = await retryLeak(pool, request.params.id, request.caller.name);
+      const leak = await retryLeak(pool, request.params.id, requesterOf(request));
       // It is due, so its sweep's next run would find it anyway.
       await askForRun(queues, sweepOf(leak)).catch((error: unknown) =>
         request.log.warn({ err: error }, "no run asked for"),
@@ -102,8 +103,8 @@ export function leakRoutes(app: App, services: Services): void {
       },
     },
     async (request) => {
-      const { name } = request.caller;
-      return viewLeak(priced(await releaseLeak(pool, request.params.id, name, request.body.reason.trim())));
+      const reason = request.body.reason.trim();
+      return viewLeak(priced(await releaseLeak(pool, request.params.id, requesterOf(request), reason)));
     },
   );
 }

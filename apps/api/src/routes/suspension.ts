@@ -9,15 +9,15 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import Type from "typebox";
 import { etagOf } from "../etag.js";
 import { outcome } from "../outcome.js";
+import { requesterOf } from "../requester.js";
 import { answer, LOCATION, Suspension, WAITED, WorkspaceAndOperation } from "../schemas/answers.js";
-import { IdParams, strictObject, WaitHeaders } from "../schemas/common.js";
+import { IdParams, strictObject, RequestHeaders } from "../schemas/common.js";
 import { DONE_EXAMPLE, ONLINE_EXAMPLE, OPERATION_EXAMPLE } from "../schemas/examples.js";
 import { expecting } from "../schemas/expected.js";
 import { viewOperation } from "../schemas/operation.js";
 import { problems } from "../schemas/problem.js";
 import { viewWorkspace } from "../schemas/workspace.js";
 import type { App, Services } from "../services.js";
-import { refuseIfMatch } from "./workspace-lifecycle.js";
 import { existing } from "./workspaces.js";
 
 const NoBody = strictObject({}, { examples: [{}] });
@@ -38,6 +38,7 @@ const REFUSALS = [
   "invalid_id",
   "workspace_not_found",
   "illegal_transition",
+  "precondition_failed",
   "operation_cancelled",
   "operation_failed",
 ] as const;
@@ -69,7 +70,6 @@ function suspendAnswers(kind: "pause" | "hibernate", status: "paused" | "hiberna
 /** Stopping workspaces that keep their volumes, and starting them again. */
 export function suspensionRoutes(app: App, services: Services): void {
   const { requests } = services;
-  const by = (request: FastifyRequest) => ({ source: "api" as const, requestedBy: request.caller.name });
 
   const settle = async (
     request: FastifyRequest,
@@ -100,14 +100,13 @@ export function suspensionRoutes(app: App, services: Services): void {
           "way, it is answered with the pause that is.",
         tags: ["workspaces"],
         params: IdParams,
-        headers: WaitHeaders,
+        headers: RequestHeaders,
         body: NoBody,
         response: { ...suspendAnswers("pause", "paused"), ...problems(...REFUSALS, "stop_retry_exhausted") },
       },
     },
     async (request, reply) => {
-      refuseIfMatch(request.headers["if-match"]);
-      return suspended(request, reply, await requestPause(requests, request.params.id, by(request)));
+      return suspended(request, reply, await requestPause(requests, request.params.id, requesterOf(request)));
     },
   );
 
@@ -123,7 +122,7 @@ export function suspensionRoutes(app: App, services: Services): void {
           "Like `pause`, for what isn't needed now. Refused while an agent of the tree has active tasks, unless forced.",
         tags: ["workspaces"],
         params: IdParams,
-        headers: WaitHeaders,
+        headers: RequestHeaders,
         body: HibernateBody,
         response: {
           ...suspendAnswers("hibernate", "hibernated"),
@@ -132,9 +131,11 @@ export function suspensionRoutes(app: App, services: Services): void {
       },
     },
     async (request, reply) => {
-      refuseIfMatch(request.headers["if-match"]);
       const { force = false } = request.body;
-      const accepted = await requestHibernate(requests, request.params.id, { ...by(request), force });
+      const accepted = await requestHibernate(requests, request.params.id, {
+        ...requesterOf(request),
+        force,
+      });
       return suspended(request, reply, accepted);
     },
   );
@@ -157,7 +158,7 @@ export function suspensionRoutes(app: App, services: Services): void {
           description,
           tags: ["workspaces"],
           params: IdParams,
-          headers: WaitHeaders,
+          headers: RequestHeaders,
           body: NoBody,
           response: {
             202: answer(
@@ -181,8 +182,7 @@ export function suspensionRoutes(app: App, services: Services): void {
         },
       },
       async (request, reply) => {
-        refuseIfMatch(request.headers["if-match"]);
-        const accepted = await requestResume(requests, request.params.id, by(request));
+        const accepted = await requestResume(requests, request.params.id, requesterOf(request));
         const { workspace, operations } = await settle(request, reply, accepted);
         return { ...workspace, operation: operations[0]! };
       },

@@ -1,9 +1,11 @@
 import { SWEEP_NAMES, type SweepName as Name } from "@berth/core/domain/sweep";
 import { BerthError } from "@berth/core/errors";
+import { acceptOnce } from "@berth/core/lifecycle/once";
 import { approve, pause } from "@berth/core/sweeps/run";
 import { livenessOfSweeps, type SweepLiveness } from "@berth/core/sweeps/state";
 import Type from "typebox";
 import { preferredWait } from "../prefer.js";
+import { requesterOf } from "../requester.js";
 import { answer } from "../schemas/answers.js";
 import { ref, WaitHeaders } from "../schemas/common.js";
 import { expecting } from "../schemas/expected.js";
@@ -98,7 +100,8 @@ export function sweepRoutes(app: App, { pool, queues }: Services): void {
       }
       if ((await stateOf(sweep)).paused)
         throw new BerthError("sweep_paused", `${sweep} is paused: resume it first`, { sweep });
-      const job_id = await askForRun(queues, sweep);
+      // The queue knows nothing of keys; that a second run is asked for before the first is known of is harmless.
+      const job_id = await acceptOnce(pool, null, requesterOf(request), () => askForRun(queues, sweep));
       void reply.code(202);
       return { sweep, dry_run: false as const, job_id };
     },
@@ -126,7 +129,7 @@ export function sweepRoutes(app: App, { pool, queues }: Services): void {
     },
     async (request) => {
       const sweep = requireSweep(request.params.name);
-      if ((await approve({ pool }, sweep, request.caller.name)) === null)
+      if ((await approve({ pool }, sweep, requesterOf(request))) === null)
         throw new BerthError("nothing_held", `the breaker holds nothing of ${sweep}`, { sweep });
       // The approval is kept, so its next run on the beat would do as well.
       await askForRun(queues, sweep).catch((error: unknown) =>
@@ -159,7 +162,7 @@ export function sweepRoutes(app: App, { pool, queues }: Services): void {
       },
       async (request) => {
         const sweep = requireSweep(request.params.name);
-        await pause({ pool }, sweep, verb === "pause", request.caller.name);
+        await pause({ pool }, sweep, verb === "pause", requesterOf(request));
         return viewSweep(await stateOf(sweep));
       },
     );

@@ -1,11 +1,11 @@
-import { BerthError } from "@berth/core/errors";
 import { removeWorkspace } from "@berth/core/lifecycle/remove";
 import { requestRestart } from "@berth/core/lifecycle/requests";
 import Type from "typebox";
 import { etagOf } from "../etag.js";
 import { outcome } from "../outcome.js";
+import { requesterOf } from "../requester.js";
 import { answer, LOCATION, Removal, WAITED, WorkspaceAndOperation } from "../schemas/answers.js";
-import { IdParams, strictObject, WaitHeaders } from "../schemas/common.js";
+import { IdParams, strictObject, RequestHeaders } from "../schemas/common.js";
 import { DELETE_EXAMPLE, DONE_EXAMPLE, ONLINE_EXAMPLE, RESTART_EXAMPLE } from "../schemas/examples.js";
 import { expecting } from "../schemas/expected.js";
 import { viewOperation } from "../schemas/operation.js";
@@ -66,7 +66,7 @@ export function workspaceLifecycleRoutes(app: App, services: Services): void {
           "answered with the operation that begins after it.",
         tags: TAGS,
         params: IdParams,
-        headers: WaitHeaders,
+        headers: RequestHeaders,
         body: RestartBody,
         response: {
           202: answer(
@@ -86,6 +86,7 @@ export function workspaceLifecycleRoutes(app: App, services: Services): void {
             "invalid_id",
             "workspace_not_found",
             "illegal_transition",
+            "precondition_failed",
             "busy",
             "operation_cancelled",
             "operation_failed",
@@ -95,11 +96,9 @@ export function workspaceLifecycleRoutes(app: App, services: Services): void {
       },
     },
     async (request, reply) => {
-      refuseIfMatch(request.headers["if-match"]);
       const { if_busy } = request.body;
       const accepted = await requestRestart(requests, request.params.id, {
-        source: "api",
-        requestedBy: request.caller.name,
+        ...requesterOf(request),
         ...(if_busy === undefined ? {} : { ifBusy: if_busy }),
       });
       const ended = await outcome(services, request, reply, [accepted.operation]);
@@ -121,7 +120,7 @@ export function workspaceLifecycleRoutes(app: App, services: Services): void {
           "what is kept. Asked again it drives what is unfinished of the tree, and nothing else.",
         tags: TAGS,
         params: IdParams,
-        headers: WaitHeaders,
+        headers: RequestHeaders,
         querystring: RemoveQuery,
         response: {
           202: answer("Accepted.", Removal, REMOVAL_EXAMPLE, LOCATION),
@@ -136,6 +135,7 @@ export function workspaceLifecycleRoutes(app: App, services: Services): void {
             "invalid_id",
             "workspace_not_found",
             "has_children",
+            "precondition_failed",
             "not_purgeable",
             "operation_failed",
             "terminate_retry_exhausted",
@@ -144,13 +144,11 @@ export function workspaceLifecycleRoutes(app: App, services: Services): void {
       },
     },
     async (request, reply) => {
-      refuseIfMatch(request.headers["if-match"]);
       const { cascade = false, confirm = false, purge = false } = request.query;
       const removal = await removeWorkspace(requests, request.params.id, {
         cascade: cascade || confirm,
         purge,
-        source: "api",
-        requestedBy: request.caller.name,
+        ...requesterOf(request),
       });
       const ended =
         removal.operations.length === 0 ? [] : await outcome(services, request, reply, removal.operations);
@@ -166,12 +164,4 @@ export function workspaceLifecycleRoutes(app: App, services: Services): void {
       };
     },
   );
-}
-
-/** A condition that we can't keep must not be taken for one that held. */
-export function refuseIfMatch(ifMatch: string | undefined): void {
-  if (ifMatch === undefined || ifMatch.trim() === "*") return;
-  throw new BerthError("invalid_request", "If-Match: expected no condition here; only PATCH takes one", {
-    errors: [{ field: "If-Match", expected: "no condition here; only PATCH takes one" }],
-  });
 }

@@ -9,11 +9,12 @@ import { BerthError } from "@berth/core/errors";
 import { createWorkspace, patchWorkspace } from "@berth/core/lifecycle/requests";
 import type { FastifyReply } from "fastify";
 import Type from "typebox";
-import { etagOf, isKnown, versionWanted } from "../etag.js";
+import { etagOf, isKnown } from "../etag.js";
 import { outcome } from "../outcome.js";
 import { badCursor, cursor, page, readCursor } from "../pages.js";
+import { requesterOf } from "../requester.js";
 import { Created, ETAG, LOCATION, NEXT_PAGE, WAITED, answer } from "../schemas/answers.js";
-import { AFTER, IdParams, LIMIT, ref, uuid, WaitHeaders } from "../schemas/common.js";
+import { AFTER, ConditionHeaders, IdParams, LIMIT, ref, uuid, WaitHeaders } from "../schemas/common.js";
 import { DONE_EXAMPLE, ONLINE_EXAMPLE, OPERATION_EXAMPLE, WORKSPACE_EXAMPLE } from "../schemas/examples.js";
 import { expecting } from "../schemas/expected.js";
 import { viewOperation } from "../schemas/operation.js";
@@ -87,7 +88,7 @@ export function workspaceRoutes(app: App, services: Services): void {
           spec,
           hibernate_after_minutes,
         },
-        { source: "api", requestedBy: request.caller.name },
+        requesterOf(request),
       );
       const ended = await outcome(services, request, reply, [accepted.operation]);
       const workspace = ended === null ? accepted.workspace : await existing(services, accepted.workspace.id);
@@ -172,11 +173,7 @@ export function workspaceRoutes(app: App, services: Services): void {
         description: "A changed spec counts from the next launch: restart the workspace to apply it.",
         tags: TAGS,
         params: IdParams,
-        headers: Type.Object({
-          "if-match": Type.Optional(
-            Type.String({ description: "Only if this is still its ETag.", examples: ['"4"'] }),
-          ),
-        }),
+        headers: ConditionHeaders,
         body: PatchBody,
         response: {
           200: answer("The workspace after it.", ref(Workspace), ONLINE_EXAMPLE, ETAG),
@@ -191,14 +188,9 @@ export function workspaceRoutes(app: App, services: Services): void {
       },
     },
     async (request, reply) => {
-      const ifVersion = versionWanted(request.headers["if-match"]);
       const changes: WorkspaceChanges = { ...request.body };
       if (changes.name !== undefined) changes.name = changes.name.trim();
-      const workspace = await patchWorkspace(requests, request.params.id, changes, {
-        source: "api",
-        requestedBy: request.caller.name,
-        ...(ifVersion === undefined ? {} : { ifVersion }),
-      });
+      const workspace = await patchWorkspace(requests, request.params.id, changes, requesterOf(request));
       void reply.header("etag", etagOf(workspace.version));
       return viewWorkspace(workspace);
     },

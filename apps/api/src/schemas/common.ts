@@ -54,6 +54,15 @@ export const WaitHeaders = Type.Object({
   ),
 });
 
+export const ConditionHeaders = Type.Object({
+  "if-match": Type.Optional(
+    Type.String({ description: "Only if this is still the workspace's ETag.", examples: ['"4"'] }),
+  ),
+});
+
+/** Of a request for a change of one workspace. */
+export const RequestHeaders = Type.Object({ ...WaitHeaders.properties, ...ConditionHeaders.properties });
+
 export function iso(date: Date | null): string | null {
   return date === null ? null : date.toISOString();
 }

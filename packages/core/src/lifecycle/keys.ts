@@ -1,8 +1,9 @@
 import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { getApiKey, insertApiKey, revokeApiKey, type ApiKey, type KeyScope } from "../db/api-keys.js";
 import { insertEvents } from "../db/events.js";
-import { transaction, type Pool } from "../db/pool.js";
+import type { Pool } from "../db/pool.js";
 import { BerthError } from "../errors.js";
+import { acceptOnce, type Asker } from "./once.js";
 
 /** What a key looks like: `berth_`, the initial of its scope, and 256 random bits. */
 export const KEY_PATTERN = /^berth_[voa]_[A-Za-z0-9_-]{43}$/;
@@ -26,7 +27,7 @@ export function hashKey(key: string): Buffer {
 export async function createKey(
   pool: Pool,
   wanted: { name: string; scope: KeyScope; expiresAt: Date | null },
-  by: string,
+  asker: Asker,
 ): Promise<{ apiKey: ApiKey; key: string }> {
   const { name, scope, expiresAt } = wanted;
   if (RESERVED.includes(name)) throw invalid("name", `a name other than ${RESERVED.join(" and ")}`);
@@ -34,25 +35,24 @@ export async function createKey(
     throw invalid("expires_at", "a time to come, or null");
   const key = `berth_${scope[0]!}_${randomBytes(32).toString("base64url")}`;
   const row = { id: randomUUID(), name, scope, expires_at: expiresAt, key_hash: hashKey(key) };
-  const apiKey = await transaction(pool, async (tx) => {
+  return acceptOnce(pool, null, asker, async (tx) => {
     const inserted = await insertApiKey(tx, row);
     if (inserted === null)
       throw new BerthError("name_taken", `another key is named ${name}: revoke it first, or choose another`, {
         name,
       });
-    await insertEvents(tx, [eventOf("api_key.created", inserted, by)]);
-    return inserted;
+    await insertEvents(tx, [eventOf("api_key.created", inserted, asker.requestedBy)]);
+    return { apiKey: inserted, key };
   });
-  return { apiKey, key };
 }
 
 /** Revokes a key; one that is revoked already stays as it is. @throws BerthError `key_not_found` */
-export async function revokeKey(pool: Pool, id: string, by: string): Promise<ApiKey> {
-  return transaction(pool, async (tx) => {
+export async function revokeKey(pool: Pool, id: string, asker: Asker): Promise<ApiKey> {
+  return acceptOnce(pool, null, asker, async (tx) => {
     const changed = await revokeApiKey(tx, id);
     const apiKey = await getApiKey(tx, id);
     if (apiKey === null) throw new BerthError("key_not_found", `there is no key ${id}`, { key_id: id });
-    if (changed) await insertEvents(tx, [eventOf("api_key.revoked", apiKey, by)]);
+    if (changed) await insertEvents(tx, [eventOf("api_key.revoked", apiKey, asker.requestedBy)]);
     return apiKey;
   });
 }

@@ -1,11 +1,12 @@
 import { insertEvents } from "../db/events.js";
 import { lockGates } from "../db/gates.js";
 import { getLeak, listLeaks as listRows, makeDue, markReleased, type Leak } from "../db/leaks.js";
-import { transaction, type Pool, type Queryable, type Tx } from "../db/pool.js";
+import type { Pool, Queryable, Tx } from "../db/pool.js";
 import { openResources } from "../db/resources.js";
 import { clearInstance } from "../db/workspaces.js";
 import { DEFAULT_PRICES, priceOf, type Prices } from "../domain/prices.js";
 import { BerthError } from "../errors.js";
+import { acceptOnce, type Asker } from "./once.js";
 
 /** A leak with what it costs, roughly; null if the table of prices doesn't tell. */
 export type PricedLeak = Leak & { cost_per_hour: number | null };
@@ -23,11 +24,11 @@ export async function listLeaks(
 }
 
 /** Has it tried again at the next run of its sweep. @throws BerthError `leak_not_found` */
-export async function retryLeak(pool: Pool, id: string, by: string): Promise<Leak> {
-  return transaction(pool, async (tx) => {
+export async function retryLeak(pool: Pool, id: string, asker: Asker): Promise<Leak> {
+  return acceptOnce(pool, null, asker, async (tx) => {
     const leak = await requireLeak(tx, id);
     await makeDue(tx, leak);
-    await insertEvents(tx, [eventOf(leak, "workspace.leak.retry_requested", { by })]);
+    await insertEvents(tx, [eventOf(leak, "workspace.leak.retry_requested", { by: asker.requestedBy })]);
     return requireLeak(tx, id);
   });
 }
@@ -38,9 +39,10 @@ export async function retryLeak(pool: Pool, id: string, by: string): Promise<Lea
  * @throws BerthError `leak_not_found`; `busy` while an operation of its workspace is unfinished or held, or for a
  * volume whose instance isn't gone (I8).
  */
-export async function releaseLeak(pool: Pool, id: string, by: string, why: string): Promise<Leak> {
-  return transaction(pool, async (tx) => {
+export async function releaseLeak(pool: Pool, id: string, asker: Asker, why: string): Promise<Leak> {
+  return acceptOnce(pool, null, asker, async (tx) => {
     const leak = await requireLeak(tx, id);
+    const by = asker.requestedBy;
     if (leak.source === "obligation") await requireIdle(tx, leak);
     await markReleased(tx, leak, { by, why });
     if (leak.source === "obligation" && leak.kind === "instance") await clearInstance(tx, leak.workspace_id!);

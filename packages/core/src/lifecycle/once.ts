@@ -12,6 +12,12 @@ export interface Once extends KeyUse {
   replayed: boolean;
 }
 
+/** Who asks: the name of a key, and perhaps an Idempotency-Key. */
+export interface Asker {
+  requestedBy: string;
+  once?: Once;
+}
+
 /**
  * Runs the transaction that accepts a request, in turn (see {@link transactionInTurn}). With a key, the answer is kept by that same transaction; asked
  * again within 24 h with the same key, nothing is done and that answer is given. Of two at once the second

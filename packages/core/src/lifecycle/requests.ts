@@ -23,7 +23,7 @@ import { hasCompute, missingForBackend } from "../domain/spec.js";
 import { BerthError } from "../errors.js";
 import type { Dispatcher } from "./dispatcher.js";
 import { gathered } from "./gather.js";
-import { acceptOnce, answerOnce, type Once } from "./once.js";
+import { acceptOnce, answerOnce, type Asker, type Once } from "./once.js";
 
 /** Who asks, and how often each attempt may be repeated. */
 export interface RequestContext {
@@ -32,12 +32,9 @@ export interface RequestContext {
   maxAttempts: number;
 }
 
-export interface Requester {
+/** The API, or a sweep, and on whose behalf. */
+export interface Requester extends Asker {
   source: Source;
-  /** Name of the key or sweep that asked. */
-  requestedBy: string;
-  /** The key under which the request is carried out once, however often it is sent. */
-  once?: Once;
 }
 
 /** What must hold for a request to be accepted. */
@@ -269,7 +266,7 @@ export function requireAccepted(
     (status === workspace.status
       ? `a workspace that is ${status} can't be asked to ${kind}`
       : `the workspace is ${workspace.status} and will be ${status}; then it can't be asked to ${kind}`) +
-      `: it must be ${acceptedFrom(kind).join(", ")}`,
+      (status === "removed" ? "" : `: only one that is ${acceptedFrom(kind).join(", ")} can`),
     {
       status: workspace.status,
       status_when_reached: status,

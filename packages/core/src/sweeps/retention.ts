@@ -1,3 +1,4 @@
+import { forgetKeys } from "../db/idempotency.js";
 import { forgetOld } from "../db/retention.js";
 import { trimSweepRuns } from "../db/sweeps.js";
 import { SWEEP_NAMES } from "../domain/sweep.js";
@@ -34,6 +35,15 @@ export const retention: Sweep = {
         return "done";
       },
     };
-    return { lookedAt: old.length + 1, actions: [...old, runs] };
+    const keys: Action = {
+      key: "idempotency-keys",
+      what: "forget Idempotency-Keys older than a day",
+      why: "they are kept for so long",
+      async run(signal) {
+        while (!signal.aborted) if ((await forgetKeys(pool, BATCH)) < BATCH) return "done";
+        return "left";
+      },
+    };
+    return { lookedAt: old.length + 2, actions: [...old, runs, keys] };
   },
 };

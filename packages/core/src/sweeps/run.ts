@@ -13,6 +13,7 @@ import {
   type BegunRun,
   type Intent,
 } from "../db/sweeps.js";
+import { acceptOnce, type Asker } from "../lifecycle/once.js";
 import { decide, type Decision } from "./breaker.js";
 import type { Action, Plan, Sweep, SweepDeps } from "./sweep.js";
 
@@ -179,9 +180,10 @@ export async function dryRun(
 export async function approve(
   deps: Pick<SweepDeps, "pool">,
   name: string,
-  by: string,
+  asker: Asker,
 ): Promise<Approval | null> {
-  return transaction(deps.pool, async (tx) => {
+  const by = asker.requestedBy;
+  return acceptOnce(deps.pool, null, asker, async (tx) => {
     const approval = await approveHeld(tx, name, by);
     if (approval !== null)
       await insertEvents(tx, [
@@ -200,9 +202,10 @@ export async function pause(
   deps: Pick<SweepDeps, "pool">,
   name: string,
   paused: boolean,
-  by: string,
+  asker: Asker,
 ): Promise<void> {
-  await transaction(deps.pool, async (tx) => {
+  const by = asker.requestedBy;
+  await acceptOnce(deps.pool, null, asker, async (tx) => {
     await setPaused(tx, name, paused, by);
     await insertEvents(tx, [
       {
