@@ -5,7 +5,7 @@ import { gathered } from "@berth/core/lifecycle/gather";
 function heldRuns() {
   const runs: { key: string; calls: number; end: (result: string) => void; fail: (error: Error) => void }[] =
     [];
-  const call = gathered<number, string>(
+  const ask = gathered<number, string>(
     (key, calls) =>
       new Promise((resolve, reject) =>
         runs.push({
@@ -17,7 +17,7 @@ function heldRuns() {
       ),
   );
   let count = 0;
-  return { runs, call: (key: string) => call(key, ++count) };
+  return { runs, call: (key: string) => ask(key, ++count) };
 }
 
 describe("gathered calls", () => {

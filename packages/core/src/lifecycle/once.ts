@@ -71,7 +71,7 @@ export async function answerOnce<T>(
   return requests.map((one) => {
     const row = one === undefined ? undefined : kept.get(idOf(one));
     if (one === undefined || fresh.includes(one)) return answer as T | BerthError;
-    if (row !== undefined) return replay<T>(one, row);
+    if (row !== undefined) return replay(one, row) as T | BerthError;
     // The same key twice in one batch.
     const twin = fresh.find((use) => idOf(use) === idOf(one))!;
     if (!twin.requestHash.equals(one.requestHash)) return reused(one);
@@ -84,8 +84,8 @@ function idOf({ actor, key }: Pick<KeyUse, "actor" | "key">): string {
   return JSON.stringify([actor, key]);
 }
 
-function replay<T>(once: Once, kept: KeptAnswer): T | BerthError {
-  const answer = kept.request_hash.equals(once.requestHash) ? unseal<T>(once, kept.answer) : null;
+function replay(once: Once, kept: KeptAnswer): unknown {
+  const answer = kept.request_hash.equals(once.requestHash) ? unseal(once, kept.answer) : null;
   if (answer === null) return reused(once);
   once.replayed = true;
   return answer;
@@ -112,12 +112,12 @@ function seal(once: Once, answer: unknown): Buffer {
 }
 
 /** Null if it was sealed under another credential. */
-function unseal<T>(once: Once, sealed: Buffer): T | null {
+function unseal(once: Once, sealed: Buffer): unknown {
   const decipher = createDecipheriv(CIPHER, keyOf(once), sealed.subarray(0, IV_BYTES));
   decipher.setAuthTag(sealed.subarray(IV_BYTES, IV_BYTES + TAG_BYTES));
   const body = decipher.update(sealed.subarray(IV_BYTES + TAG_BYTES));
   try {
-    return deserialize(Buffer.concat([body, decipher.final()])) as T;
+    return deserialize(Buffer.concat([body, decipher.final()]));
   } catch {
     return null;
   }
