@@ -55,7 +55,11 @@ function describe(route: RouteOptions): void {
   ]);
   route.schema = {
     ...schema,
-    headers: { type: "object", ...headers, properties: { ...headers.properties, "idempotency-key": IDEMPOTENCY_KEY } },
+    headers: {
+      type: "object",
+      ...headers,
+      properties: { ...headers.properties, "idempotency-key": IDEMPOTENCY_KEY },
+    },
     response: { ...Object.fromEntries(answers), ...refusals },
   };
 }
