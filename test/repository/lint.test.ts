@@ -69,6 +69,11 @@ const DIRECTIONS: readonly Direction[] = [
     refused: ["./config.js", "node:fs", "./domain/status.js"],
     allowed: [],
   },
+  {
+    file: "packages/core/src/rate-limits.ts",
+    refused: ["./db/pool.js", "./queues.js", "pg", "bullmq"],
+    allowed: ["./config.js", "ioredis", "rate-limiter-flexible"],
+  },
   { file: "packages/core/src/clock.ts", refused: ["./errors.js"], allowed: [] },
   {
     file: "packages/core/src/config/lint.ts",

@@ -25,6 +25,12 @@ export const QUICK: Readonly<Record<string, string>> = {
   BERTH_LOCK_MS: "2000",
   BERTH_SHUTDOWN_GRACE_MS: "3000",
   BERTH_CALL_TIMEOUT_MS: "5000",
+  // A test's one caller asks as fast as it can, on a machine that other tests keep busy.
+  BERTH_LIMIT_READS_PER_S: "0",
+  BERTH_LIMIT_WRITES_PER_S: "0",
+  BERTH_LIMIT_BAD_KEYS_PER_MIN: "0",
+  BERTH_OVERLOAD_LOOP_DELAY_MS: "0",
+  BERTH_OVERLOAD_POOL_WAIT_MS: "8000",
   LOG_LEVEL: "silent",
 };
 

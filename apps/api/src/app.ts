@@ -10,6 +10,10 @@ import { createSessions } from "./auth/session.js";
 import { answerBrokenRequests } from "./broken-requests.js";
 import { takeIdempotencyKeys } from "./idempotency.js";
 import { readJsonBodies } from "./json-body.js";
+import { slowGuessing } from "./limits/bad-keys.js";
+import { allowOrigins } from "./limits/cors.js";
+import { limitKeys } from "./limits/keys.js";
+import { shedLoad } from "./limits/pressure.js";
 import { refuseUnknown } from "./not-found.js";
 import { sendProblem } from "./problem.js";
 import { describeRoutes, docsRoutes } from "./routes/docs.js";
@@ -33,17 +37,27 @@ import { workspaceRoutes } from "./routes/workspaces.js";
 import type { App, Services } from "./services.js";
 import { compileValidator } from "./validation/compiler.js";
 
-/** A whole request must have arrived by then; it doesn't count the wait for an operation. In ms. */
-const REQUEST_TIMEOUT_MS = 60_000;
+/** The headers of a request must have arrived by then, and the whole of it by `requestTimeoutMs`. In ms. */
+const HEADERS_TIMEOUT_MS = 20_000;
+/** How often it is looked for those that haven't, in ms. */
+const CHECK_TIMEOUTS_EVERY_MS = 2_000;
 
 /** The HTTP server with all its routes, not listening yet. */
 export async function createApp(services: Services, logger: Logger): Promise<App> {
+  const { config, limits } = services;
+  const { requestTimeoutMs } = config;
   const app: App = fastify({
     loggerInstance: logger as FastifyBaseLogger,
     logController: new fastify.LogController({ requestIdLogLabel: "request_id" }),
     genReqId: (request) => requestId(request.headers["x-request-id"]),
-    bodyLimit: services.config.bodyLimitBytes,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    bodyLimit: config.bodyLimitBytes,
+    requestTimeout: requestTimeoutMs,
+    http: {
+      requestTimeout: requestTimeoutMs,
+      headersTimeout: Math.min(HEADERS_TIMEOUT_MS, requestTimeoutMs),
+      connectionsCheckingInterval: Math.min(CHECK_TIMEOUTS_EVERY_MS, requestTimeoutMs),
+    },
+    trustProxy: config.trustedProxies === null ? false : [...config.trustedProxies],
     // A request that came over an open connection while closing is served; the connection ends with it.
     return503OnClosing: false,
     frameworkErrors: (error, request, reply) => {
@@ -54,6 +68,7 @@ export async function createApp(services: Services, logger: Logger): Promise<App
     // As long as a URL may be: what is too long for an id is told like any other that isn't one.
     routerOptions: { maxParamLength: 16_384 },
   }).withTypeProvider<TypeBoxTypeProvider>();
+  app.server.maxConnections = config.maxConnections;
 
   app.setValidatorCompiler(compileValidator);
   // Views name every field that leaves; schemas of answers are for the description.
@@ -71,12 +86,16 @@ export async function createApp(services: Services, logger: Logger): Promise<App
   readJsonBodies(app);
   const registry = new Registry();
   measureRequests(app, registry);
-  const { adminKey } = services.config;
+  await allowOrigins(app, config.corsOrigins);
+  await shedLoad(app, services.pool, config, logger);
+  slowGuessing(app, limits, config.badKeysPerMinute);
+  const { adminKey } = config;
   const guard = {
     keyring: createKeyring({ pool: services.pool, adminKey }),
     sessions: createSessions(adminKey),
   };
   requireKey(app, guard);
+  limitKeys(app, limits, config);
   takeIdempotencyKeys(app);
   refuseUnknown(app);
   await describeRoutes(app);

@@ -12,6 +12,8 @@ declare module "fastify" {
     access?: Access;
     /** A page for people: it takes the cookie of a login as well. */
     browser?: boolean;
+    /** Kept alive under any load: no rate limit counts it, and overload doesn't refuse it. */
+    unlimited?: boolean;
   }
   interface FastifyRequest {
     caller: Caller;

@@ -8,6 +8,7 @@ export const PROBLEM_TYPE = "application/problem+json";
 /** When to ask again, in seconds, for what may succeed later. */
 const RETRY_AFTER_S: Partial<Record<ErrorCode, number>> = {
   database_unavailable: 2,
+  overloaded: 1,
   // The sweep that goes on with it comes round once a minute.
   terminate_retry_exhausted: 60,
   stop_retry_exhausted: 60,
@@ -47,8 +48,10 @@ export function problemDocument(
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const { code, message, details } = judge(error);
   const { status, retryable } = ERRORS[code];
-  if (status >= 500) request.log.error({ err: error, code }, "request failed");
-  if (retryable) void reply.header("retry-after", RETRY_AFTER_S[code] ?? DEFAULT_RETRY_AFTER_S);
+  // Overload is told of once, not by each request that it refuses.
+  if (status >= 500 && code !== "overloaded") request.log.error({ err: error, code }, "request failed");
+  if (retryable && !reply.hasHeader("retry-after"))
+    void reply.header("retry-after", RETRY_AFTER_S[code] ?? DEFAULT_RETRY_AFTER_S);
   const instance = request.url.split("?", 1)[0]!;
   const document = problemDocument(code, message, { instance, requestId: request.id, details });
   void reply.code(status).type(PROBLEM_TYPE).serializer(JSON.stringify).send(document);

@@ -4,6 +4,7 @@ import type { Prices } from "@berth/core/domain/prices";
 import type { Heartbeats } from "@berth/core/lifecycle/heartbeat";
 import type { RequestContext } from "@berth/core/lifecycle/requests";
 import type { Queues } from "@berth/core/queues";
+import type { RateLimits } from "@berth/core/rate-limits";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from "fastify";
 import type { IncomingMessage, ServerResponse } from "node:http";
@@ -22,6 +23,9 @@ export type App = FastifyInstance<
 export interface Services {
   config: ApiConfig;
   pool: Pool;
+  /** A few connections that requests can't take away from heartbeats and readiness. */
+  vitalPool: Pool;
+  limits: RateLimits;
   queues: Queues;
   requests: RequestContext;
   waiting: Waiting;

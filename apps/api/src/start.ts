@@ -3,11 +3,12 @@ import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import type { AddressInfo } from "node:net";
 import type { ApiConfig } from "@berth/core/config";
-import type { Pool } from "@berth/core/db/pool";
+import { createPool, type Pool } from "@berth/core/db/pool";
 import { DEFAULT_PRICES, parsePrices, type Prices } from "@berth/core/domain/prices";
 import { createHeartbeats } from "@berth/core/lifecycle/heartbeat";
 import type { Logger } from "@berth/core/logger";
 import type { Queues } from "@berth/core/queues";
+import { openRateLimits } from "@berth/core/rate-limits";
 import { createApp } from "./app.js";
 import type { App } from "./services.js";
 import { createWaiting } from "./waiting.js";
@@ -18,6 +19,9 @@ export interface ApiDeps {
   queues: Queues;
   logger: Logger;
 }
+
+/** Connections that only heartbeats and readiness use. */
+const VITAL_CONNECTIONS = 3;
 
 export interface RunningApi {
   /** Where it answers on this machine. */
@@ -34,23 +38,32 @@ export interface RunningApi {
 export async function startApi({ config, pool, queues, logger }: ApiDeps): Promise<RunningApi> {
   const prices = await readPrices(config.pricesFile);
   const waiting = createWaiting({ pool, databaseUrl: config.databaseUrl, logger });
+  const vitalPool = createPool(config.databaseUrl, { max: VITAL_CONNECTIONS, name: "berth-vital" });
+  const limits = openRateLimits(config, (error) => logger.debug({ err: error }, "rate limits"));
   const heartbeats = createHeartbeats({
-    pool,
+    pool: vitalPool,
     owner: `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`,
     onError: (error) => logger.warn({ err: error }, "heartbeats"),
   });
   const requests = { pool, dispatcher: queues.dispatcher, maxAttempts: config.retryAttempts };
+  const services = { config, pool, vitalPool, limits, queues, requests, waiting, heartbeats, prices };
+  const end = async (): Promise<void> => {
+    await heartbeats.close();
+    limits.close();
+    // Closing twice is no error.
+    if (!vitalPool.ending) await vitalPool.end();
+  };
   try {
-    const app = await createApp({ config, pool, queues, requests, waiting, heartbeats, prices }, logger);
+    const app = await createApp(services, logger);
     await listen(app, config);
     const close = async (): Promise<void> => {
       await waiting.close();
       await app.close();
-      await heartbeats.close();
+      await end();
     };
     return { url: urlOf(app, config.host), app, close };
   } catch (error) {
-    await Promise.all([waiting.close(), heartbeats.close()]);
+    await Promise.all([waiting.close(), end()]);
     throw error;
   }
 }

@@ -9,13 +9,13 @@ import type { App, Services } from "../services.js";
 const PING_LIMIT_MS = 2_000;
 const State = Type.Enum(["up", "down"]);
 
-export function healthRoutes(app: App, { pool, queues, config }: Services): void {
+export function healthRoutes(app: App, { vitalPool: pool, queues, config }: Services): void {
   const startedAt = performance.now();
 
   app.get(
     "/health",
     {
-      config: { access: "public" },
+      config: { access: "public", unlimited: true },
       logLevel: "warn",
       schema: {
         operationId: "health",
@@ -32,7 +32,7 @@ export function healthRoutes(app: App, { pool, queues, config }: Services): void
   app.get(
     "/ready",
     {
-      config: { access: "public" },
+      config: { access: "public", unlimited: true },
       logLevel: "warn",
       schema: {
         operationId: "ready",

@@ -17,7 +17,7 @@ export function metricsRoutes(app: App, services: Services, registry: Registry):
   app.get(
     "/metrics",
     {
-      config: { access: "viewer" },
+      config: { access: "viewer", unlimited: true },
       logLevel: "warn",
       schema: {
         operationId: "metrics",

@@ -46,7 +46,7 @@ export function registryRoutes(app: App, { heartbeats, config }: Services): void
   app.post(
     "/registry/register",
     {
-      config: { access: "workspace" },
+      config: { access: "workspace", unlimited: true },
       schema: {
         ...shape,
         operationId: "registerAgent",
@@ -61,7 +61,7 @@ export function registryRoutes(app: App, { heartbeats, config }: Services): void
   app.post(
     "/registry/heartbeat",
     {
-      config: { access: "workspace" },
+      config: { access: "workspace", unlimited: true },
       // Thousands a second; what fails is still told.
       logLevel: "warn",
       schema: {

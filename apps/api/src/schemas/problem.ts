@@ -32,8 +32,10 @@ export function problems(...codes: readonly ErrorCode[]) {
     ...codes,
     "unauthorized",
     "forbidden",
+    "too_many_requests",
     "internal",
     "database_unavailable",
+    "overloaded",
   ];
   const statuses = [...new Set(all.map((code) => ERRORS[code].status))];
   return Object.fromEntries(

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import { resolve } from "node:path";
 
 /** A kind of value: how it is read from text, and what to tell whoever wrote another. */
@@ -64,6 +65,20 @@ export function url(...schemes: readonly string[]): Kind<string> {
         : undefined,
   };
 }
+
+/** Addresses and networks such as `10.0.0.0/8`, comma-separated. */
+export const networks: Kind<readonly string[]> = {
+  expected: "a comma-separated list of addresses and networks such as 10.0.0.0/8",
+  parse: (text) => {
+    const given = text.split(",").map((item) => item.trim());
+    const isNetwork = (item: string): boolean => {
+      const [, address = "", bits] = /^([^/]*)(?:\/(\d{1,3}))?$/.exec(item) ?? [];
+      const version = isIP(address);
+      return version !== 0 && (bits === undefined || Number(bits) <= (version === 4 ? 32 : 128));
+    };
+    return given.every(isNetwork) ? Object.freeze([...new Set(given)]) : undefined;
+  },
+};
 
 export const path: Kind<string> = { expected: "a path", parse: (text) => resolve(text) };
 

@@ -1,0 +1,31 @@
+import type { ApiConfig } from "@berth/core/config";
+import { BerthError } from "@berth/core/errors";
+import type { Budget, RateLimits } from "@berth/core/rate-limits";
+import type { App } from "../services.js";
+
+const READS = new Set(["GET", "HEAD", "OPTIONS"]);
+
+/**
+ * Gives each key a budget for reads and one for writes, and says in each answer what is left of it
+ * (draft-ietf-httpapi-ratelimit-headers). To be called after the key has been looked at.
+ */
+export function limitKeys(
+  app: App,
+  limits: RateLimits,
+  { readsPerSecond, writesPerSecond }: Pick<ApiConfig, "readsPerSecond" | "writesPerSecond">,
+): void {
+  const reads: Budget = { name: "reads", quota: readsPerSecond, windowS: 1 };
+  const writes: Budget = { name: "writes", quota: writesPerSecond, windowS: 1 };
+
+  app.addHook("onRequest", async ({ caller, method, routeOptions }, reply) => {
+    const budget = READS.has(method) ? reads : writes;
+    if (caller === undefined || routeOptions.config.unlimited === true || budget.quota === 0) return;
+    const { over, left, resetS } = await limits.spend(budget, caller.keyId ?? caller.name);
+    void reply
+      .header("ratelimit-policy", `"${budget.name}";q=${budget.quota};w=${budget.windowS}`)
+      .header("ratelimit", `"${budget.name}";r=${left};t=${resetS}`);
+    if (!over) return;
+    void reply.header("retry-after", resetS);
+    throw new BerthError("too_many_requests", `this key has ${budget.quota} ${budget.name} a second`);
+  });
+}

@@ -1,0 +1,42 @@
+import underPressure from "@fastify/under-pressure";
+import type { ApiConfig } from "@berth/core/config";
+import { longestWait, type Pool } from "@berth/core/db/pool";
+import { BerthError } from "@berth/core/errors";
+import type { Logger } from "@berth/core/logger";
+import type { App } from "../services.js";
+
+const TELL_EVERY_MS = 5_000;
+
+/**
+ * Refuses requests at once, before their keys are looked at, while those that were let in already wait too
+ * long for the event loop or for a connection to the database. What keeps workspaces and this process alive
+ * (`unlimited` routes) is served all the same.
+ */
+export async function shedLoad(
+  app: App,
+  pool: Pool,
+  config: Pick<ApiConfig, "maxLoopDelayMs" | "maxPoolWaitMs">,
+  logger: Logger,
+): Promise<void> {
+  const { maxLoopDelayMs, maxPoolWaitMs } = config;
+  let told = -Infinity;
+  const refuse = (reason: string): never => {
+    if (performance.now() - told > TELL_EVERY_MS) {
+      told = performance.now();
+      logger.warn({ reason }, "requests are refused: overloaded");
+    }
+    throw new BerthError("overloaded", `${reason}; nothing was changed`);
+  };
+
+  await app.register(underPressure, {
+    maxEventLoopDelay: maxLoopDelayMs,
+    pressureHandler: async ({ routeOptions }) => {
+      if (routeOptions.config.unlimited !== true) refuse("this process has more to do than it can");
+    },
+  });
+  if (maxPoolWaitMs === 0) return;
+  app.addHook("onRequest", async ({ routeOptions }) => {
+    if (routeOptions.config.unlimited === true || longestWait(pool) <= maxPoolWaitMs) return;
+    refuse("all connections to the database are in use");
+  });
+}
