@@ -7,7 +7,7 @@ import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import { requireKey } from "./auth.js";
 import { createKeyring } from "./auth/keyring.js";
 import { createSessions } from "./auth/session.js";
-import { answerBrokenRequests } from "./broken-requests.js";
+import { answerBrokenRequests, refuseExpectations } from "./broken-requests.js";
 import { takeIdempotencyKeys } from "./idempotency.js";
 import { readJsonBodies } from "./json-body.js";
 import { slowGuessing } from "./limits/bad-keys.js";
@@ -70,6 +70,7 @@ export async function createApp(services: Services, logger: Logger): Promise<App
   }).withTypeProvider<TypeBoxTypeProvider>();
   app.server.maxConnections = config.maxConnections;
 
+  app.server.on("checkExpectation", refuseExpectations);
   app.setValidatorCompiler(compileValidator);
   // Views name every field that leaves; schemas of answers are for the description.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));

@@ -15,16 +15,21 @@ export function readJsonBodies(app: App): void {
     try {
       text = UTF8.decode(body as Buffer);
     } catch {
-      done(new BerthError("invalid_request", "the body is not valid UTF-8"));
+      done(refusal("is not valid UTF-8", "text in UTF-8"));
       return;
     }
     if (text.trim() === "") return done(null, undefined);
     void parse(request, text, (error, value) => {
       if (error === null) return done(null, value);
-      const reason = isJson(text) ? "has a key __proto__ or constructor.prototype" : "is not valid JSON";
-      done(new BerthError("invalid_request", `the body ${reason}`));
+      if (isJson(text))
+        done(refusal("has a key __proto__ or constructor.prototype", "JSON without such keys"));
+      else done(refusal("is not valid JSON", "valid JSON"));
     });
   });
+}
+
+function refusal(what: string, expected: string): BerthError {
+  return new BerthError("invalid_request", `the body ${what}`, { errors: [{ field: "body", expected }] });
 }
 
 function isJson(text: string): boolean {

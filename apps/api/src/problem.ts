@@ -74,6 +74,14 @@ function judge(error: unknown): {
   } = error as Partial<FastifyError>;
   if (validation !== undefined) return explain(validation, validationContext);
   if (code in FASTIFY_CODES) return { code: FASTIFY_CODES[code]!, message: message ?? "", details: {} };
+  if (code === "FST_ERR_BAD_URL") {
+    const errors = [{ field: "path", expected: "percent-escapes of UTF-8" }];
+    return {
+      code: "invalid_request",
+      message: "path: expected percent-escapes of UTF-8",
+      details: { errors },
+    };
+  }
   if (statusCode === 404) return { code: "not_found", message: "there is nothing at this path", details: {} };
   if (statusCode >= 400 && statusCode < 500)
     return { code: "invalid_request", message: message ?? "", details: {} };

@@ -77,6 +77,7 @@ function child(node: Node, name: string): Node | undefined {
 function unexpected(node: Node, name: string): string {
   if (node.patternProperties) return node[EXPECTED] ?? "another name";
   const known = Object.keys(node.properties ?? {});
+  if (known.length === 0) return "no fields";
   const meant = known.find(
     (one) => one.toLowerCase().replaceAll("_", "") === name.toLowerCase().replaceAll(/[_-]/g, ""),
   );

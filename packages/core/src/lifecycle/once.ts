@@ -40,7 +40,7 @@ export function acceptOnce<T>(
 /**
  * {@link acceptOnce} for requests that are alike, inside a transaction: `work` serves those of them that weren't
  * answered before and is told how many they are. If it refuses, before it has written anything, those are
- * refused and their keys forgotten. @returns an answer for each, in order.
+ * refused and their keys forgotten; if that is all of them, its error is thrown. @returns an answer for each, in order.
  */
 export async function answerOnce<T>(
   tx: Tx,
@@ -64,7 +64,8 @@ export async function answerOnce<T>(
           fresh.map((use) => ({ use, answer: seal(use, given) })),
         );
     } catch (error) {
-      if (!(error instanceof BerthError)) throw error;
+      // With nothing to answer, nothing is to be written either.
+      if (!(error instanceof BerthError) || kept.size === 0) throw error;
       if (fresh.length > 0) await giveKeysBack(tx, fresh);
       answer = error;
     }

@@ -1,0 +1,199 @@
+import { Agent, request as httpRequest } from "node:http";
+import { SWEEP_NAMES } from "@berth/core/domain/sweep";
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { KEY, PROCESS_SPEC, startTestApi, type TestApi } from "../api.js";
+import { requests, type Description, type FuzzRequest } from "./requests.js";
+
+const REQUESTS = 10_000;
+/** Tables that a refused request may touch: they say nothing of what was asked. */
+const ASIDE = ["heartbeat_listeners", "berth_schema", "fuzz_changes"];
+/** What accepts nothing here: no leak is listed, nothing is held, and the key isn't an agent's token. */
+const NEEDS_MORE = ["retryLeak", "releaseLeak", "approveSweep", "registerAgent", "sendHeartbeat"];
+const LEAKED =
+  /\n\s+at |node_modules|\.[jt]s:\d+|\b(select|insert into|update|delete from) \w+ |violates|relation "|syntax error at/i;
+
+let api: TestApi;
+let description: Description;
+const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+beforeAll(async () => {
+  api = await startTestApi(inject("redis").url, { BERTH_BACKENDS: "process,external", LOG_LEVEL: "silent" });
+  description = (await api.call("GET", "/docs/json")).body as Description;
+  await countChanges();
+});
+afterAll(async () => {
+  agent.destroy();
+  await api.close();
+});
+
+/** Each row that is written from here on, and stays, leaves one of `fuzz_changes`. */
+async function countChanges(): Promise<void> {
+  await api.pool.query("create table fuzz_changes (at text)");
+  await api.pool.query(`create function fuzz_change() returns trigger language plpgsql as
+    $$ begin insert into fuzz_changes values (tg_op || ' ' || tg_table_name); return null; end $$`);
+  const { rows } = await api.pool.query<{ name: string }>(
+    "select tablename as name from pg_tables where schemaname = 'public' and tablename <> all ($1)",
+    [ASIDE],
+  );
+  for (const { name } of rows)
+    await api.pool.query(
+      `create trigger fuzz after insert or update or delete on "${name}" for each row execute function fuzz_change()`,
+    );
+}
+
+async function changes(): Promise<string[]> {
+  const { rows } = await api.pool.query<{ at: string }>("delete from fuzz_changes returning at");
+  return rows.map((row) => row.at);
+}
+
+interface Answer {
+  status: number;
+  type: string;
+  text: string;
+}
+
+function send({ method, path, headers, body }: FuzzRequest): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const sent = httpRequest(
+      api.url + path,
+      {
+        agent,
+        method,
+        headers: {
+          authorization: `Bearer ${KEY}`,
+          ...headers,
+          ...(body === null ? {} : { "content-length": body.length }),
+        },
+      },
+      (answer) => {
+        const chunks: Buffer[] = [];
+        answer.on("data", (chunk: Buffer) => chunks.push(chunk));
+        answer.on("error", reject);
+        answer.on("end", () =>
+          resolve({
+            status: answer.statusCode!,
+            type: answer.headers["content-type"] ?? "",
+            text: Buffer.concat(chunks).toString("utf8"),
+          }),
+        );
+      },
+    );
+    sent.on("error", reject);
+    sent.end(body ?? undefined);
+  });
+}
+
+/** What is wrong with an answer, whatever was asked; null if nothing is. */
+function fault({ status, type, text }: Answer): string | null {
+  if (LEAKED.test(text)) return "tells of its inside";
+  if (status < 400) return null;
+  if (!type.startsWith("application/problem+json")) return `is of type ${type}`;
+  const problem = JSON.parse(text) as {
+    code: string;
+    detail: string;
+    errors?: { field: string; expected: string }[];
+  };
+  // A dry run is carried out by a worker, and there is none.
+  if (status >= 500 && problem.code !== "no_worker") return "is a 5xx";
+  if (status !== 400) return problem.code === "" ? "has no code" : null;
+  const named = (problem.errors ?? []).filter(
+    ({ field, expected }) => typeof field === "string" && expected !== "",
+  );
+  return named.length === 0 ? "doesn't name the field and what it wants" : null;
+}
+
+describe("the API under fuzz", () => {
+  it(
+    `answers ${REQUESTS} requests made from its own description without a 5xx, a leak, or a change by what it refuses`,
+    { timeout: 240_000 },
+    async () => {
+      const ids: string[] = [];
+      for (const name of ["a", "b", "c"]) {
+        const made = await api.create({ name, spec: PROCESS_SPEC });
+        const key = await api.call("POST", "/keys", { body: { name: `fuzz-${name}`, scope: "viewer" } });
+        ids.push(made.id, made.operation.id, key.body.id);
+      }
+      const known = (parameter: string) => (parameter === "name" ? SWEEP_NAMES : ids);
+      const statuses = new Map<string, Map<number, number>>();
+      // Of each kind of fault the first one: they are mended one by one.
+      const faults = new Map<string, string>();
+      await changes();
+      await fc.assert(
+        fc.asyncProperty(requests(description, known), async (request) => {
+          const answer = await send(request);
+          const changed = await changes();
+          const seen = statuses.get(request.operationId) ?? new Map<number, number>();
+          statuses.set(request.operationId, seen.set(answer.status, (seen.get(answer.status) ?? 0) + 1));
+          const wrong =
+            fault(answer) ??
+            (answer.status >= 400 && changed.length > 0 ? `changed ${changed.join()}` : null);
+          if (wrong === null) return;
+          const { body, ...rest } = request;
+          const shown = { ...rest, body: body?.toString("latin1").slice(0, 500) };
+          const kind = `${request.operationId} ${wrong}`;
+          if (!faults.has(kind))
+            faults.set(kind, `${JSON.stringify(shown)}\n${answer.status} ${answer.text.slice(0, 1_000)}`);
+        }),
+        { numRuns: REQUESTS, endOnFailure: true, ...seed() },
+      );
+      expect(Object.fromEntries(faults)).toEqual({});
+      const silent = [...statuses].filter(
+        ([id, seen]) => [...seen.keys()].every((status) => status >= 400) && !NEEDS_MORE.includes(id),
+      );
+      expect(
+        silent.map(([id]) => id),
+        "routes that accepted nothing: the fuzz doesn't get in",
+      ).toEqual([]);
+    },
+  );
+});
+
+describe("hostile requests", () => {
+  const json = { "content-type": "application/json" };
+  const post = (body: Buffer, headers: Record<string, string> = {}) =>
+    send({ operationId: "", method: "POST", path: "/workspaces", headers: { ...json, ...headers }, body });
+
+  it("of 10 MB are refused by their size, without being read to the end", async () => {
+    const body = Buffer.alloc(10 * 2 ** 20, "x");
+    const answer = await post(body).catch((error: NodeJS.ErrnoException) => error.code);
+    // The server may close before all of it was sent.
+    if (typeof answer !== "string") expect(answer).toMatchObject({ status: 413 });
+    else expect(["EPIPE", "ECONNRESET"]).toContain(answer);
+  });
+
+  it("of many small keys or of deep nesting are answered as fast as others", async () => {
+    const keys = Object.fromEntries(Array.from({ length: 50_000 }, (_, index) => [`k${index}`, index]));
+    const bodies = [
+      JSON.stringify(keys),
+      JSON.stringify({ name: "w", spec: { command: ["x"], env: keys } }),
+      `{"name":"w","labels":${'{"a":'.repeat(100_000)}1${"}".repeat(100_000)}}`,
+      `{"name":"w","spec":{"command":[${'"x",'.repeat(200_000)}"x"]}}`,
+    ];
+    for (const body of bodies) expect((await post(Buffer.from(body))).status).toBe(400);
+    expect((await api.call("GET", "/health")).status).toBe(200);
+  });
+
+  it("can't reach what isn't theirs by a path", async () => {
+    for (const path of [
+      "/../../etc/passwd",
+      "/docs/static/../../../../package.json",
+      "/docs/static/%2e%2e/%2e%2e/x",
+    ]) {
+      const answer = await send({ operationId: "", method: "GET", path, headers: {}, body: null });
+      expect([400, 404], path).toContain(answer.status);
+      expect(answer.text).not.toMatch(/root:|dependencies/);
+    }
+  });
+
+  it("don't change what an object is made of", async () => {
+    for (const text of ['{"__proto__":{"scope":"admin"}}', '{"name":"w","labels":{"__proto__":"x"}}'])
+      expect((await post(Buffer.from(text))).status).toBe(400);
+    expect(({} as Record<string, unknown>)["scope"]).toBeUndefined();
+  });
+});
+
+/** `BERTH_TEST_FUZZ_SEED` repeats a run. */
+function seed(): { seed?: number } {
+  const given = process.env["BERTH_TEST_FUZZ_SEED"];
+  return given === undefined ? {} : { seed: Number(given) };
+}
