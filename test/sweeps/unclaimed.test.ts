@@ -202,7 +202,9 @@ describe("what nobody claims", () => {
     expect(await approve(stage.deps, "docker-orphans", { requestedBy: "alice" })).toMatchObject({
       by: "alice",
     });
-    expect(await approve(stage.deps, "liveness", { requestedBy: "alice" })).toBeNull();
+    await expect(approve(stage.deps, "liveness", { requestedBy: "alice" })).rejects.toMatchObject({
+      code: "nothing_held",
+    });
     expect(await pass(1)).toMatchObject({ reaped: 8 });
     expect(await stage.things(), "what turned up after the approval is judged by itself").toEqual([late]);
     await pass(1);

@@ -129,8 +129,7 @@ export function sweepRoutes(app: App, { pool, queues }: Services): void {
     },
     async (request) => {
       const sweep = requireSweep(request.params.name);
-      if ((await approve({ pool }, sweep, requesterOf(request))) === null)
-        throw new BerthError("nothing_held", `the breaker holds nothing of ${sweep}`, { sweep });
+      await approve({ pool }, sweep, requesterOf(request));
       // The approval is kept, so its next run on the beat would do as well.
       await askForRun(queues, sweep).catch((error: unknown) =>
         request.log.warn({ err: error }, "no run asked for"),

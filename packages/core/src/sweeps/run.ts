@@ -13,6 +13,7 @@ import {
   type BegunRun,
   type Intent,
 } from "../db/sweeps.js";
+import { BerthError } from "../errors.js";
 import { acceptOnce, type Asker } from "../lifecycle/once.js";
 import { decide, type Decision } from "./breaker.js";
 import type { Action, Plan, Sweep, SweepDeps } from "./sweep.js";
@@ -176,23 +177,24 @@ export async function dryRun(
   };
 }
 
-/** Lets the acts that the breaker holds now run. Null if it holds none. */
+/** Lets the acts that the breaker holds now run. @throws BerthError `nothing_held` */
 export async function approve(
   deps: Pick<SweepDeps, "pool">,
   name: string,
   asker: Asker,
-): Promise<Approval | null> {
+): Promise<Approval> {
   const by = asker.requestedBy;
   return acceptOnce(deps.pool, null, asker, async (tx) => {
     const approval = await approveHeld(tx, name, by);
-    if (approval !== null)
-      await insertEvents(tx, [
-        {
-          event_type: "sweep.approved",
-          workspace_id: null,
-          payload: { sweep: name, by, acts: approval.keys.length },
-        },
-      ]);
+    if (approval === null)
+      throw new BerthError("nothing_held", `the breaker holds nothing of ${name}`, { sweep: name });
+    await insertEvents(tx, [
+      {
+        event_type: "sweep.approved",
+        workspace_id: null,
+        payload: { sweep: name, by, acts: approval.keys.length },
+      },
+    ]);
     return approval;
   });
 }
