@@ -178,11 +178,7 @@ export async function dryRun(
 }
 
 /** Lets the acts that the breaker holds now run. @throws BerthError `nothing_held` */
-export async function approve(
-  deps: Pick<SweepDeps, "pool">,
-  name: string,
-  asker: Asker,
-): Promise<Approval> {
+export async function approve(deps: Pick<SweepDeps, "pool">, name: string, asker: Asker): Promise<Approval> {
   const by = asker.requestedBy;
   return acceptOnce(deps.pool, null, asker, async (tx) => {
     const approval = await approveHeld(tx, name, by);
