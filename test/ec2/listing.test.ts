@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { CreateVolumeCommand, RunInstancesCommand } from "@aws-sdk/client-ec2";
 import type { InstanceRef } from "@berth/core/compute/backend";
 import { describe, expect, test } from "vitest";
@@ -44,6 +45,42 @@ describe("a listing is whole or it is none", () => {
     await manyInstances(lab, 1);
     lab.fault({ kind: "error", action: "DescribeVolumes", code: "UnauthorizedOperation", status: 403 });
     await expect(lab.backend.listOwned(lab.call)).rejects.toThrow(failure("backend_failed", "permanent"));
+  });
+
+  test("what is only named as ours are is listed apart, and not what any deployment has labelled (I10)", async () => {
+    const lab = await openLab();
+    const workspace = await lab.workspace();
+    await workspace.launch(workspace.instance());
+    const theirs = lab.open({ deploymentId: "other" });
+    const other = lab.unmade();
+    await theirs.createVolume(other.volume, lab.call);
+    const name = `ws-${randomUUID()}`;
+    const named = (ResourceType: "instance" | "volume", Value: string) => [
+      { ResourceType, Tags: [{ Key: "Name", Value }] },
+    ];
+    for (const TagSpecifications of [named("instance", name), named("instance", "ws-mine")])
+      await lab.operator.send(
+        new RunInstancesCommand({
+          MinCount: 1,
+          MaxCount: 1,
+          ImageId: IMAGE,
+          InstanceType: "t3.micro",
+          TagSpecifications,
+        }),
+      );
+    await lab.operator.send(
+      new CreateVolumeCommand({
+        AvailabilityZone: "eu-west-1a",
+        Size: 1,
+        TagSpecifications: named("volume", name),
+      }),
+    );
+    const alike = await lab.backend.listLookalikes!(lab.call);
+    expect(alike.map((thing) => [thing.kind, thing.name, thing.workspaceId])).toEqual([
+      ["instance", name, null],
+      ["volume", name, null],
+    ]);
+    expect(await lab.backend.listOwned(lab.call)).toHaveLength(2);
   });
 
   test("a root disk counts with its instance, and by itself once it has outlived it", async () => {

@@ -212,6 +212,34 @@ describe("what nobody claims", () => {
     expect(await stage.eventTypes()).toContain("sweep.released");
   });
 
+  it("is only shown where it has no label, whatever it is called (I10)", async () => {
+    const name = `ws-${randomUUID()}`;
+    const alike = {
+      kind: "instance" as const,
+      providerId: "theirs",
+      name,
+      workspaceId: null,
+      generation: null,
+      createdAt: new Date(0),
+      state: "running" as const,
+    };
+    stage.backend.listLookalikes = () => Promise.resolve([alike]);
+    try {
+      expect(await pass(10)).toMatchObject({ kept: 1, would_act: 0, unclaimed: 0 });
+      const { rows } = await stage.pool.query("select name, why, attempts from sightings");
+      expect(rows).toEqual([{ name, why: expect.stringMatching(/no label of Berth/), attempts: 0 }]);
+      const calls = await stage.pool.query(
+        "select 1 from provider_calls where call in ('stop', 'removeVolume')",
+      );
+      expect(calls.rows, "its provider isn't even asked").toEqual([]);
+    } finally {
+      delete stage.backend.listLookalikes;
+    }
+    await pass(1);
+    expect((await stage.pool.query("select 1 from sightings")).rows, "forgotten once it is gone").toEqual([]);
+    expect(await stage.eventTypes()).toEqual([]);
+  });
+
   it("isn't blocked by a percentage in a tiny fleet", async () => {
     for (let i = 0; i < 5; i++) await stage.leak({ ageMs: GRACE_MS });
     expect(await pass(2)).toMatchObject({ reaped: 5 });

@@ -28,6 +28,11 @@ export function describeOwnership(use: () => Bench): void {
         await expect(launched).rejects.toThrow(failure("name_taken", "permanent"));
         expect(await backend.stop(instance, call)).toBe("gone");
         expect(await stateOf(instance)).toBe("gone");
+        const alike = await backend.listLookalikes!(call);
+        expect(alike.filter(({ name }) => name === instance.name)).toMatchObject([
+          { kind: "instance", workspaceId: null, generation: null, state: "running" },
+        ]);
+        expect((await backend.listOwned(call)).map(({ kind }) => kind)).toEqual(["volume"]);
         expect(await foreign.instanceIsIntact(instance.name)).toBe(true);
       } finally {
         await foreign.remove(instance.name);
@@ -45,6 +50,9 @@ export function describeOwnership(use: () => Bench): void {
         await expect(backend.createVolume(of.volume, call)).rejects.toThrow(taken);
         await expect(backend.removeVolume(of.volume, call)).rejects.toThrow(taken);
         await expect(backend.launch(request(of, of.instance()), call)).rejects.toThrow(taken);
+        const alike = await backend.listLookalikes!(call);
+        expect(alike.filter(({ name }) => name === of.volume.name)).toMatchObject([{ kind: "volume" }]);
+        expect(await backend.listOwned(call)).toEqual([]);
         expect(await foreign.volumeIsIntact(of.volume.name)).toBe(true);
       } finally {
         await foreign.remove(of.volume.name);

@@ -58,8 +58,8 @@ export function describeProbe(use: () => Bench): void {
       expect(ids.toSorted()).toEqual([runs.providerId, crashed.providerId].toSorted());
       for (const { createdAt } of owned) {
         // Providers count whole seconds.
-        expect(createdAt.getTime()).toBeGreaterThan(before - 2_000);
-        expect(createdAt.getTime()).toBeLessThanOrEqual(Date.now() + 2_000);
+        expect(createdAt!.getTime()).toBeGreaterThan(before - 2_000);
+        expect(createdAt!.getTime()).toBeLessThanOrEqual(Date.now() + 2_000);
       }
     });
   });

@@ -65,8 +65,14 @@ export interface Backend {
    */
   probe(instances: readonly InstanceRef[], options: CallOptions): Promise<Map<string, InstanceState>>;
 
-  /** All instances and volumes of this deployment, in any state, or a rejection: never a part. */
+  /** All instances, volumes and names of this deployment, in any state, or a rejection: never a part. */
   listOwned(options: CallOptions): Promise<OwnedResource[]>;
+
+  /**
+   * What is named as ours are (`ws-<workspace id>`) and carries no label of any deployment. It is shown to
+   * operators and never touched (I10). All of it, or a rejection. Undefined where names are marks themselves.
+   */
+  listLookalikes?(options: CallOptions): Promise<OwnedResource[]>;
 
   /** The last `tail` lines that the instance wrote; empty if there are none or it is gone. */
   logs(instance: InstanceRef, options: CallOptions & { tail: number }): Promise<string>;
@@ -94,6 +100,8 @@ export interface Dns {
     instance: InstanceRef,
     options: CallOptions,
   ): Promise<{ providerId: string; url: string | null; details?: Details }>;
+  /** All records of this deployment, or a rejection: never a part. */
+  listOwned(options: CallOptions): Promise<OwnedResource[]>;
   /** Removes the record. One that is gone already, or was changed by another, is no error. */
   remove(record: VolumeRef, options: CallOptions): Promise<"gone">;
 }
@@ -153,13 +161,14 @@ export interface LaunchRequest {
 export type InstanceState = "running" | "starting" | "stopped" | "gone" | "unknown";
 
 export interface OwnedResource {
-  kind: "instance" | "volume";
+  kind: "instance" | "volume" | "dns_record";
   providerId: string;
   name: string;
   workspaceId: string | null;
   generation: number | null;
-  createdAt: Date;
-  /** Of an instance; a volume, which doesn't run, is `stopped`. */
+  /** By the provider's clock; null where it keeps none. */
+  createdAt: Date | null;
+  /** Of an instance; anything else, which doesn't run, is `stopped`. */
   state: InstanceState;
 }
 

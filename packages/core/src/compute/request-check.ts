@@ -35,3 +35,8 @@ export function checkLaunch({ instance, volume, spec, env }: LaunchRequest): voi
 function refuse(message: string): never {
   throw new BackendError("invalid_spec", "permanent", message);
 }
+
+/** Named as a thing of a workspace is, whether or not it is one of ours. */
+export function looksOurs(name: string): boolean {
+  return /^ws-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(name);
+}

@@ -40,7 +40,10 @@ export async function listSightings(db: Queryable, backend: string | null = null
 export type NewSighting = Pick<
   Sighting,
   "kind" | "provider_id" | "name" | "workspace_id" | "generation" | "state" | "why"
-> & { created_at: Date };
+> & {
+  /** Null where the provider keeps no time: it then counts from the first sighting. */
+  created_at: Date | null;
+};
 
 /** Counts one more run that saw each of these. Another thing under a known id is seen for the first time. */
 export async function noteSightings(tx: Tx, backend: string, seen: readonly NewSighting[]): Promise<void> {
@@ -48,10 +51,12 @@ export async function noteSightings(tx: Tx, backend: string, seen: readonly NewS
   await tx.query(
     `insert into sightings as s (backend, kind, provider_id, name, workspace_id, generation, state, created_at, why,
        first_seen_at, last_seen_at)
-     select $1, x.kind, x.provider_id, x.name, x.workspace_id, x.generation, x.state, x.created_at, x.why,
-       clock_timestamp(), clock_timestamp()
+     select $1, x.kind, x.provider_id, x.name, x.workspace_id, x.generation, x.state,
+       coalesce(x.created_at, known.created_at, clock_timestamp()), x.why, clock_timestamp(), clock_timestamp()
      from jsonb_to_recordset($2) as x (kind text, provider_id text, name text, workspace_id uuid, generation int,
        state text, created_at timestamptz, why text)
+     left join sightings known
+       on known.backend = $1 and known.kind = x.kind and known.provider_id = x.provider_id
      on conflict (backend, kind, provider_id) do update set last_seen_at = clock_timestamp(),
        state = excluded.state, why = excluded.why, name = excluded.name, workspace_id = excluded.workspace_id,
        generation = excluded.generation, created_at = excluded.created_at,

@@ -40,7 +40,7 @@ export function isSame(one: OwnedResource, other: OwnedResource): boolean {
     one.providerId === other.providerId &&
     one.workspaceId === other.workspaceId &&
     one.generation === other.generation &&
-    one.createdAt.getTime() === other.createdAt.getTime()
+    one.createdAt?.getTime() === other.createdAt?.getTime()
   );
 }
 

@@ -94,7 +94,7 @@ async function reapAll(
   const { backend, still, fresh, group } = reaping;
   const gone = new Set<OwnedResource>();
   const live = group.hasRow && (await getWorkspace(deps.pool, group.workspaceId))?.status !== "removed";
-  for (const kind of ["instance", "volume"] as const)
+  for (const kind of ["instance", "volume", "dns_record"] as const)
     for (const one of still.filter(({ thing }) => thing.kind === kind)) {
       context.check();
       const claims = await claimsOn(deps.pool, backend.name, {

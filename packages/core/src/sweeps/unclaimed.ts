@@ -62,7 +62,8 @@ export function unclaimed(name: SweepName, backends: readonly string[], runLimit
 async function planOne(sweep: SweepName, deps: SweepDeps, backend: Backend): Promise<Plan> {
   // First the provider, then the database: what was made in between is in the ledger and not in the list,
   // and not the other way round.
-  const listed = await list(deps, backend);
+  const listed = await list(deps, backend.listOwned, backend);
+  const alike = await list(deps, backend.listLookalikes, backend);
   const { claims, nowMs } = await listClaims(deps.pool, backend.name);
   const orphaned = await listOrphanedRows(deps.pool, backend.name);
   const known = new Map(
@@ -70,30 +71,36 @@ async function planOne(sweep: SweepName, deps: SweepDeps, backend: Backend): Pro
   );
   const graceMs = deps.settings.graceMs[backend.name] ?? Math.max(...Object.values(deps.settings.graceMs));
   const lost = unclaimedOf(listed, claims);
-  const old = lost.filter((thing) => nowMs - thing.createdAt.getTime() >= graceMs);
+  const old = lost.filter(
+    (thing) => thing.createdAt === null || nowMs - thing.createdAt.getTime() >= graceMs,
+  );
   const statuses = await statusesOf(deps, [
     ...old,
     ...orphaned.map((row) => ({ workspaceId: row.workspace_id })),
   ]);
 
-  const seen: SightingOf[] = old.map((thing) => ({ thing, why: whyOf(thing, statuses, claims) }));
+  const unlabelled = unclaimedOf(alike, claims);
+  const seen: SightingOf[] = [
+    ...old.map((thing) => ({ thing, why: whyOf(thing, statuses, claims) })),
+    ...unlabelled.map((thing) => ({ thing, why: UNLABELLED })),
+  ];
   const ripe: Ripe[] = [];
   let kept = 0;
   for (const { thing, why } of seen) {
     const sighting = known.get(keyOf(thing.kind, thing.providerId));
     if (why.kept) kept++;
-    else if (sighting !== undefined && isRipe(thing, sighting, deps))
+    else if (sighting !== undefined && isRipe(thing, sighting, graceMs, deps))
       ripe.push({ thing, sighting, why: why.text });
   }
   const groups = groupsOf(ripe, listed, orphaned, graceMs, statuses);
   let again: Promise<OwnedResource[]> | undefined;
-  const lastLook = () => (again ??= list(deps, backend));
+  const lastLook = () => (again ??= list(deps, backend.listOwned, backend));
   return {
     lookedAt: new Set([...listed.map(workspaceKey), ...orphaned.map((row) => row.workspace_id)]).size,
     notes: {
       unclaimed: old.length,
       young: lost.length - old.length,
-      not_yet: old.length - kept - ripe.length,
+      not_yet: seen.length - kept - ripe.length,
       kept,
     },
     actions: groups.map((group): Action => {
@@ -108,7 +115,16 @@ async function planOne(sweep: SweepName, deps: SweepDeps, backend: Backend): Pro
         run: (signal) => reap(deps, { sweep, backend, group, lastLook }, signal),
       };
     }),
-    record: () => record(deps, backend, sweep, seen, lost, listed, [...known.values()]),
+    record: () =>
+      record(
+        deps,
+        backend,
+        sweep,
+        seen,
+        [...lost, ...unlabelled],
+        [...listed, ...alike],
+        [...known.values()],
+      ),
   };
 }
 
@@ -117,7 +133,12 @@ interface SightingOf {
   why: Why;
 }
 
-async function list(deps: SweepDeps, backend: Backend): Promise<OwnedResource[]> {
+async function list(
+  deps: SweepDeps,
+  ask: Backend["listOwned"] | undefined,
+  backend: Backend,
+): Promise<OwnedResource[]> {
+  if (ask === undefined) return [];
   const signal = AbortSignal.any([deps.signal, AbortSignal.timeout(LIST_TIMEOUT_MS)]);
   signal.throwIfAborted();
   const aborted = new Promise<never>((_, reject) => {
@@ -125,7 +146,7 @@ async function list(deps: SweepDeps, backend: Backend): Promise<OwnedResource[]>
     signal.addEventListener("abort", late, { once: true });
   });
   // One who doesn't obey the signal must not hold the sweep.
-  return Promise.race([backend.listOwned({ signal }), aborted]);
+  return Promise.race([ask.call(backend, { signal }), aborted]);
 }
 
 async function statusesOf(
@@ -142,6 +163,12 @@ interface Why {
   kept: boolean;
 }
 
+/** What is called as ours are may be anybody's (I10). */
+const UNLABELLED: Why = {
+  text: "it is named as things of a workspace are and has no label of Berth: it is left to you",
+  kept: true,
+};
+
 function whyOf(thing: OwnedResource, statuses: Map<string, string>, claims: readonly Claim[]): Why {
   if (thing.workspaceId === null) return { text: "it doesn't say which workspace it is of", kept: true };
   if (thing.kind === "instance" && thing.generation === null)
@@ -150,6 +177,9 @@ function whyOf(thing: OwnedResource, statuses: Map<string, string>, claims: read
   if (status === undefined) return { text: "its workspace has no row", kept: false };
   if (status === "removed")
     return { text: "its workspace is removed, and no row of the ledger claims it", kept: false };
+  // Its name is made from the workspace's id: its next start takes it over, and its delete ends that.
+  if (thing.kind === "dns_record")
+    return { text: `its workspace is ${status}, whose name it is: its next start takes it over`, kept: true };
   if (thing.kind === "instance")
     return { text: `its workspace is ${status}, and no row of the ledger claims it`, kept: false };
   return hasOther(thing, claims)
@@ -157,12 +187,19 @@ function whyOf(thing: OwnedResource, statuses: Map<string, string>, claims: read
     : { text: `its workspace is ${status} and has no other volume: it may hold its data`, kept: true };
 }
 
-function isRipe(thing: OwnedResource, sighting: SightingNow, { settings }: SweepDeps): boolean {
+function isRipe(
+  thing: OwnedResource,
+  sighting: SightingNow,
+  graceMs: number,
+  { settings }: SweepDeps,
+): boolean {
+  // What has no age of its own is as old as its first sighting.
+  const seenForMs = Math.max(settings.secondSightingMs, thing.createdAt === null ? graceMs : 0);
   return (
     sighting.due &&
     sighting.released === null &&
-    sighting.created_at.getTime() === thing.createdAt.getTime() &&
-    sighting.first_seen_ms_ago >= settings.secondSightingMs
+    (thing.createdAt === null || sighting.created_at.getTime() === thing.createdAt.getTime()) &&
+    sighting.first_seen_ms_ago >= seenForMs
   );
 }
 

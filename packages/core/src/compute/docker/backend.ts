@@ -5,7 +5,7 @@ import { createDockerClient, type DockerClient } from "./client.js";
 import { listContainers, meantBy } from "./find.js";
 import { launchContainer } from "./launch.js";
 import { readLogs } from "./logs.js";
-import { listOwned } from "./owned.js";
+import { listLookalikes, listOwned } from "./owned.js";
 import { stopContainer } from "./stop.js";
 import { createVolume, removeVolume, requireVolume } from "./volumes.js";
 
@@ -64,6 +64,7 @@ export function createDockerBackend(options: DockerBackendOptions): Backend {
     },
     probe: (instances, call) => probe(client, instances, call, logger),
     listOwned: (call) => listOwned(client, call),
+    listLookalikes: (call) => listLookalikes(client, call),
     async logs(instance, call) {
       checkRef(instance);
       return await readLogs(client, instance, call);

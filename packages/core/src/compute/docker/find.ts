@@ -18,6 +18,9 @@ const STATES: Readonly<Record<string, InstanceState>> = {
   dead: "stopped",
 };
 
+/** Of Docker's list calls; a name matches where it is a part of one. */
+export type Filters = Partial<Record<"label" | "name", string[]>>;
+
 export interface FoundContainer {
   id: string;
   /** Docker's own word. */
@@ -37,7 +40,15 @@ export async function listContainers(
   options: CallOptions,
   workspaceId?: string,
 ): Promise<FoundContainer[]> {
-  const filters = ownedBy(client.deploymentId, workspaceId);
+  return listBy(client, options, ownedBy(client.deploymentId, workspaceId));
+}
+
+/** As {@link listContainers}, by any filters. @throws BackendError */
+export async function listBy(
+  client: DockerClient,
+  options: CallOptions,
+  filters: Filters,
+): Promise<FoundContainer[]> {
   const list = await demand(client, "list containers", options, (abortSignal) =>
     client.docker.listContainers({ all: true, filters, abortSignal }),
   );

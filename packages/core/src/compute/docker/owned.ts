@@ -1,41 +1,70 @@
+import type { VolumeInspectInfo } from "dockerode";
 import { BackendError, type CallOptions, type OwnedResource } from "../backend.js";
+import { looksOurs } from "../request-check.js";
 import { demand } from "./ask.js";
 import type { DockerClient } from "./client.js";
-import { listContainers } from "./find.js";
-import { generationIn, ownedBy, WORKSPACE } from "./labels.js";
+import { type Filters, type FoundContainer, listBy, listContainers } from "./find.js";
+import { DEPLOYMENT, generationIn, type Labels, ownedBy, WORKSPACE } from "./labels.js";
 
 /** See `Backend.listOwned`. @throws BackendError */
 export async function listOwned(client: DockerClient, options: CallOptions): Promise<OwnedResource[]> {
   const containers = await listContainers(client, options);
+  const volumes = await listVolumes(client, options, ownedBy(client.deploymentId));
+  return [...containers.map(instanceOf), ...volumes.map(volumeOf)];
+}
+
+/** See `Backend.listLookalikes`. The daemon's filter matches parts of names, so each is looked at again. */
+export async function listLookalikes(client: DockerClient, options: CallOptions): Promise<OwnedResource[]> {
+  const filters = { name: ["ws-"] };
+  const containers = await listBy(client, options, filters);
+  const volumes = await listVolumes(client, options, filters);
+  return [
+    ...containers.filter(({ labels }) => labels[DEPLOYMENT] === undefined).map(instanceOf),
+    ...volumes.filter(({ Labels }) => (Labels as Labels | null)?.[DEPLOYMENT] === undefined).map(volumeOf),
+  ].filter(({ name }) => looksOurs(name));
+}
+
+function instanceOf({ id, name, labels, createdAt, state }: FoundContainer): OwnedResource {
+  return {
+    kind: "instance",
+    providerId: id,
+    name,
+    workspaceId: labels[WORKSPACE] ?? null,
+    generation: generationIn(labels),
+    createdAt,
+    state,
+  };
+}
+
+async function listVolumes(
+  client: DockerClient,
+  options: CallOptions,
+  filters: Filters,
+): Promise<VolumeInspectInfo[]> {
   const { Volumes: volumes, Warnings: warnings } = await demand(
     client,
     "list volumes",
     options,
-    (abortSignal) => client.docker.listVolumes({ filters: ownedBy(client.deploymentId), abortSignal }),
+    (abortSignal) => client.docker.listVolumes({ filters, abortSignal }),
   );
   // A volume driver that didn't answer is told of in a warning: this is a part of the list.
   if (volumes === undefined || warnings?.length > 0) {
     const reason = warnings?.join("; ").slice(0, 500) ?? "no list";
     throw new BackendError("backend_failed", "transient", `list volumes: ${reason}`);
   }
-  return [
-    ...containers.map(({ id, name, labels, createdAt, state }): OwnedResource => ({
-      kind: "instance",
-      providerId: id,
-      name,
-      workspaceId: labels[WORKSPACE] ?? null,
-      generation: generationIn(labels),
-      createdAt,
-      state,
-    })),
-    ...(volumes ?? []).map((volume): OwnedResource => ({
-      kind: "volume",
-      providerId: volume.Name,
-      name: volume.Name,
-      workspaceId: volume.Labels[WORKSPACE] ?? null,
-      generation: null,
-      createdAt: new Date((volume as { CreatedAt?: string }).CreatedAt ?? 0),
-      state: "stopped",
-    })),
-  ];
+  return volumes ?? [];
+}
+
+/** Docker's types say that a volume always has labels; one without any has `null`. */
+function volumeOf(volume: VolumeInspectInfo): OwnedResource {
+  const labels = volume.Labels as Record<string, string> | null;
+  return {
+    kind: "volume",
+    providerId: volume.Name,
+    name: volume.Name,
+    workspaceId: labels?.[WORKSPACE] ?? null,
+    generation: null,
+    createdAt: new Date((volume as { CreatedAt?: string }).CreatedAt ?? 0),
+    state: "stopped",
+  };
 }

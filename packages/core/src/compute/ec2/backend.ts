@@ -4,7 +4,7 @@ import { callerOf, openEc2 } from "./context.js";
 import { createDns } from "./dns.js";
 import { launchInstance } from "./launch.js";
 import { readLogs } from "./logs.js";
-import { listOwned } from "./owned.js";
+import { listLookalikes, listOwned } from "./owned.js";
 import { probe } from "./probe.js";
 import type { Ec2Options } from "./settings.js";
 import { stopInstance } from "./stop.js";
@@ -13,6 +13,7 @@ import { createVolume, removeVolume } from "./volumes.js";
 /** Workspaces as EC2 instances with a data volume of their own. See docs/ec2.md. */
 export function createEc2Backend(options: Ec2Options): Backend {
   const ec2 = openEc2(options);
+  const dns = options.dns === null ? undefined : createDns(ec2, options.dns);
   return {
     name: "ec2",
     settleMs: options.settleMs,
@@ -33,13 +34,17 @@ export function createEc2Backend(options: Ec2Options): Backend {
       return stopInstance(ec2, instance, callerOf(call, "delete"));
     },
     probe: (instances, call) => probe(ec2, instances, callerOf(call, "user")),
-    listOwned: (call) => listOwned(ec2, callerOf(call, "reconcile")),
+    async listOwned(call) {
+      const things = await listOwned(ec2, callerOf(call, "reconcile"));
+      return [...things, ...((await dns?.listOwned(call)) ?? [])];
+    },
+    listLookalikes: (call) => listLookalikes(ec2, callerOf(call, "reconcile")),
     async logs(instance, call) {
       checkRef(instance);
       return readLogs(ec2, instance, call.tail, callerOf(call, "user"));
     },
     reasonOf: ({ providerId }) => (providerId === null ? null : ec2.lookups.reasonOf(providerId)),
-    dns: options.dns === null ? undefined : createDns(ec2, options.dns),
+    dns,
     async close() {
       ec2.aws.close();
     },

@@ -2,13 +2,22 @@ import {
   ChangeResourceRecordSetsCommand,
   type Change,
   ListResourceRecordSetsCommand,
+  type ListResourceRecordSetsRequest,
   type ResourceRecordSet,
 } from "@aws-sdk/client-route-53";
-import { BackendError, type Details, type Dns, type InstanceRef, type VolumeRef } from "../backend.js";
+import {
+  BackendError,
+  type Details,
+  type Dns,
+  type InstanceRef,
+  type OwnedResource,
+  type VolumeRef,
+} from "../backend.js";
 import { send } from "./aws.js";
 import { type Caller, callerOf, type Ec2 } from "./context.js";
 import { failureOf } from "./failure.js";
 import { findInstances } from "./identity.js";
+import { DEPLOYMENT, WORKSPACE } from "./tags.js";
 import { addressOf, urlOf } from "./url.js";
 
 const TTL_S = 60;
@@ -27,11 +36,70 @@ export function createDns(ec2: Ec2, { zoneId, suffix }: { zoneId: string; suffix
       await change(ec2, zoneId, recordsOf(ec2, record, value, "UPSERT"), caller);
       return { providerId: `${zoneId}/${record.name}`, url, details: { zone: zoneId, value } };
     },
+    listOwned: (options) => listMarks(ec2, { zoneId, suffix }, callerOf(options, "reconcile")),
     async remove(record, options) {
       const zone = zoneOf(record.details) ?? zoneId;
       return removeRecord(ec2, zone, record, callerOf(options, "delete"));
     },
   };
+}
+
+/**
+ * Each mark of this deployment is a record, whatever the A record beside it says. Records come in the order of
+ * their labels from the right, so those under the suffix follow one another.
+ * https://docs.aws.amazon.com/Route53/latest/APIReference/API_ListResourceRecordSets.html
+ */
+async function listMarks(
+  ec2: Ec2,
+  { zoneId, suffix }: { zoneId: string; suffix: string },
+  caller: Caller,
+): Promise<OwnedResource[]> {
+  const marker = new RegExp(`^"${DEPLOYMENT}=${ec2.options.deploymentId},${WORKSPACE}=([0-9a-f-]{36}) `);
+  const found: OwnedResource[] = [];
+  let start: Pick<
+    ListResourceRecordSetsRequest,
+    "StartRecordName" | "StartRecordType" | "StartRecordIdentifier"
+  > = {
+    StartRecordName: suffix,
+  };
+  for (;;) {
+    const page = await send(
+      ec2.aws,
+      ec2.aws.dns,
+      new ListResourceRecordSetsCommand({ HostedZoneId: zoneId, MaxItems: PAGE, ...start }),
+      { what: `list the records of zone ${zoneId}`, ...caller },
+    );
+    for (const { Name, Type, ResourceRecords: [first] = [] } of page.ResourceRecordSets ?? []) {
+      const name = /^_berth\.(.+?)\.?$/.exec(Name ?? "")?.[1];
+      const workspaceId = Type === "TXT" ? marker.exec(first?.Value ?? "")?.[1] : undefined;
+      if (name === undefined || workspaceId === undefined) continue;
+      const providerId = `${zoneId}/${name}`;
+      found.push({
+        kind: "dns_record",
+        providerId,
+        name,
+        workspaceId,
+        generation: null,
+        createdAt: null,
+        state: "stopped",
+      });
+    }
+    const { NextRecordName, NextRecordType, NextRecordIdentifier } = page;
+    if (page.IsTruncated !== true || NextRecordName === undefined) return found;
+    // "/" comes right after ".": nothing under the suffix comes after this.
+    if (fromTheRight(NextRecordName) > `${fromTheRight(suffix)}/`) return found;
+    start = {
+      StartRecordName: NextRecordName,
+      StartRecordType: NextRecordType,
+      StartRecordIdentifier: NextRecordIdentifier,
+    };
+  }
+}
+
+const PAGE = 300;
+
+function fromTheRight(name: string): string {
+  return name.toLowerCase().replace(/\.$/, "").split(".").toReversed().join(".");
 }
 
 async function addressNow(ec2: Ec2, ref: InstanceRef, name: string, caller: Caller) {
@@ -150,7 +218,7 @@ function markName(name: string): string {
 }
 
 function markerOf({ options }: Ec2, { workspaceId }: VolumeRef): string {
-  return `berth:deployment=${options.deploymentId},berth:workspace=${workspaceId}`;
+  return `${DEPLOYMENT}=${options.deploymentId},${WORKSPACE}=${workspaceId}`;
 }
 
 function sameName(a: string | undefined, b: string): boolean {

@@ -1,7 +1,9 @@
 import type { OwnedResource } from "../backend.js";
+import { looksOurs } from "../request-check.js";
+import type { Aws } from "./aws.js";
 import type { Caller, Ec2 } from "./context.js";
 import { listInstances, listVolumes } from "./listing.js";
-import { contractState } from "./seen.js";
+import { contractState, type SeenInstance, type SeenVolume } from "./seen.js";
 import { DEPLOYMENT, generationIn, ROLE, type Tags, WORKSPACE } from "./tags.js";
 
 /** Terminated ones can be seen for about an hour and are no more. */
@@ -9,31 +11,48 @@ const UNENDED = ["pending", "running", "shutting-down", "stopping", "stopped"];
 
 /** See `Backend.listOwned`: both listings with all their pages, or a rejection. @throws BackendError */
 export async function listOwned({ aws, options }: Ec2, caller: Caller): Promise<OwnedResource[]> {
-  const ours = { Name: `tag:${DEPLOYMENT}`, Values: [options.deploymentId] };
-  const instances = await listInstances(aws, [ours, { Name: "instance-state-name", Values: UNENDED }], {
-    what: "list instances",
-    ...caller,
-  });
-  const volumes = await listVolumes(aws, [ours], { what: "list volumes", ...caller });
+  const { instances, volumes } = await listBy(aws, `tag:${DEPLOYMENT}`, options.deploymentId, caller);
   return [
-    ...instances.map(({ id, tags, launchedAt, state }): OwnedResource => ({
-      kind: "instance",
-      ...nameOf(id, tags),
-      generation: generationIn(tags),
-      createdAt: launchedAt,
-      state: contractState(state),
-    })),
+    ...instances.map(instanceOf),
     ...volumes
       // A root disk is a part of its instance, until it outlives it.
       .filter(({ tags, attachment }) => tags.get(ROLE) !== "root" || attachment === null)
-      .map(({ id, tags, createdAt }): OwnedResource => ({
-        kind: "volume",
-        ...nameOf(id, tags),
-        generation: null,
-        createdAt,
-        state: "stopped",
-      })),
+      .map(volumeOf),
   ];
+}
+
+/** See `Backend.listLookalikes`. @throws BackendError */
+export async function listLookalikes({ aws }: Ec2, caller: Caller): Promise<OwnedResource[]> {
+  const { instances, volumes } = await listBy(aws, "tag:Name", "ws-*", caller);
+  const unlabelled = ({ tags }: { tags: Tags }): boolean => !tags.has(DEPLOYMENT);
+  return [
+    ...instances.filter(unlabelled).map(instanceOf),
+    ...volumes.filter(unlabelled).map(volumeOf),
+  ].filter(({ name }) => looksOurs(name));
+}
+
+async function listBy(aws: Aws, tag: string, value: string, caller: Caller) {
+  const filter = { Name: tag, Values: [value] };
+  const instances = await listInstances(aws, [filter, { Name: "instance-state-name", Values: UNENDED }], {
+    what: "list instances",
+    ...caller,
+  });
+  const volumes = await listVolumes(aws, [filter], { what: "list volumes", ...caller });
+  return { instances, volumes };
+}
+
+function instanceOf({ id, tags, launchedAt, state }: SeenInstance): OwnedResource {
+  return {
+    kind: "instance",
+    ...nameOf(id, tags),
+    generation: generationIn(tags),
+    createdAt: launchedAt,
+    state: contractState(state),
+  };
+}
+
+function volumeOf({ id, tags, createdAt }: SeenVolume): OwnedResource {
+  return { kind: "volume", ...nameOf(id, tags), generation: null, createdAt, state: "stopped" };
 }
 
 function nameOf(providerId: string, tags: Tags): Pick<OwnedResource, "providerId" | "name" | "workspaceId"> {
