@@ -11,7 +11,7 @@ afterAll(() => api.close());
 
 const page = async () => {
   const response = await fetch(`${api.url}/admin/fleet`, {
-    headers: { authorization: `Basic ${Buffer.from(`x:${KEY}`).toString("base64")}` },
+    headers: { authorization: `Bearer ${KEY}` },
   });
   return { status: response.status, headers: response.headers, text: await response.text() };
 };

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { readConfig } from "@berth/core/config";
@@ -97,7 +98,11 @@ describe("docker-compose.yml", () => {
     ["api", api],
     ["worker", worker],
   ] as const)("gives %s settings that Berth accepts", (role, service) => {
-    const given = { POSTGRES_PASSWORD: "p", BERTH_ADMIN_KEY: "k".repeat(16), BERTH_SECRET: "s".repeat(32) };
+    const given = {
+      POSTGRES_PASSWORD: "p",
+      BERTH_ADMIN_KEY: randomBytes(24).toString("hex"),
+      BERTH_SECRET: "s".repeat(32),
+    };
     const env = Object.fromEntries(
       Object.entries(service.environment).map(([key, value]) => [key, interpolate(value, given)]),
     );

@@ -18,7 +18,7 @@ export async function outcome(
   const ids = operations.map((operation) => operation.id);
   void reply.code(202).header("location", `/operations/${ids[0]}`);
   const seconds = preferredWait(request.headers["prefer"] as string | undefined);
-  if (seconds === null) return null;
+  if (seconds === null || seconds === 0) return null;
   void reply.header("preference-applied", `wait=${seconds}`);
   if (!(await waiting.wait(ids, { timeoutMs: seconds * 1_000, signal: request.signal }))) return null;
   const rows = new Map((await getOperations(pool, ids)).map((row) => [row.id, row]));
