@@ -116,8 +116,11 @@ describe("the API under fuzz", () => {
         ids.keys.push(key.body.id);
       }
       let made = 0;
-      const known: Known = (parameter, path) =>
-        parameter === "name" ? SWEEP_NAMES : (ids[path.split("/")[1] as keyof typeof ids] ?? []);
+      const known: Known = (parameter, path) => {
+        if (parameter === "name") return SWEEP_NAMES;
+        if (parameter === "workspaceId") return ids.workspaces;
+        return ids[path.split("/")[1] as keyof typeof ids] ?? [];
+      };
       const statuses = new Map<string, Map<number, number>>();
       // Of each kind of fault the first one: they are mended one by one.
       const faults = new Map<string, string>();
@@ -144,7 +147,6 @@ describe("the API under fuzz", () => {
         { numRuns: REQUESTS, endOnFailure: true, ...seed() },
       );
       expect(Object.fromEntries(faults)).toEqual({});
-      console.log(JSON.stringify([...statuses].map(([id, seen]) => [id, Object.fromEntries(seen)])));
       const silent = [...statuses].filter(
         ([id, seen]) => [...seen.keys()].every((status) => status >= 400) && !NEEDS_MORE.includes(id),
       );

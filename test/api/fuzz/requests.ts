@@ -155,7 +155,7 @@ function bodyOf(
     );
   const good = valid(schema, resolve);
   return fc.oneof(
-    { weight: 6, arbitrary: good.map((value) => ({ bytes: bytesOf(value), headers: json })) },
+    { weight: 12, arbitrary: good.map((value) => ({ bytes: bytesOf(value), headers: json })) },
     { weight: 6, arbitrary: broken(good).map((value) => ({ bytes: bytesOf(value), headers: json })) },
     { weight: 2, arbitrary: oddBytes.map((bytes) => ({ bytes, headers: json })) },
     { weight: 1, arbitrary: none },
