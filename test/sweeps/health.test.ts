@@ -20,8 +20,15 @@ describe("the instance-state sweep", () => {
     await stage.time.advance(MINUTE);
     await stage.kill(instance_id!);
     const [volume] = await stage.things();
+    stage.backend.reasonOf = () => "Server.SpotInstanceTermination";
     expect(await stage.run("instance-state")).toMatchObject({ looked_at: 1, restarting: 1 });
+    delete stage.backend.reasonOf;
     expect(await stage.workspace(id)).toMatchObject({ status: "offline", status_reason: "instance_gone" });
+    const offline = (await stage.events()).find((event) => event.event_type === "workspace.offline");
+    expect(offline!.payload).toMatchObject({
+      state: "gone",
+      provider_reason: "Server.SpotInstanceTermination",
+    });
     await stage.settle();
     expect(await stage.workspace(id)).toMatchObject({ status: "online", generation: 2 });
     expect(await stage.things()).toContain(volume);

@@ -41,7 +41,9 @@ describe("what nobody claims", () => {
       sweep: "docker-orphans",
       backend: "process",
       why: "its workspace has no row",
-      age_seconds: 120,
+      age_seconds: 180,
+      sightings: 2,
+      attempts: 1,
     });
   });
 

@@ -6,6 +6,9 @@ export function cursor(position: string): string {
   return Buffer.from(position).toString("base64url");
 }
 
+/** A position by a time in microseconds and an id. */
+export const POSITION = /^(\d{1,18})\/([0-9a-f-]{36})$/;
+
 /** Reads a cursor of ours. @throws BerthError `invalid_request` if it isn't one of this kind. */
 export function readCursor(after: string, pattern: RegExp): string[] {
   const match = pattern.exec(Buffer.from(after, "base64url").toString("utf8"));

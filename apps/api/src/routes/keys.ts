@@ -4,7 +4,7 @@ import { createKey, revokeKey } from "@berth/core/lifecycle/keys";
 import Type from "typebox";
 import type { Keyring } from "../auth/keyring.js";
 import { requesterOf } from "../requester.js";
-import { cursor, page, readCursor } from "../pages.js";
+import { cursor, page, POSITION, readCursor } from "../pages.js";
 import { answer, NEXT_PAGE } from "../schemas/answers.js";
 import { API_KEY_EXAMPLE, ApiKey, KeyBody, viewKey } from "../schemas/api-key.js";
 import { AFTER, LIMIT, ref, uuid } from "../schemas/common.js";
@@ -20,7 +20,6 @@ const Created = Type.Intersect([
   ref(ApiKey),
   Type.Object({ key: Type.String({ description: "The key itself: in this answer only." }) }),
 ]);
-const POSITION = /^(\d{1,18})\/([0-9a-f-]{36})$/;
 
 export function keyRoutes(app: App, { pool }: Pick<Services, "pool">, keyring: Keyring): void {
   app.post(

@@ -3,7 +3,7 @@ import type { SweepName } from "@berth/core/domain/sweep";
 import { listLeaks, releaseLeak, retryLeak, type PricedLeak } from "@berth/core/lifecycle/leaks";
 import Type from "typebox";
 import { requesterOf } from "../requester.js";
-import { cursor, page, readCursor } from "../pages.js";
+import { cursor, page, POSITION, readCursor } from "../pages.js";
 import { answer, NEXT_PAGE } from "../schemas/answers.js";
 import { AFTER, LIMIT, ref, uuid } from "../schemas/common.js";
 import { Leak, LEAK_EXAMPLE, ReleaseBody, viewLeak } from "../schemas/leak.js";
@@ -33,8 +33,7 @@ export function leakRoutes(app: App, services: Services): void {
         summary: "List what is to go and isn't proven gone",
         description:
           "Each open obligation of the ledger, and each thing at a provider that carries Berth's label and that nobody " +
-          "claims. Those that are to go for longest first. Pages count from the first, so they shift when one of " +
-          "those before is gone meanwhile.",
+          "claims. Those that are to go for longest first.",
         tags: ["leaks"],
         querystring: Query,
         response: {
@@ -45,10 +44,12 @@ export function leakRoutes(app: App, services: Services): void {
     },
     async (request, reply) => {
       const { limit = 100, after } = request.query;
-      const offset = after === undefined ? 0 : Number(readCursor(after, /^(\d{1,9})$/)[0]);
-      const rows = await listLeaks(pool, { prices, limit: limit + 1, offset });
-      const next = cursor(String(offset + limit));
-      return page(request, reply, rows, { limit, after: () => next }).map(viewLeak);
+      const [micros, id] = after === undefined ? [] : readCursor(after, POSITION);
+      const position = micros !== undefined && id !== undefined ? { after: { micros, id } } : {};
+      const rows = await listLeaks(pool, { prices, limit: limit + 1, ...position });
+      return page(request, reply, rows, { limit, after: (row) => cursor(`${row.micros}/${row.id}`) }).map(
+        viewLeak,
+      );
     },
   );
 

@@ -41,14 +41,22 @@ const LEAKS = `
     s.first_seen_at, s.created_at, s.seen, s.attempts, s.last_error, s.next_attempt_at, false, '{}', s.why
   from sightings s where s.released is null`;
 
-/** Those that are to go for longest first. */
+/** Where a leak stands in the list: since when, in microseconds, and its id. */
+export interface LeakPosition {
+  micros: string;
+  id: string;
+}
+
+/** Those that are to go for longest first, after the position given. */
 export async function listLeaks(
   db: Queryable,
-  page: { limit: number; offset?: number } = { limit: 1_000 },
-): Promise<Leak[]> {
-  const { rows } = await db.query<Leak>(
-    `select * from (${LEAKS}) leaks order by since, kind, id limit $1 offset $2`,
-    [page.limit, page.offset ?? 0],
+  { limit, after }: { limit: number; after?: LeakPosition },
+): Promise<(Leak & Pick<LeakPosition, "micros">)[]> {
+  const { rows } = await db.query<Leak & Pick<LeakPosition, "micros">>(
+    `select * from (select *, (extract(epoch from since) * 1000000)::bigint::text as micros from (${LEAKS}) all_leaks) leaks
+     where $2::bigint is null or (since, id) > (timestamptz 'epoch' + $2 * interval '1 microsecond', $3::uuid)
+     order by since, id limit $1`,
+    [limit, after?.micros ?? null, after?.id ?? null],
   );
   return rows;
 }

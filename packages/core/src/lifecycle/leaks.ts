@@ -1,6 +1,13 @@
 import { insertEvents } from "../db/events.js";
 import { lockGates } from "../db/gates.js";
-import { getLeak, listLeaks as listRows, makeDue, markReleased, type Leak } from "../db/leaks.js";
+import {
+  getLeak,
+  listLeaks as listRows,
+  makeDue,
+  markReleased,
+  type Leak,
+  type LeakPosition,
+} from "../db/leaks.js";
 import type { Pool, Queryable, Tx } from "../db/pool.js";
 import { openResources } from "../db/resources.js";
 import { clearInstance } from "../db/workspaces.js";
@@ -14,10 +21,10 @@ export type PricedLeak = Leak & { cost_per_hour: number | null };
 /** Each open obligation of the ledger and each unclaimed thing, those that are to go for longest first. */
 export async function listLeaks(
   db: Queryable,
-  options: { prices?: Prices; limit?: number; offset?: number } = {},
-): Promise<PricedLeak[]> {
-  const { prices = DEFAULT_PRICES, limit = 1_000, offset = 0 } = options;
-  return (await listRows(db, { limit, offset })).map((leak) => ({
+  options: { prices?: Prices; limit?: number; after?: LeakPosition } = {},
+): Promise<(PricedLeak & Pick<LeakPosition, "micros">)[]> {
+  const { prices = DEFAULT_PRICES, limit = 1_000, ...position } = options;
+  return (await listRows(db, { limit, ...position })).map((leak) => ({
     ...leak,
     cost_per_hour: priceOf(prices, leak),
   }));

@@ -96,10 +96,11 @@ async function probe(
 }
 
 function healing(deps: SweepDeps, one: Checked, state: InstanceState): Action {
+  const reason = deps.backends.get(one.backend)?.reasonOf?.(instanceRef(one.instance)) ?? null;
   return {
     key: `${one.id}/${one.generation}`,
     what: `take workspace ${one.id} offline and restart it`,
-    why: `its provider says that instance ${one.instance.provider_id} is ${state}`,
+    why: `its provider says that instance ${one.instance.provider_id} is ${state}${reason === null ? "" : ` (${reason})`}`,
     run: (signal) =>
       heal(
         deps,
@@ -110,7 +111,7 @@ function healing(deps: SweepDeps, one: Checked, state: InstanceState): Action {
           source: "reconciler",
           requestedBy: instanceState.name,
           reason: `instance_${state}`,
-          detail: { state },
+          detail: { state, provider_reason: reason },
           async veto(context, workspace) {
             if (workspace.instance_id !== one.instance.provider_id) return "changed";
             if (isFresh(await heartbeatAge(context.db, one.id), deps)) return "contradicted";

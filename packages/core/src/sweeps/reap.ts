@@ -140,8 +140,10 @@ async function remove(
     throw error;
   }
   await context.fenced(async (tx) => {
-    await forgetSightings(tx, [sighting.id]);
-    await insertEvents(tx, [reapedEvent({ ...sighting, attempts: sighting.attempts + 1, why }, sweep)]);
+    const [known = { ...sighting, attempts: sighting.attempts + 1 }] = await forgetSightings(tx, [
+      sighting.id,
+    ]);
+    await insertEvents(tx, [reapedEvent({ ...known, why }, sweep)]);
   });
 }
 
