@@ -71,6 +71,7 @@ describe("the API's description", () => {
       "DELETE /workspaces/{id}",
       "GET /admin/liveness",
       "GET /events",
+      "GET /events/stream",
       "GET /events/{workspaceId}",
       "GET /health",
       "GET /keys",

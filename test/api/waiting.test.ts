@@ -1,6 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { createLogger } from "@berth/core/logger";
+import { createPool } from "@berth/core/db/pool";
+import { openSignals } from "@berth/api/signals";
 import { createWaiting } from "@berth/api/waiting";
 import { type Answer, startTestApi, type TestApi } from "./api.js";
 
@@ -30,13 +32,18 @@ const listeners = async () =>
     )
   ).rows.map((row) => row.pid);
 
-const waitingOn = (databaseUrl: string, recheckMs: number) =>
-  createWaiting({
-    pool: api.pool,
-    databaseUrl,
-    logger: createLogger({ logLevel: "silent" }, "test"),
-    recheckMs,
-  });
+const waitingOn = (databaseUrl: string, recheckMs: number) => {
+  const logger = createLogger({ logLevel: "silent" }, "test");
+  const signals = openSignals(databaseUrl, logger);
+  const waiting = createWaiting({ pool: api.pool, signals, logger, recheckMs });
+  return {
+    ...waiting,
+    close: async () => {
+      waiting.close();
+      await signals.close();
+    },
+  };
+};
 /** Ends an operation as if its notification were lost. */
 const endSilently = (id: string) =>
   api.pool.query("update operations set state = 'succeeded', finished_at = now() where id = $1", [id]);
@@ -251,5 +258,82 @@ describe("a wait", () => {
     });
     await other.close();
     expect((await waiting).status).toBe(202);
+  });
+});
+
+describe("5,000 waits in one process", () => {
+  it("ask the database nothing while nothing happens, little when they begin, and nothing each when they end", async () => {
+    const operations = await Promise.all(Array.from({ length: 25 }, () => api.create()));
+    const pool = createPool(api.databaseUrl, { max: 5 });
+    let statements = 0;
+    const query = pool.query.bind(pool);
+    pool.query = ((...parts: Parameters<typeof query>) => {
+      statements++;
+      return query(...parts);
+    }) as typeof pool.query;
+    const logger = createLogger({ logLevel: "silent" }, "test");
+    const signals = openSignals(api.databaseUrl, logger);
+    const own = createWaiting({ pool, signals, logger });
+    const { signal } = new AbortController();
+    try {
+      await vi.waitFor(async () => expect(await listeners()).toHaveLength(2));
+      const options = { timeoutMs: 60_000, signal };
+      const waits = Array.from({ length: 2_500 }, (_, n) => {
+        const { id, operation } = operations[n % operations.length];
+        return [own.wait([operation.id], options), own.waitForStatus(id, ["online"], options)];
+      }).flat();
+      const begun = await vi.waitFor(
+        async () => {
+          const before = statements;
+          await delay(300);
+          expect(statements, "the first looks are over").toBe(before);
+          return before;
+        },
+        { timeout: 10_000 },
+      );
+      expect(begun, "statements to begin with").toBeLessThan(30);
+      await delay(2_000);
+      expect(statements, "statements in two seconds of waiting").toBe(begun);
+      for (const { id } of operations) await api.finish(id, 1);
+      expect(new Set(await Promise.all(waits))).toEqual(new Set([true]));
+      expect(statements - begun, "statements to see the ends of 25").toBeLessThan(60);
+    } finally {
+      own.close();
+      await signals.close();
+      await pool.end();
+    }
+  });
+});
+
+describe("wait_for", () => {
+  it("answers when the workspace has the status, with the workspace as it is then", async () => {
+    const { id } = await api.create();
+    const waiting = begin("GET", `/workspaces/${id}?wait_for=online,failed`);
+    await api.finish(id, 1);
+    const answer = await waiting;
+    expect(answer).toMatchObject({ status: 200, body: { id, status: "online" } });
+    expect(answer.headers.get("preference-applied")).toBe("wait=30");
+    expect(answer.headers.get("etag")).toBe(`"${answer.body.version}"`);
+  });
+
+  it("answers at once if it has it, and as it is when the time is up", async () => {
+    const { id } = await api.create();
+    expect((await begin("GET", `/workspaces/${id}?wait_for=provisioning`)).body.status).toBe("provisioning");
+    const late = await begin("GET", `/workspaces/${id}?wait_for=online`, { prefer: "wait=1" });
+    expect(late).toMatchObject({ status: 200, body: { status: "provisioning" } });
+  });
+
+  it("isn't waited for in vain: a removed workspace is told at once", async () => {
+    const { id } = await api.create();
+    await api.finish(id, 1);
+    const waiting = begin("GET", `/workspaces/${id}?wait_for=paused`);
+    await api.call("DELETE", `/workspaces/${id}`);
+    expect((await waiting).body.status).toBe("removed");
+  });
+
+  it("of what is no status is refused by its name", async () => {
+    const { id } = await api.create();
+    const { status, body } = await api.call("GET", `/workspaces/${id}?wait_for=happy`);
+    expect([status, body.errors[0].field]).toEqual([400, "wait_for[0]"]);
   });
 });

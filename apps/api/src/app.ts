@@ -17,6 +17,7 @@ import { shedLoad } from "./limits/pressure.js";
 import { refuseUnknown } from "./not-found.js";
 import { sendProblem } from "./problem.js";
 import { describeRoutes, docsRoutes } from "./routes/docs.js";
+import { eventStreamRoutes } from "./routes/event-stream.js";
 import { eventRoutes } from "./routes/events.js";
 import { fleetRoutes } from "./routes/fleet.js";
 import { healthRoutes } from "./routes/health.js";
@@ -107,6 +108,7 @@ export async function createApp(services: Services, logger: Logger): Promise<App
   whyRoutes(app, services);
   operationRoutes(app, services);
   eventRoutes(app, services);
+  eventStreamRoutes(app, services, guard.keyring);
   registryRoutes(app, services);
   keyRoutes(app, services, guard.keyring);
   leakRoutes(app, services);

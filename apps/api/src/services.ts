@@ -8,6 +8,7 @@ import type { RateLimits } from "@berth/core/rate-limits";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from "fastify";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { EventFeed } from "./events/feed.js";
 import type { Waiting } from "./waiting.js";
 
 /** The server, with request types taken from the schemas. */
@@ -29,6 +30,7 @@ export interface Services {
   queues: Queues;
   requests: RequestContext;
   waiting: Waiting;
+  feed: EventFeed;
   heartbeats: Heartbeats;
   prices: Prices;
 }

@@ -10,7 +10,9 @@ import type { Logger } from "@berth/core/logger";
 import type { Queues } from "@berth/core/queues";
 import { openRateLimits } from "@berth/core/rate-limits";
 import { createApp } from "./app.js";
+import { createEventFeed } from "./events/feed.js";
 import type { App } from "./services.js";
+import { openSignals } from "./signals.js";
 import { createWaiting } from "./waiting.js";
 
 export interface ApiDeps {
@@ -22,6 +24,9 @@ export interface ApiDeps {
 
 /** Connections that only heartbeats and readiness use. */
 const VITAL_CONNECTIONS = 3;
+
+/** How long requests under way may take once the process is to end, in ms. */
+const CLOSE_LIMIT_MS = 5_000;
 
 export interface RunningApi {
   /** Where it answers on this machine. */
@@ -37,7 +42,9 @@ export interface RunningApi {
 /** Starts the API in this process. @throws Error in one line if it can't listen, or can't read its prices. */
 export async function startApi({ config, pool, queues, logger }: ApiDeps): Promise<RunningApi> {
   const prices = await readPrices(config.pricesFile);
-  const waiting = createWaiting({ pool, databaseUrl: config.databaseUrl, logger });
+  const signals = openSignals(config.databaseUrl, logger);
+  const waiting = createWaiting({ pool, signals, logger });
+  const feed = createEventFeed({ pool, signals, logger, maxStreams: config.maxStreams });
   const vitalPool = createPool(config.databaseUrl, { max: VITAL_CONNECTIONS, name: "berth-vital" });
   const limits = openRateLimits(config, (error) => logger.debug({ err: error }, "rate limits"));
   const heartbeats = createHeartbeats({
@@ -46,7 +53,7 @@ export async function startApi({ config, pool, queues, logger }: ApiDeps): Promi
     onError: (error) => logger.warn({ err: error }, "heartbeats"),
   });
   const requests = { pool, dispatcher: queues.dispatcher, maxAttempts: config.retryAttempts };
-  const services = { config, pool, vitalPool, limits, queues, requests, waiting, heartbeats, prices };
+  const services = { config, pool, vitalPool, limits, queues, requests, waiting, feed, heartbeats, prices };
   const end = async (): Promise<void> => {
     await heartbeats.close();
     limits.close();
@@ -57,13 +64,20 @@ export async function startApi({ config, pool, queues, logger }: ApiDeps): Promi
     const app = await createApp(services, logger);
     await listen(app, config);
     const close = async (): Promise<void> => {
-      await waiting.close();
+      waiting.close();
+      feed.close();
+      await signals.close();
+      // A connection on which nothing was ever asked isn't idle for Node, and would hold this up for ever.
+      const late = setTimeout(() => app.server.closeAllConnections(), CLOSE_LIMIT_MS);
       await app.close();
+      clearTimeout(late);
       await end();
     };
     return { url: urlOf(app, config.host), app, close };
   } catch (error) {
-    await Promise.all([waiting.close(), end()]);
+    waiting.close();
+    feed.close();
+    await Promise.all([signals.close(), end()]);
     throw error;
   }
 }

@@ -1,100 +1,64 @@
-import { FINISHED_CHANNEL, getOperations } from "@berth/core/db/operations";
-import { listen } from "@berth/core/db/listen";
+import { FINISHED_CHANNEL, getOperations, type Operation } from "@berth/core/db/operations";
 import type { Pool } from "@berth/core/db/pool";
+import { getWorkspaces, STATUS_CHANNEL, type Workspace } from "@berth/core/db/workspaces";
 import { isFinished } from "@berth/core/domain/operation";
+import type { Status } from "@berth/core/domain/status";
 import type { Logger } from "@berth/core/logger";
+import type { Signals } from "./signals.js";
+import { createTopic, type WaitOptions } from "./waiting/topic.js";
 
 export interface Waiting {
   /**
    * True once all these operations have ended. False when the time is up, the caller has gone, or the
    * process is closing: the operations go on (I11).
    */
-  wait(ids: readonly string[], options: { timeoutMs: number; signal: AbortSignal }): Promise<boolean>;
-  /** Ends every wait and the connection. */
-  close(): Promise<void>;
+  wait(ids: readonly string[], options: WaitOptions): Promise<boolean>;
+  /** True once the workspace has one of these statuses, or is removed and never will. */
+  waitForStatus(workspaceId: string, statuses: readonly Status[], options: WaitOptions): Promise<boolean>;
+  /** Ends every wait. */
+  close(): void;
 }
 
 /**
- * Waits for operations to end, all requests of the process over one LISTEN connection. What a notification
- * can't tell (lost while reconnecting) is seen by one query for all that is waited for, every `recheckMs`.
+ * What the requests of this process wait for. Nothing is asked for while nothing happens, however many wait;
+ * `recheckMs`, 30 s, bounds what a pooler costs that lets no notification through.
  */
 export function createWaiting(options: {
   pool: Pool;
-  databaseUrl: string;
+  signals: Signals;
   logger: Logger;
   recheckMs?: number;
 }): Waiting {
-  const { pool, logger } = options;
-  const waiters = new Map<string, Set<() => void>>();
-  const givingUp = new Set<() => void>();
-  let closed = false;
-  let recheck: NodeJS.Timeout | undefined;
-
-  const ended = (id: string): void => {
-    for (const tell of waiters.get(id) ?? []) tell();
-  };
-  const look = async (ids: readonly string[]): Promise<void> => {
-    if (ids.length === 0) return;
-    try {
-      const rows = new Map((await getOperations(pool, ids)).map((row) => [row.id, row]));
-      // One without a row was purged, which nothing unfinished can be.
-      for (const id of ids) if (isFinished(rows.get(id)?.state ?? "succeeded")) ended(id);
-    } catch (error) {
-      logger.warn({ err: error }, "can't look whether operations have ended; trying again");
-    }
-  };
-  const lookAtAll = (): void => void look([...waiters.keys()]);
-
-  const listener = listen(options.databaseUrl, FINISHED_CHANNEL, {
-    notification: ended,
-    connected: lookAtAll,
-    error: (error) => logger.warn({ err: error }, "listening for ended operations broke; reconnecting"),
+  const { pool, signals, logger, recheckMs = 30_000 } = options;
+  const onError = (error: unknown): void =>
+    logger.warn({ err: error }, "can't look at what is waited for; trying again");
+  const byId = <Row extends { id: string }>(rows: readonly Row[]) =>
+    new Map(rows.map((row) => [row.id, row]));
+  const operations = createTopic<Operation>({
+    read: async (ids) => byId(await getOperations(pool, ids)),
+    recheckMs,
+    onError,
   });
-
-  const add = (id: string, tell: () => void): void => {
-    waiters.set(id, (waiters.get(id) ?? new Set()).add(tell));
-    recheck ??= setInterval(lookAtAll, options.recheckMs ?? 5_000);
-  };
-  const remove = (id: string, tell: () => void): void => {
-    const all = waiters.get(id);
-    all?.delete(tell);
-    if (all?.size === 0) waiters.delete(id);
-    if (waiters.size > 0) return;
-    clearInterval(recheck);
-    recheck = undefined;
-  };
+  const workspaces = createTopic<Workspace>({
+    read: async (ids) => byId(await getWorkspaces(pool, ids)),
+    recheckMs,
+    onError,
+  });
+  signals.on(FINISHED_CHANNEL, { notification: operations.met, connected: operations.changedAll });
+  signals.on(STATUS_CHANNEL, { notification: workspaces.changed, connected: workspaces.changedAll });
 
   return {
-    wait: (ids, { timeoutMs, signal }) =>
-      new Promise((resolve) => {
-        const open = new Map<string, () => void>();
-        const end = (all: boolean): void => {
-          clearTimeout(timer);
-          signal.removeEventListener("abort", giveUp);
-          givingUp.delete(giveUp);
-          for (const [id, tell] of open) remove(id, tell);
-          resolve(all);
-        };
-        const giveUp = (): void => end(false);
-        const timer = setTimeout(giveUp, timeoutMs);
-        signal.addEventListener("abort", giveUp);
-        givingUp.add(giveUp);
-        for (const id of ids) {
-          const tell = (): void => {
-            remove(id, tell);
-            if (open.delete(id) && open.size === 0) end(true);
-          };
-          open.set(id, tell);
-          add(id, tell);
-        }
-        if (closed || signal.aborted) return giveUp();
-        // Told from here on, so an end before this is seen by looking.
-        void look(ids);
-      }),
-    async close() {
-      closed = true;
-      for (const giveUp of givingUp) giveUp();
-      await listener.close();
+    // One without a row was purged, which nothing unfinished can be.
+    wait: (ids, wait) => operations.wait(ids, (row) => isFinished(row?.state ?? "succeeded"), wait),
+    waitForStatus: (id, statuses, wait) =>
+      workspaces.wait(
+        [id],
+        (row) => row === undefined || row.status === "removed" || statuses.includes(row.status),
+        wait,
+      ),
+    close() {
+      operations.close();
+      workspaces.close();
     },
   };
 }

@@ -11,6 +11,7 @@ import type { FastifyReply } from "fastify";
 import Type from "typebox";
 import { etagOf, isKnown } from "../etag.js";
 import { outcome } from "../outcome.js";
+import { preferredWait } from "../prefer.js";
 import { badCursor, cursor, page, readCursor } from "../pages.js";
 import { requesterOf } from "../requester.js";
 import { Created, ETAG, LOCATION, NEXT_PAGE, WAITED, answer } from "../schemas/answers.js";
@@ -43,8 +44,23 @@ const ListQuery = Type.Object(
   { additionalProperties: false },
 );
 
+const ReadQuery = Type.Object(
+  {
+    wait_for: Type.Optional(
+      expecting(
+        `one or more of ${STATUSES.join(", ")}, repeated or with commas between them`,
+        Type.Array(Type.Enum([...STATUSES]), { description: "Wait until it is in one of these statuses." }),
+      ),
+    ),
+  },
+  { additionalProperties: false },
+);
+/** How long a status is waited for unless `Prefer` says otherwise. */
+const WATCH_S = 30;
+const WATCHED = { ...ETAG, "Preference-Applied": WAITED["Preference-Applied"] };
+
 export function workspaceRoutes(app: App, services: Services): void {
-  const { config, pool, requests } = services;
+  const { config, pool, requests, waiting } = services;
 
   app.post(
     "/workspaces",
@@ -142,18 +158,31 @@ export function workspaceRoutes(app: App, services: Services): void {
       schema: {
         operationId: "getWorkspace",
         summary: "Read a workspace",
-        description: "With `If-None-Match`, 304 while it hasn't changed.",
+        description:
+          "With `If-None-Match`, 304 while it hasn't changed. With `wait_for` answered once it has one of these " +
+          "statuses, is removed, or after 30 s or what `Prefer: wait=N` says, as it is then: look at its status.",
         tags: TAGS,
         params: IdParams,
+        querystring: ReadQuery,
+        headers: WaitHeaders,
         response: {
-          200: answer("The workspace.", ref(Workspace), ONLINE_EXAMPLE, ETAG),
+          200: answer("The workspace.", ref(Workspace), ONLINE_EXAMPLE, WATCHED),
           304: { description: "It hasn't changed.", type: "null" },
-          ...problems("invalid_id", "workspace_not_found"),
+          ...problems("invalid_request", "invalid_id", "workspace_not_found"),
         },
       },
     },
     async (request, reply) => {
-      const workspace = await existing(services, request.params.id);
+      const { id } = request.params;
+      let workspace = await existing(services, id);
+      const { wait_for: wanted } = request.query;
+      if (wanted !== undefined) {
+        const seconds = preferredWait(request.headers["prefer"] as string | undefined) ?? WATCH_S;
+        void reply.header("preference-applied", `wait=${seconds}`);
+        const wait = { timeoutMs: seconds * 1_000, signal: request.signal };
+        if (!wanted.includes(workspace.status) && (await waiting.waitForStatus(id, wanted, wait)))
+          workspace = await existing(services, id);
+      }
       void reply.header("etag", etagOf(workspace.version));
       if (isKnown(request.headers["if-none-match"], workspace.version)) {
         const bare: FastifyReply = reply.code(304);

@@ -27,6 +27,15 @@ export const EVENT_TYPE = expecting(
   Type.String({ pattern: "^[a-z0-9_.]{1,128}$", description: "Only events of this type." }),
 );
 
+export const EVENT_TYPES = expecting(
+  "types of events, such as workspace.online, repeated for several",
+  Type.Array(Type.String({ pattern: "^[a-z0-9_.]{1,128}$" }), {
+    maxItems: 64,
+    description: "Only events of one of these types.",
+    examples: [["workspace.online", "workspace.failed"]],
+  }),
+);
+
 export function viewEvent(row: Row): Static<typeof StructureEvent> {
   return {
     id: row.id,

@@ -1,4 +1,4 @@
-import { IsArray, IsBoolean, IsInteger, IsObject, type TSchema } from "typebox";
+import { IsArray, IsBoolean, IsEnum, IsInteger, IsObject, type TSchema } from "typebox";
 
 /** A query with its numbers, booleans and lists read as the schema has them; the rest stays as it is. */
 export function convertQuery(schema: TSchema, query: unknown): unknown {
@@ -11,7 +11,9 @@ export function convertQuery(schema: TSchema, query: unknown): unknown {
 }
 
 function convert(schema: TSchema, value: unknown): unknown {
-  if (IsArray(schema)) return [value].flat().flatMap((one) => String(one).split(","));
+  // A comma is a part of a label's value, and of no word of a list of words.
+  if (IsArray(schema))
+    return [value].flat().flatMap((one) => (IsEnum(schema.items) ? String(one).split(",") : String(one)));
   if (IsInteger(schema) && typeof value === "string" && /^\d{1,15}$/.test(value)) return Number(value);
   if (IsBoolean(schema) && (value === "true" || value === "false")) return value === "true";
   return value;

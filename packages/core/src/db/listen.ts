@@ -3,7 +3,7 @@ import pg from "pg";
 
 export interface ListenEvents {
   /** A transaction that sent this payload has committed. */
-  notification(payload: string): void;
+  notification(channel: string, payload: string): void;
   /** Listening has begun, or begun again: what was sent in between is lost, so look at the rows once. */
   connected(): void;
   /** The connection could not be made or broke; it is made again by itself. */
@@ -17,10 +17,10 @@ export interface Listener {
 const MAX_RECONNECT_MS = 5_000;
 
 /**
- * Listens on a channel over a connection of its own, made again for as long as it takes. It is a hint only:
+ * Listens on channels over one connection of its own, made again for as long as it takes. It is a hint only:
  * a pooler in transaction mode delivers nothing, so whoever rests on it looks at the rows now and then too.
  */
-export function listen(connectionString: string, channel: string, on: ListenEvents): Listener {
+export function listen(connectionString: string, channels: readonly string[], on: ListenEvents): Listener {
   const closing = new AbortController();
   let client: pg.Client | undefined;
 
@@ -35,11 +35,11 @@ export function listen(connectionString: string, channel: string, on: ListenEven
     const ended = new Promise<void>((resolve) => client?.once("end", resolve));
     // Each break is told of here; unhandled it would end the process.
     client.on("error", (error) => on.error(error));
-    client.on("notification", (message) => on.notification(message.payload ?? ""));
+    client.on("notification", ({ channel, payload }) => on.notification(channel, payload ?? ""));
     // One that is closed while it connects never says how that went.
     await Promise.race([client.connect(), ended]);
     if (closing.signal.aborted) return;
-    await client.query(`listen ${pg.escapeIdentifier(channel)}`);
+    await client.query(channels.map((channel) => `listen ${pg.escapeIdentifier(channel)}`).join(";"));
     if (closing.signal.aborted) return;
     on.connected();
     await ended;

@@ -112,6 +112,9 @@ export async function treeOf(tx: Tx, rootId: string): Promise<{ id: string; dept
   return rows;
 }
 
+/** Told the id of a workspace whenever its status changes. */
+export const STATUS_CHANNEL = "berth_status";
+
 export async function getWorkspaces(db: Queryable, ids: readonly string[]): Promise<Workspace[]> {
   const { rows } = await db.query<Workspace>(`select ${COLUMNS} from workspaces where id = any ($1)`, [ids]);
   return rows;

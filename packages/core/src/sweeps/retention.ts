@@ -1,3 +1,4 @@
+import { settleEvents } from "../db/events.js";
 import { forgetKeys } from "../db/idempotency.js";
 import { forgetOld } from "../db/retention.js";
 import { trimSweepRuns } from "../db/sweeps.js";
@@ -14,6 +15,8 @@ export const retention: Sweep = {
   runLimitMs: 120_000,
   breaker: false,
   async plan({ pool, settings }) {
+    // While nobody reads events, those to be settled would grow without end.
+    await settleEvents(pool);
     const old = (["operations", "events", "ledger"] as const).map((kind): Action => {
       const days = settings.keepDays[kind];
       return {

@@ -1,0 +1,21 @@
+import type { PlacedEvent } from "@berth/core/db/events";
+
+export type EventFilter = (event: PlacedEvent) => boolean;
+
+/** Events of a workspace, of any of these types, of a workspace that has all these labels (`key:value`) now. */
+export function eventFilter(wanted: {
+  workspace_id?: string;
+  type?: readonly string[];
+  label?: readonly string[];
+}): EventFilter {
+  const types = wanted.type === undefined ? null : new Set(wanted.type);
+  const labels = (wanted.label ?? []).map((label): [string, string] => {
+    const at = label.indexOf(":");
+    return [label.slice(0, at), label.slice(at + 1)];
+  });
+  const workspaceId = wanted.workspace_id?.toLowerCase();
+  return (event) =>
+    (workspaceId === undefined || event.workspace_id === workspaceId) &&
+    (types === null || types.has(event.event_type)) &&
+    labels.every(([key, value]) => event.labels !== null && event.labels[key] === value);
+}

@@ -1,0 +1,104 @@
+import { placeOf } from "@berth/core/db/events";
+import { BerthError } from "@berth/core/errors";
+import type { FastifyReply } from "fastify";
+import Type from "typebox";
+import type { Keyring } from "../auth/keyring.js";
+import { REVOKED_WITHIN_MS } from "../auth/keyring.js";
+import { eventFilter } from "../events/filter.js";
+import { openStream } from "../events/stream.js";
+import { LABEL_FILTER, uuid } from "../schemas/common.js";
+import { EVENT_TYPES } from "../schemas/event.js";
+import { EVENT_EXAMPLE } from "../schemas/examples.js";
+import { problems } from "../schemas/problem.js";
+import type { App, Services } from "../services.js";
+
+const Query = Type.Object(
+  {
+    workspace_id: Type.Optional(uuid("Only events of this workspace.")),
+    type: Type.Optional(EVENT_TYPES),
+    label: Type.Optional(LABEL_FILTER),
+  },
+  { additionalProperties: false },
+);
+const Headers = Type.Object({
+  "last-event-id": Type.Optional(
+    Type.String({ description: "Go on after the event with this id; 0 for all.", examples: ["4711"] }),
+  ),
+});
+
+const KEEP_ALIVE_MS = 15_000;
+const EXAMPLE = `retry: 2000
+
+id: ${EVENT_EXAMPLE.id}
+data: ${JSON.stringify(EVENT_EXAMPLE)}
+
+: alive
+
+event: end
+data: {"reason":"shutdown"}
+
+`;
+
+export function eventStreamRoutes(app: App, { pool, feed }: Services, keyring: Keyring): void {
+  app.get(
+    "/events/stream",
+    {
+      exposeHeadRoute: false,
+      config: { access: "viewer" },
+      schema: {
+        operationId: "streamEvents",
+        summary: "Follow what happens",
+        description:
+          "Server-Sent Events: each event as JSON with its `id`, from now on or after `Last-Event-ID`, with none lost " +
+          "and none repeated. Filters are combined; labels are those that the workspace has now. A comment comes every " +
+          "15 s. `event: end` tells why the stream ends: `slow` (the client read too slowly), `shutdown` or " +
+          "`key_refused`; but for the last, connect again with the last id. `event: gap`: that id is no longer kept.",
+        tags: ["events"],
+        querystring: Query,
+        headers: Headers,
+        response: {
+          200: {
+            description: "A stream that goes on until one side ends it.",
+            content: {
+              "text/event-stream": { schema: Type.String(), examples: { example: { value: EXAMPLE } } },
+            },
+          },
+          ...problems("invalid_request", "overloaded"),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { workspace_id, type, label } = request.query;
+      const last = lastIdOf(request.headers["last-event-id"] as string | undefined);
+      const { keyId } = request.caller;
+      const stream = await openStream(feed, {
+        matches: eventFilter({
+          ...(workspace_id === undefined ? {} : { workspace_id }),
+          ...(type === undefined ? {} : { type }),
+          ...(label === undefined ? {} : { label }),
+        }),
+        from: last === null ? null : await beginning(last),
+        keepAliveMs: KEEP_ALIVE_MS,
+        isAllowed: async () => (await keyring.byId(keyId)) !== null,
+        aliveEveryMs: REVOKED_WITHIN_MS,
+      });
+      // The connection ends with the stream: it would keep a process that is ending waiting for another request.
+      void reply.header("connection", "close").header("x-accel-buffering", "no");
+      const bare: FastifyReply = reply.type("text/event-stream");
+      return bare.send(stream);
+    },
+  );
+
+  const beginning = async (id: number): Promise<{ place: number; gap: boolean }> => {
+    const place = id === 0 ? 0 : await placeOf(pool, id);
+    return { place: place ?? 0, gap: place === null };
+  };
+}
+
+function lastIdOf(header: string | undefined): number | null {
+  if (header === undefined || header === "") return null;
+  if (/^\d{1,15}$/.test(header)) return Number(header);
+  throw new BerthError("invalid_request", "Last-Event-ID: expected the id of an event", {
+    errors: [{ field: "last-event-id", expected: "the id of an event, such as 4711" }],
+  });
+}
