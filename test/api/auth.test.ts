@@ -15,6 +15,7 @@ const VIEWER = [
   "/workspaces/:id/operations GET",
   "/workspaces/:id/resources GET",
   "/workspaces/:id/why GET",
+  "/operations GET",
   "/operations/:id GET",
   "/events GET",
   "/events/stream GET",

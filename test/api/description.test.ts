@@ -77,6 +77,7 @@ describe("the API's description", () => {
       "GET /keys",
       "GET /leaks",
       "GET /metrics",
+      "GET /operations",
       "GET /operations/{id}",
       "GET /ready",
       "GET /sweeps",

@@ -1,4 +1,5 @@
 import type { PlacedEvent } from "@berth/core/db/events";
+import { labelsOf } from "../schemas/filters.js";
 
 export type EventFilter = (event: PlacedEvent) => boolean;
 
@@ -9,10 +10,7 @@ export function eventFilter(wanted: {
   label?: readonly string[];
 }): EventFilter {
   const types = wanted.type === undefined ? null : new Set(wanted.type);
-  const labels = (wanted.label ?? []).map((label): [string, string] => {
-    const at = label.indexOf(":");
-    return [label.slice(0, at), label.slice(at + 1)];
-  });
+  const labels = Object.entries(labelsOf(wanted.label ?? []));
   const workspaceId = wanted.workspace_id?.toLowerCase();
   return (event) =>
     (workspaceId === undefined || event.workspace_id === workspaceId) &&

@@ -6,9 +6,10 @@ import type { Keyring } from "../auth/keyring.js";
 import { REVOKED_WITHIN_MS } from "../auth/keyring.js";
 import { eventFilter } from "../events/filter.js";
 import { openStream } from "../events/stream.js";
-import { LABEL_FILTER, uuid } from "../schemas/common.js";
+import { uuid } from "../schemas/common.js";
 import { EVENT_TYPES } from "../schemas/event.js";
 import { EVENT_EXAMPLE } from "../schemas/examples.js";
+import { LABEL_FILTER } from "../schemas/filters.js";
 import { problems } from "../schemas/problem.js";
 import type { App, Services } from "../services.js";
 

@@ -1,18 +1,24 @@
-import { listEvents } from "@berth/core/db/events";
+import { findEvents, listEvents, type EventPage } from "@berth/core/db/events";
+import type { FastifyReply, FastifyRequest } from "fastify";
 import Type from "typebox";
-import { page } from "../pages.js";
+import { linkNext } from "../pages.js";
 import { answer, NEXT_PAGE } from "../schemas/answers.js";
 import { LIMIT, ref, uuid } from "../schemas/common.js";
-import { AFTER_ID, EVENT_TYPE, StructureEvent, viewEvent } from "../schemas/event.js";
+import { AFTER_ID, EVENT_TYPES, StructureEvent, viewEvent } from "../schemas/event.js";
 import { EVENT_EXAMPLE } from "../schemas/examples.js";
+import { CREATED, LABEL_FILTER, readFilters } from "../schemas/filters.js";
 import { problems } from "../schemas/problem.js";
 import type { App, Services } from "../services.js";
 import { existing } from "./workspaces.js";
 
-const Query = Type.Object(
-  { type: Type.Optional(EVENT_TYPE), after: Type.Optional(AFTER_ID), limit: Type.Optional(LIMIT) },
-  { additionalProperties: false },
-);
+const OWN = {
+  type: Type.Optional(EVENT_TYPES),
+  ...CREATED,
+  after: Type.Optional(AFTER_ID),
+  limit: Type.Optional(LIMIT),
+};
+const Query = Type.Object(OWN, { additionalProperties: false });
+const AllQuery = Type.Object({ ...OWN, label: Type.Optional(LABEL_FILTER) }, { additionalProperties: false });
 
 export function eventRoutes(app: App, services: Services): void {
   const { pool } = services;
@@ -26,7 +32,7 @@ export function eventRoutes(app: App, services: Services): void {
         summary: "List what happened",
         description: "In order of id, oldest first: go on with `after` = the last id you have.",
         tags: ["events"],
-        querystring: Query,
+        querystring: AllQuery,
         response: {
           200: answer("A page.", Type.Array(ref(StructureEvent)), [EVENT_EXAMPLE], NEXT_PAGE),
           ...problems("invalid_request"),
@@ -35,9 +41,13 @@ export function eventRoutes(app: App, services: Services): void {
     },
     async (request, reply) => {
       const { limit = 100, after = 0, type } = request.query;
-      const filter = { afterId: after, limit: limit + 1, ...(type === undefined ? {} : { type }) };
-      const rows = await listEvents(pool, filter);
-      return page(request, reply, rows, { limit, after: (row) => String(row.id) }).map(viewEvent);
+      const found = await findEvents(pool, {
+        ...readFilters(request.query),
+        ...(type === undefined ? {} : { types: type }),
+        afterId: after,
+        limit,
+      });
+      return shown(request, reply, found, limit);
     },
   );
 
@@ -61,17 +71,23 @@ export function eventRoutes(app: App, services: Services): void {
     async (request, reply) => {
       const { limit = 100, after = 0, type } = request.query;
       const { workspaceId } = request.params;
-      const filter = {
+      const found = await findEvents(pool, {
+        ...readFilters(request.query),
+        ...(type === undefined ? {} : { types: type }),
         workspaceId,
         afterId: after,
-        limit: limit + 1,
-        ...(type === undefined ? {} : { type }),
-      };
-      const rows = await listEvents(pool, filter);
+        limit,
+      });
       // A purged workspace has no row any more, but every workspace that ever was has an event.
-      if (rows.length === 0 && (await listEvents(pool, { workspaceId, limit: 1 })).length === 0)
+      if (found.rows.length === 0 && (await listEvents(pool, { workspaceId, limit: 1 })).length === 0)
         await existing(services, workspaceId);
-      return page(request, reply, rows, { limit, after: (row) => String(row.id) }).map(viewEvent);
+      return shown(request, reply, found, limit);
     },
   );
+}
+
+/** The next page begins after an id, as clients know events. */
+function shown(request: FastifyRequest, reply: FastifyReply, { rows, next }: EventPage, limit: number) {
+  if (next !== null) linkNext(request, reply, String(next), limit);
+  return rows.map(viewEvent);
 }

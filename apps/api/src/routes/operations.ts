@@ -1,12 +1,16 @@
-import { getOperation, listOperations } from "@berth/core/db/operations";
+import { findOperations, getOperation, listOperations } from "@berth/core/db/operations";
 import { listResources } from "@berth/core/db/resources";
 import { getWorkspace } from "@berth/core/db/workspaces";
+import { OPERATION_KINDS, OPERATION_STATES, SOURCES } from "@berth/core/domain/operation";
+import { BACKENDS } from "@berth/core/domain/spec";
 import { BerthError } from "@berth/core/errors";
 import Type from "typebox";
-import { cursor, page, readCursor } from "../pages.js";
+import { cursor, page, pageOf, positionOf, readCursor } from "../pages.js";
 import { answer, NEXT_PAGE } from "../schemas/answers.js";
 import { AFTER, IdParams, LIMIT, ref, uuid } from "../schemas/common.js";
 import { DONE_EXAMPLE, RESOURCE_EXAMPLE } from "../schemas/examples.js";
+import { expecting } from "../schemas/expected.js";
+import { CREATED, LABEL_FILTER, oneOrMore, readFilters } from "../schemas/filters.js";
 import { Operation, viewOperation } from "../schemas/operation.js";
 import { problems } from "../schemas/problem.js";
 import { Resource, viewResource } from "../schemas/resource.js";
@@ -18,8 +22,59 @@ const PageQuery = Type.Object(
   { additionalProperties: false },
 );
 
+const FindQuery = Type.Object(
+  {
+    state: Type.Optional(oneOrMore(OPERATION_STATES, "Only those in one of these states.")),
+    kind: Type.Optional(oneOrMore(OPERATION_KINDS, "Only those of one of these kinds.")),
+    source: Type.Optional(oneOrMore(SOURCES, "Only those that were asked for from there.")),
+    requested_by: Type.Optional(
+      expecting("a name", Type.String({ minLength: 1, maxLength: 128, description: "Only this caller's." })),
+    ),
+    backend: Type.Optional(oneOrMore(BACKENDS, "Only of workspaces on one of these backends.")),
+    label: Type.Optional(LABEL_FILTER),
+    ...CREATED,
+    limit: Type.Optional(LIMIT),
+    after: Type.Optional(AFTER),
+  },
+  { additionalProperties: false },
+);
+
 export function operationRoutes(app: App, services: Services): void {
   const { pool } = services;
+
+  app.get(
+    "/operations",
+    {
+      config: { access: "viewer" },
+      schema: {
+        operationId: "listOperations",
+        summary: "List operations",
+        description:
+          "Of all workspaces, newest first; all that is given must be so. Follow `Link`: where few pass the filter, pages " +
+          "are shorter than their limit, even empty.",
+        tags: ["operations"],
+        querystring: FindQuery,
+        response: {
+          200: answer("A page.", Type.Array(ref(Operation)), [DONE_EXAMPLE], NEXT_PAGE),
+          ...problems("invalid_request"),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { state, kind, source, requested_by, backend, limit = 100, after } = request.query;
+      const found = await findOperations(pool, {
+        ...(state === undefined ? {} : { states: state }),
+        ...(kind === undefined ? {} : { kinds: kind }),
+        ...(source === undefined ? {} : { sources: source }),
+        ...(requested_by === undefined ? {} : { requestedBy: requested_by }),
+        ...(backend === undefined ? {} : { backends: backend }),
+        ...readFilters(request.query),
+        after: positionOf(after),
+        limit,
+      });
+      return pageOf(request, reply, found, limit).map(viewOperation);
+    },
+  );
 
   app.get(
     "/operations/:id",

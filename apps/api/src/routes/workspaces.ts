@@ -4,6 +4,7 @@ import {
   type Workspace as WorkspaceRow,
   type WorkspaceChanges,
 } from "@berth/core/db/workspaces";
+import { BACKENDS } from "@berth/core/domain/spec";
 import { STATUSES } from "@berth/core/domain/status";
 import { BerthError } from "@berth/core/errors";
 import { createWorkspace, patchWorkspace } from "@berth/core/lifecycle/requests";
@@ -12,29 +13,33 @@ import Type from "typebox";
 import { etagOf, isKnown } from "../etag.js";
 import { outcome } from "../outcome.js";
 import { preferredWait } from "../prefer.js";
-import { badCursor, cursor, page, readCursor } from "../pages.js";
+import { pageOf, positionOf } from "../pages.js";
 import { requesterOf } from "../requester.js";
 import { Created, ETAG, LOCATION, NEXT_PAGE, WAITED, answer } from "../schemas/answers.js";
 import { AFTER, ConditionHeaders, IdParams, LIMIT, ref, uuid, WaitHeaders } from "../schemas/common.js";
 import { DONE_EXAMPLE, ONLINE_EXAMPLE, OPERATION_EXAMPLE, WORKSPACE_EXAMPLE } from "../schemas/examples.js";
 import { expecting } from "../schemas/expected.js";
 import { viewOperation } from "../schemas/operation.js";
+import { CREATED, LABEL_FILTER, oneOrMore, readFilters } from "../schemas/filters.js";
 import { problems } from "../schemas/problem.js";
 import { createBody, PatchBody, viewWorkspace, Workspace } from "../schemas/workspace.js";
 import type { App, Services } from "../services.js";
 
 const TAGS = ["workspaces"];
-const POSITION = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) ([0-9a-f-]{36})$/;
 
 const ListQuery = Type.Object(
   {
-    status: Type.Optional(
+    status: Type.Optional(oneOrMore(STATUSES, "Only those in one of these statuses.")),
+    backend: Type.Optional(oneOrMore(BACKENDS, "Only those on one of these backends.")),
+    parent_id: Type.Optional(uuid("Only the children of this workspace.")),
+    name: Type.Optional(
       expecting(
-        `one or more of ${STATUSES.join(", ")}, repeated or with commas between them`,
-        Type.Array(Type.Enum([...STATUSES]), { description: "Only those in one of these statuses." }),
+        "a name of at most 128 characters",
+        Type.String({ minLength: 1, maxLength: 128, description: "Only those with this very name." }),
       ),
     ),
-    parent_id: Type.Optional(uuid("Only the children of this workspace.")),
+    label: Type.Optional(LABEL_FILTER),
+    ...CREATED,
     include_removed: Type.Optional(
       expecting("true or false", Type.Boolean({ default: false, description: "Removed ones too." })),
     ),
@@ -46,12 +51,7 @@ const ListQuery = Type.Object(
 
 const ReadQuery = Type.Object(
   {
-    wait_for: Type.Optional(
-      expecting(
-        `one or more of ${STATUSES.join(", ")}, repeated or with commas between them`,
-        Type.Array(Type.Enum([...STATUSES]), { description: "Wait until it is in one of these statuses." }),
-      ),
-    ),
+    wait_for: Type.Optional(oneOrMore(STATUSES, "Wait until it is in one of these statuses.")),
   },
   { additionalProperties: false },
 );
@@ -125,7 +125,9 @@ export function workspaceRoutes(app: App, services: Services): void {
       schema: {
         operationId: "listWorkspaces",
         summary: "List workspaces",
-        description: "Oldest first. Removed ones are left out unless asked for.",
+        description:
+          "Oldest first; all that is given must be so. Removed ones are left out unless asked for. Follow `Link`: where few " +
+          "pass the filter, pages are shorter than their limit, even empty.",
         tags: TAGS,
         querystring: ListQuery,
         response: {
@@ -135,19 +137,19 @@ export function workspaceRoutes(app: App, services: Services): void {
       },
     },
     async (request, reply) => {
-      const { status, parent_id, include_removed = false, limit = 100, after } = request.query;
-      const rows = await listWorkspaces(pool, {
+      const { status, backend, parent_id, name, include_removed = false, limit = 100, after } = request.query;
+      const found = await listWorkspaces(pool, {
         // Who asks for the status `removed` asks for removed ones.
         includeRemoved: include_removed || status?.includes("removed") === true,
         ...(status === undefined ? {} : { statuses: status }),
+        ...(backend === undefined ? {} : { backends: backend }),
         ...(parent_id === undefined ? {} : { parentId: parent_id }),
-        ...(after === undefined ? {} : { after: positionOf(after) }),
-        limit: limit + 1,
-      });
-      return page(request, reply, rows, {
+        ...(name === undefined ? {} : { name }),
+        ...readFilters(request.query),
+        after: positionOf(after),
         limit,
-        after: (row) => cursor(`${row.created_at.toISOString()} ${row.id}`),
-      }).map(viewWorkspace);
+      });
+      return pageOf(request, reply, found, limit).map(viewWorkspace);
     },
   );
 
@@ -231,12 +233,4 @@ export async function existing({ pool }: Pick<Services, "pool">, id: string): Pr
   const workspace = await getWorkspace(pool, id);
   if (workspace !== null) return workspace;
   throw new BerthError("workspace_not_found", `there is no workspace ${id}`, { workspace_id: id });
-}
-
-function positionOf(after: string): { createdAt: string; id: string } {
-  const [createdAt, id] = readCursor(after, POSITION) as [string, string];
-  // The pattern lets days through that no calendar has.
-  if (Number.isNaN(Date.parse(createdAt)) || new Date(createdAt).toISOString() !== createdAt)
-    throw badCursor();
-  return { createdAt, id };
 }

@@ -34,16 +34,6 @@ export function named<S extends TSchema>(name: string, schema: S): S & { $id: st
 }
 
 export const IdParams = Type.Object({ id: uuid("Id of the workspace.") });
-/** `team:red`: a label's name has no colon. */
-export const LABEL_FILTER = expecting(
-  "labels as name:value, such as team:red, repeated for those that must all be there",
-  Type.Array(Type.String({ pattern: "^[A-Za-z0-9]([A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?:[^\\u0000]{0,256}$" }), {
-    maxItems: 16,
-    description: "Only of workspaces that have all these labels.",
-    examples: [["team:red"]],
-  }),
-);
-
 export const LIMIT = expecting(
   "a whole number from 1 to 1000",
   Type.Integer({ minimum: 1, maximum: 1000, default: 100, description: "Rows a page." }),

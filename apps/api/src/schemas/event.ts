@@ -22,11 +22,6 @@ export const AFTER_ID = expecting(
   "the id of an event",
   Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: "Events after this id." }),
 );
-export const EVENT_TYPE = expecting(
-  "the type of an event, such as workspace.online",
-  Type.String({ pattern: "^[a-z0-9_.]{1,128}$", description: "Only events of this type." }),
-);
-
 export const EVENT_TYPES = expecting(
   "types of events, such as workspace.online, repeated for several",
   Type.Array(Type.String({ pattern: "^[a-z0-9_.]{1,128}$" }), {

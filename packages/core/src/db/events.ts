@@ -1,3 +1,4 @@
+import { readPage, values, type PageSource } from "./page.js";
 import type { Queryable } from "./pool.js";
 
 export interface StructureEvent {
@@ -33,36 +34,98 @@ export async function insertEvents(tx: Queryable, events: readonly NewEvent[]): 
 /** Told whenever events are written. */
 export const EVENTS_CHANNEL = "berth_event";
 
-/** Which events. An id stands for its place in the order; one that is no longer kept for that of the next one. */
+/** Which events: all that is given must be so. */
 export interface EventFilter {
   workspaceId?: string;
-  type?: string;
+  types?: readonly string[];
+  /** Of their workspaces, as they are now. */
+  labels?: Readonly<Record<string, string>>;
+  createdAfter?: string;
+  createdBefore?: string;
+  /** An id stands for its place in the order; one that is no longer kept for that of the next one. */
   afterId?: number;
   limit: number;
+}
+
+export interface EventPage {
+  rows: StructureEvent[];
+  /** The id after which the next page begins; null if there is none. */
+  next: number | null;
 }
 
 /**
  * Events in the order in which they were settled, after the one given. An event is settled when it is first read
  * after its commit, so who goes on from the last one that was read misses none, however late it was committed.
  */
-export async function listEvents(db: Queryable, filter: EventFilter): Promise<StructureEvent[]> {
+export async function findEvents(db: Queryable, filter: EventFilter): Promise<EventPage> {
   await settleEvents(db);
-  const { rows } = await db.query<StructureEvent>(
-    `select ${SHOWN} from structure_events e
-     where ($1::uuid is null or workspace_id = $1)
-       and ($2::text is null or event_type = $2)
-       and seq > ${SEQ_BEFORE}
-     order by seq limit $4`,
-    [filter.workspaceId ?? null, filter.type ?? null, filter.afterId ?? 0, filter.limit],
+  const query = values();
+  const { put } = query;
+  const { workspaceId, types, labels, createdAfter, createdBefore, afterId = 0, limit } = filter;
+  const after = afterId === 0 ? null : [String(await placeBefore(db, afterId))];
+  const from = createdAfter === undefined ? "" : ` and e.seq >= ${placeAt(put(createdAfter))}`;
+  const source = (condition: string): PageSource => ({
+    from: `from structure_events e where e.seq is not null and ${condition}${from}`,
+    key: ["e.seq"],
+  });
+  const sourcesOf = (): PageSource[] => {
+    if (workspaceId !== undefined) return [source(`e.workspace_id = ${put(workspaceId)}`)];
+    if (types !== undefined) return types.map((type) => source(`e.event_type = ${put(type)}`));
+    return [source("true")];
+  };
+  const { rows, last } = await readPage<StructureEvent>(
+    db,
+    {
+      columns: SHOWN,
+      sources: sourcesOf(),
+      types: ["bigint"],
+      direction: "asc",
+      where: [
+        ...(types === undefined ? [] : [`e.event_type = any (${put(types)})`]),
+        ...(createdAfter === undefined ? [] : [`e.created_at >= ${put(createdAfter)}::timestamptz`]),
+        ...(createdBefore === undefined ? [] : [`e.created_at < ${put(createdBefore)}::timestamptz`]),
+        ...(labels === undefined
+          ? []
+          : [
+              `select w.labels @> ${put(JSON.stringify(labels))} from workspaces w where w.id = e.workspace_id`,
+            ]),
+      ],
+      after,
+      limit,
+    },
+    query,
   );
+  return { rows, next: last?.id ?? null };
+}
+
+/** As {@link findEvents}, without where to go on. */
+export async function listEvents(
+  db: Queryable,
+  { type, ...filter }: Omit<EventFilter, "types"> & { type?: string },
+): Promise<StructureEvent[]> {
+  const { rows } = await findEvents(db, { ...filter, ...(type === undefined ? {} : { types: [type] }) });
   return rows;
 }
 
 const SHOWN = "e.id, e.event_type, e.workspace_id, e.operation_id, e.payload, e.created_at";
 
-/** Of the event with the id `$3`; where retention has deleted it, the place before those that are left. */
-const SEQ_BEFORE = `coalesce((select seq from structure_events where id = $3),
-         (select min(seq) - 1 from structure_events where id > $3), (select max(seq) from structure_events), 0)`;
+/** Where to go on after an event: its place, or, where retention has deleted it, that before those that are left. */
+async function placeBefore(db: Queryable, id: number): Promise<number> {
+  const { rows } = await db.query<{ seq: number }>(
+    `select coalesce((select seq from structure_events where id = $1),
+       (select seq - 1 from structure_events where id > $1 and seq is not null order by id limit 1),
+       (select max(seq) from structure_events), 0) as seq`,
+    [id],
+  );
+  return rows[0]!.seq;
+}
+
+/** Before the events of a time: no transaction writes one and stays open for ten minutes. */
+function placeAt(time: string): string {
+  return `coalesce((select e.seq from structure_events e
+      where e.created_at >= ${time}::timestamptz - interval '10 minutes' and e.seq is not null
+      order by e.created_at limit 1), 9223372036854775807)`;
+}
 
 /** Gives the events that have committed their places in the order. */
 export async function settleEvents(db: Queryable): Promise<void> {

@@ -1,5 +1,6 @@
 import type { BackendName, Spec } from "../domain/spec.js";
 import type { Status } from "../domain/status.js";
+import { readPage, values, type Page, type PageSource } from "./page.js";
 import type { Queryable, Tx } from "./pool.js";
 
 export interface Workspace {
@@ -67,35 +68,74 @@ export async function getWorkspace(db: Queryable, id: string): Promise<Workspace
   return rows[0] ?? null;
 }
 
+/** Which workspaces: all that is given must be so. */
 export interface WorkspaceFilter {
   includeRemoved: boolean;
   statuses?: readonly Status[];
+  backends?: readonly string[];
   parentId?: string;
-  /** Keyset: rows after this one, in order of creation. */
-  after?: { createdAt: string; id: string };
+  /** The whole name. */
+  name?: string;
+  labels?: Readonly<Record<string, string>>;
+  createdAfter?: string;
+  createdBefore?: string;
+  after?: readonly string[] | null;
   limit: number;
 }
 
 /** A page of workspaces, oldest first. */
-export async function listWorkspaces(db: Queryable, filter: WorkspaceFilter): Promise<Workspace[]> {
-  const { rows } = await db.query<Workspace>(
-    `select ${COLUMNS} from workspaces
-     where ($1 or status <> 'removed')
-       and ($2::text[] is null or status = any ($2))
-       and ($3::uuid is null or parent_id = $3)
-       and ($4::timestamptz is null or (created_at, id) > ($4, $5::uuid))
-     order by created_at, id
-     limit $6`,
-    [
-      filter.includeRemoved,
-      filter.statuses ?? null,
-      filter.parentId ?? null,
-      filter.after?.createdAt ?? null,
-      filter.after?.id ?? null,
-      filter.limit,
-    ],
+export async function listWorkspaces(db: Queryable, filter: WorkspaceFilter): Promise<Page<Workspace>> {
+  const query = values();
+  const { put } = query;
+  const { statuses, backends, parentId, name, labels = {}, createdAfter, createdBefore } = filter;
+  const [label] = Object.entries(labels);
+  const live = "w.status <> 'removed'";
+  const between = (column: string): string =>
+    (createdAfter === undefined ? "" : ` and ${column} >= ${put(createdAfter)}::timestamptz`) +
+    (createdBefore === undefined ? "" : ` and ${column} < ${put(createdBefore)}::timestamptz`);
+  const source = (condition: string): PageSource => ({
+    from: `from workspaces w where ${condition}${between("w.created_at")}`,
+    key: ["w.created_at", "w.id"],
+  });
+  const sourcesOf = (): PageSource[] => {
+    if (name !== undefined) return [source(`w.name = ${put(name)}`)];
+    if (parentId !== undefined) return [source(`w.parent_id = ${put(parentId)}`)];
+    if (label !== undefined)
+      return [
+        {
+          from: `from workspace_labels l join workspaces w on w.id = l.workspace_id
+            where l.key = ${put(label[0])} and l.value = ${put(label[1])}${between("l.created_at")}`,
+          key: ["l.created_at", "l.workspace_id"],
+        },
+      ];
+    if (statuses !== undefined) return statuses.map((status) => source(`w.status = ${put(status)}`));
+    if (backends !== undefined && !filter.includeRemoved)
+      return backends.map((backend) => source(`w.backend = ${put(backend)} and ${live}`));
+    return [source(filter.includeRemoved ? "true" : live)];
+  };
+  const sources = sourcesOf();
+  const where = [
+    ...(filter.includeRemoved ? [] : [live]),
+    ...(statuses === undefined ? [] : [`w.status = any (${put(statuses)})`]),
+    ...(backends === undefined ? [] : [`w.backend = any (${put(backends)})`]),
+    ...(parentId === undefined ? [] : [`w.parent_id = ${put(parentId)}`]),
+    ...(label === undefined ? [] : [`w.labels @> ${put(JSON.stringify(labels))}`]),
+  ];
+  return readPage<Workspace>(
+    db,
+    {
+      columns: COLUMNS.split(",")
+        .map((column) => `w.${column.trim()}`)
+        .join(", "),
+      sources,
+      types: ["timestamptz", "uuid"],
+      direction: "asc",
+      where,
+      after: filter.after ?? null,
+      limit: filter.limit,
+    },
+    query,
   );
-  return rows;
 }
 
 /** Ids of the workspace and all its descendants, removed ones too, root first. */
