@@ -27,6 +27,7 @@ const VIEWER = [
   "/admin/fleet GET",
 ];
 const OPERATOR = [
+  "/workspaces/:id/logs GET",
   "/workspaces POST",
   "/workspaces/:id PATCH",
   "/workspaces/:id DELETE",

@@ -83,6 +83,7 @@ describe("the API's description", () => {
       "GET /sweeps",
       "GET /workspaces",
       "GET /workspaces/{id}",
+      "GET /workspaces/{id}/logs",
       "GET /workspaces/{id}/operations",
       "GET /workspaces/{id}/resources",
       "GET /workspaces/{id}/why",

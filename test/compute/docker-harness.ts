@@ -24,6 +24,7 @@ export async function dockerHarness(socketPath: string): Promise<BackendHarness>
     spec: (command) => ({ image: BUSYBOX_IMAGE, command: [...command] }),
     crash: async (instance) => void (await docker("kill", instance.name)),
     volumePath: "/workspace",
+    tellsStreams: true,
     foreign: {
       makeInstance: async (name) =>
         void (await docker("run", "--detach", "--init", "--name", name, BUSYBOX_IMAGE)),

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { startDockerd, type TestDockerd } from "../support/dockerd.js";
 import { importTestImages } from "../support/images.js";
-import { failure, useBench } from "./conformance/harness.js";
+import { failure, useBench, textOf } from "./conformance/harness.js";
 import { dockerHarness } from "./docker-harness.js";
 
 describe.skipIf(inject("docker") === null)("docker: a daemon that dies (needs Linux and root)", () => {
@@ -50,7 +50,7 @@ describe.skipIf(inject("docker") === null)("docker: a daemon that dies (needs Li
     const { prepared, running, stateOf, backend, call } = use();
     const command = ["sh", "-c", "trap '' TERM; echo deaf; while :; do sleep 1; done"];
     const instance = await running(await prepared(), 1, { command });
-    await expect.poll(() => backend.logs(instance, { ...call, tail: 1 })).toBe("deaf\n");
+    await expect.poll(async () => textOf(await backend.logs(instance, { ...call, tail: 1 }))).toBe("deaf");
     // oxlint-disable-next-line vitest/valid-expect -- awaited below, after the daemon has died
     const stopped = expect(backend.stop(instance, call)).rejects.toThrow(
       failure("backend_unreachable", "transient"),

@@ -69,6 +69,7 @@ export async function ec2Harness(
       operator.destroy();
     },
     volumePath: null,
+    tellsStreams: false,
     foreign: null,
     limits: null,
     close: () => simulator.close(),

@@ -6,7 +6,7 @@ import { type Claim, readClaim, removeRecord } from "@berth/core/compute/process
 import { openPlaces, recordOf } from "@berth/core/compute/process/places";
 import { describe, expect, test } from "vitest";
 import { startProcess } from "../support/worker-process.js";
-import { useBench } from "./conformance/harness.js";
+import { useBench, textOf } from "./conformance/harness.js";
 import { markedProcesses } from "./marked-processes.js";
 import { pidOf, processHarness } from "./process-harness.js";
 
@@ -139,9 +139,9 @@ describe("process: workers that crash, freeze and lose files", () => {
     const script = "trap 'echo told >> told; sleep 0.4; exit' TERM; echo up; while :; do sleep 0.05; done";
     const workspace = await prepared();
     const instance = await running(workspace, 1, { command: ["sh", "-c", script] });
-    await expect.poll(() => backend.logs(instance, { ...call, tail: 1 })).toBe("up\n");
+    await expect.poll(async () => textOf(await backend.logs(instance, { ...call, tail: 1 }))).toBe("up");
     expect(await backend.stop(instance, call)).toBe("gone");
     const next = await running(workspace, 2, { command: ["sh", "-c", "cat told; exec sleep 3600"] });
-    await expect.poll(() => backend.logs(next, { ...call, tail: 9 })).toBe("told\n");
+    await expect.poll(async () => textOf(await backend.logs(next, { ...call, tail: 9 }))).toBe("told");
   });
 });

@@ -26,6 +26,7 @@ export async function processHarness(): Promise<BackendHarness & { dataDir: stri
     spec: (command) => ({ command: [...command] }),
     crash: async (instance) => void process.kill(await pidOf(dataDir, deploymentId, instance), "SIGKILL"),
     volumePath: ".",
+    tellsStreams: false,
     foreign: null,
     limits: null,
     close: () => rm(directory, { recursive: true, force: true }),

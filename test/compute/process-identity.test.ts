@@ -6,7 +6,7 @@ import { createProcessBackend } from "@berth/core/compute/process/backend";
 import { procTable } from "@berth/core/compute/process/proc-table";
 import { psTable } from "@berth/core/compute/process/ps-table";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
-import { failure, useBench } from "./conformance/harness.js";
+import { failure, useBench, textOf } from "./conformance/harness.js";
 import { processHarness } from "./process-harness.js";
 
 describe("process: what is ours and what isn't (I10)", () => {
@@ -58,7 +58,7 @@ describe("process: what is ours and what isn't (I10)", () => {
     const workspace = await prepared();
     const instance = workspace.instance();
     await backend.launch(request(workspace, instance, { command: ["env"], env: { MINE: "1" } }), call);
-    const lines = async () => (await backend.logs(instance, { ...call, tail: 100 })).trim().split("\n");
+    const lines = async () => textOf(await backend.logs(instance, { ...call, tail: 100 })).split("\n");
     await expect.poll(lines).toContain("MINE=1");
     const keys = (await lines()).map((line) => line.split("=")[0]);
     // PWD is the shell's, and says where the program is.
@@ -83,9 +83,9 @@ describe("process: what is ours and what isn't (I10)", () => {
     await vi.waitUntil(async () => (await size()) > 9 * 2 ** 20, { timeout: 20_000 });
     expect(await stateOf(instance)).toBe("running");
     expect(await size()).toBeLessThan(4 * 2 ** 20);
-    const tail = await backend.logs(instance, { ...call, tail: 3 });
+    const tail = textOf(await backend.logs(instance, { ...call, tail: 3 }));
     expect(tail.trim().split("\n")).toHaveLength(3);
-    const bytes = (await backend.logs(instance, { ...call, tail: 10_000 })).length;
+    const bytes = textOf(await backend.logs(instance, { ...call, tail: 10_000 })).length;
     expect(bytes).toBeGreaterThan(900_000);
     expect(bytes).toBeLessThanOrEqual(2 ** 20);
   });

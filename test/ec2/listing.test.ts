@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { CreateVolumeCommand, RunInstancesCommand } from "@aws-sdk/client-ec2";
 import type { InstanceRef } from "@berth/core/compute/backend";
 import { describe, expect, test } from "vitest";
-import { failure } from "../compute/conformance/harness.js";
+import { failure, textOf } from "../compute/conformance/harness.js";
 import { IMAGE } from "../compute/ec2-harness.js";
 import { type Lab, openLab } from "./lab.js";
 
@@ -161,7 +161,7 @@ describe("logs", () => {
       method: "PUT",
       body: "one\r\ntwo\r\nthree\r\n",
     });
-    expect(await lab.backend.logs(instance, { ...lab.call, tail: 2 })).toBe("two\nthree\n");
+    expect(textOf(await lab.backend.logs(instance, { ...lab.call, tail: 2 }))).toBe("two\nthree");
     lab.fault({
       kind: "error",
       action: "GetConsoleOutput",
@@ -169,6 +169,26 @@ describe("logs", () => {
       status: 400,
       count: 1,
     });
-    expect(await lab.backend.logs(instance, { ...lab.call, tail: 1 })).toBe("three\n");
+    expect(textOf(await lab.backend.logs(instance, { ...lab.call, tail: 1 }))).toBe("three");
+  });
+
+  test("after a cursor are what the next snapshot has more, and say so when it no longer has the last", async () => {
+    const lab = await openLab();
+    const workspace = await lab.workspace();
+    const instance = workspace.instance();
+    await workspace.launch(instance);
+    const write = (body: string) =>
+      fetch(`${lab.url}/_sim/instances/${instance.providerId!}/console`, { method: "PUT", body });
+    const read = (since?: string) =>
+      lab.backend.logs(instance, { ...lab.call, tail: 9, since, wholeLines: true });
+    await write("one\r\ntwo\r\nthr");
+    const first = await read();
+    expect(first).toMatchObject({ lines: [{ text: "one" }, { text: "two" }], truncated: false });
+    await write("two\r\none\r\ntwo\r\nthree\r\n");
+    const second = await read(first.cursor!);
+    expect(second).toMatchObject({ lines: [{ text: "three", stream: null, time: null }], truncated: false });
+    expect(await read(second.cursor!)).toMatchObject({ lines: [], truncated: false });
+    await write("new\r\n");
+    expect(await read(second.cursor!)).toMatchObject({ lines: [{ text: "new" }], truncated: true });
   });
 });

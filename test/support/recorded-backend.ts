@@ -5,6 +5,8 @@ import {
   type Backend,
   type InstanceRef,
   type InstanceState,
+  type LogOptions,
+  type Logs,
   type OwnedResource,
 } from "@berth/core/compute/backend";
 import type { Pool } from "@berth/core/db/pool";
@@ -24,6 +26,8 @@ export interface ProviderFaults {
     states: Map<string, InstanceState>,
     instances: readonly InstanceRef[],
   ) => Map<string, InstanceState> | Promise<Map<string, InstanceState>>;
+  /** What its programs wrote; may throw, or never settle. */
+  onLogs: (instance: InstanceRef, options: LogOptions) => Logs | Promise<Logs>;
 }
 
 export interface RecordedBackend extends Backend {
@@ -67,6 +71,7 @@ export async function createRecordedBackend(
       random: Math.random,
       onList: (things) => things,
       onProbe: (states) => states,
+      onLogs: () => ({ lines: [], cursor: null, truncated: false }),
       ...faults,
     },
     createVolume: ({ workspaceId }, { signal }) =>
@@ -150,8 +155,8 @@ export async function createRecordedBackend(
         })),
       );
     },
-    async logs() {
-      return "";
+    async logs(instance, options) {
+      return backend.faults.onLogs(instance, options);
     },
     async close() {},
   };

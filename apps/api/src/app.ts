@@ -23,6 +23,7 @@ import { fleetRoutes } from "./routes/fleet.js";
 import { healthRoutes } from "./routes/health.js";
 import { keyRoutes } from "./routes/keys.js";
 import { leakRoutes } from "./routes/leaks.js";
+import { logRoutes } from "./routes/logs.js";
 import { livenessRoutes } from "./routes/liveness.js";
 import { loginRoutes } from "./routes/login.js";
 import { measureRequests } from "./metrics/requests.js";
@@ -106,6 +107,7 @@ export async function createApp(services: Services, logger: Logger): Promise<App
   workspaceLifecycleRoutes(app, services);
   suspensionRoutes(app, services);
   whyRoutes(app, services);
+  logRoutes(app, services);
   operationRoutes(app, services);
   eventRoutes(app, services);
   eventStreamRoutes(app, services, guard.keyring);

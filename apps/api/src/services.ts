@@ -9,6 +9,7 @@ import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from "fastify";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { EventFeed } from "./events/feed.js";
+import type { Following } from "./following.js";
 import type { Waiting } from "./waiting.js";
 
 /** The server, with request types taken from the schemas. */
@@ -31,6 +32,7 @@ export interface Services {
   requests: RequestContext;
   waiting: Waiting;
   feed: EventFeed;
+  following: Following;
   heartbeats: Heartbeats;
   prices: Prices;
 }

@@ -11,6 +11,7 @@ import type { Queues } from "@berth/core/queues";
 import { openRateLimits } from "@berth/core/rate-limits";
 import { createApp } from "./app.js";
 import { createEventFeed } from "./events/feed.js";
+import { createFollowing } from "./following.js";
 import type { App } from "./services.js";
 import { openSignals } from "./signals.js";
 import { createWaiting } from "./waiting.js";
@@ -53,7 +54,20 @@ export async function startApi({ config, pool, queues, logger }: ApiDeps): Promi
     onError: (error) => logger.warn({ err: error }, "heartbeats"),
   });
   const requests = { pool, dispatcher: queues.dispatcher, maxAttempts: config.retryAttempts };
-  const services = { config, pool, vitalPool, limits, queues, requests, waiting, feed, heartbeats, prices };
+  const following = createFollowing({ pool, queues, logger, most: config.logFollowers });
+  const services = {
+    config,
+    pool,
+    vitalPool,
+    limits,
+    queues,
+    requests,
+    waiting,
+    feed,
+    following,
+    heartbeats,
+    prices,
+  };
   const end = async (): Promise<void> => {
     await heartbeats.close();
     limits.close();
@@ -66,7 +80,7 @@ export async function startApi({ config, pool, queues, logger }: ApiDeps): Promi
     const close = async (): Promise<void> => {
       waiting.close();
       feed.close();
-      await signals.close();
+      await Promise.all([signals.close(), following.close()]);
       // A connection on which nothing was ever asked isn't idle for Node, and would hold this up for ever.
       const late = setTimeout(() => app.server.closeAllConnections(), CLOSE_LIMIT_MS);
       await app.close();
@@ -77,7 +91,7 @@ export async function startApi({ config, pool, queues, logger }: ApiDeps): Promi
   } catch (error) {
     waiting.close();
     feed.close();
-    await Promise.all([signals.close(), end()]);
+    await Promise.all([signals.close(), following.close(), end()]);
     throw error;
   }
 }

@@ -28,7 +28,7 @@ const FINISHED_JOBS = { removeOnComplete: 100, removeOnFail: 100 };
  */
 export async function askForRun(queues: Queues, name: SweepName): Promise<string> {
   const deduplication = { id: `asked-${name}` };
-  const job = await ask(queues.sweeps.add(name, {}, { ...FINISHED_JOBS, deduplication }));
+  const job = await askStore(queues.sweeps.add(name, {}, { ...FINISHED_JOBS, deduplication }));
   return job.id!;
 }
 
@@ -43,12 +43,12 @@ export async function askForDryRun(
   { timeoutMs, signal }: { timeoutMs: number; signal: AbortSignal },
 ): Promise<DryRun> {
   const { sweeps } = queues;
-  const { id } = await ask(sweeps.add(DRY_RUN_PREFIX + name, {}, FINISHED_JOBS));
+  const { id } = await askStore(sweeps.add(DRY_RUN_PREFIX + name, {}, FINISHED_JOBS));
   const until = performance.now() + timeoutMs;
   while (performance.now() < until && !signal.aborted) {
-    const state = await ask(sweeps.getJobState(id!));
+    const state = await askStore(sweeps.getJobState(id!));
     if (state === "completed" || state === "failed") {
-      const job = await ask(sweeps.getJob(id!));
+      const job = await askStore(sweeps.getJob(id!));
       if (state === "failed")
         throw new BerthError("sweep_failed", `${name}: ${job?.failedReason ?? "the reason is lost"}`);
       const answer = (job?.returnvalue ?? null) as DryRun | null;
@@ -61,7 +61,8 @@ export async function askForDryRun(
   throw new BerthError("no_worker", `no worker answered within ${timeoutMs / 1_000} s; nothing was done`);
 }
 
-async function ask<T>(work: Promise<T>): Promise<T> {
+/** Waits for the queues' store, but not for long. @throws BerthError `queues_unavailable` */
+export async function askStore<T>(work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error("it did not answer in time")), STORE_LIMIT_MS);

@@ -12,6 +12,7 @@ import { createRunner } from "@berth/core/lifecycle/runner";
 import { openWorker, OPERATIONS_QUEUE, type OperationJob, type Queues } from "@berth/core/queues";
 import type { Logger } from "@berth/core/logger";
 import { intervalsOf, settingsOf } from "@berth/core/sweeps/settings";
+import { startLogReader } from "./log-reader.js";
 import { createProcessor, RetryError } from "./processor.js";
 import { startSweeper } from "./sweeper.js";
 
@@ -112,6 +113,7 @@ export function startWorker(deps: WorkerDeps): RunningWorker {
     },
     logger,
   });
+  const logReader = startLogReader({ config, pool, backends: deps.backends, logger });
   logger.info(
     { owner, backends: [...deps.backends.keys()], concurrency: config.concurrency },
     "worker started",
@@ -124,7 +126,7 @@ export function startWorker(deps: WorkerDeps): RunningWorker {
         config.shutdownGraceMs,
       );
       const limitMs = config.shutdownGraceMs + HAND_BACK_MS;
-      await Promise.all([operations.close(limitMs), sweeper.close(limitMs)]);
+      await Promise.all([operations.close(limitMs), sweeper.close(limitMs), logReader.close(limitMs)]);
       clearTimeout(grace);
       leases.close();
       logger.info("worker ended");

@@ -21,6 +21,8 @@ export const ERRORS = {
     retryable: false,
   },
   leak_not_found: { status: 404, title: "There is no such leak", retryable: false },
+  no_logs: { status: 404, title: "There are no logs", retryable: false },
+  logs_elsewhere: { status: 409, title: "Berth doesn't have this workspace's logs", retryable: false },
   key_not_found: { status: 404, title: "There is no such key", retryable: false },
   name_taken: { status: 409, title: "The name is in use", retryable: false },
   sweep_not_found: { status: 404, title: "There is no such sweep", retryable: false },
@@ -49,6 +51,9 @@ export const ERRORS = {
   queues_unavailable: { status: 503, title: "The queues' store can't be reached", retryable: true },
   no_worker: { status: 503, title: "No worker answered", retryable: true },
   sweeps_silent: { status: 503, title: "A sweep has not run for twice its interval", retryable: true },
+  too_many_followers: { status: 503, title: "Too many logs are followed", retryable: true },
+  provider_unavailable: { status: 503, title: "The provider can't be reached", retryable: true },
+  provider_timeout: { status: 504, title: "The provider did not answer in time", retryable: true },
   backend_unavailable: { status: 503, title: "No worker serves this backend", retryable: true },
 } as const satisfies Record<string, { status: number; title: string; retryable: boolean }>;
 

@@ -11,10 +11,13 @@ import type {
 import { Redis } from "ioredis";
 import { RETRY_JITTER } from "./domain/backoff.js";
 import type { DispatchedOperation, Dispatcher } from "./lifecycle/dispatcher.js";
+import type { LogsQuestion } from "./lifecycle/logs.js";
 import { withClient } from "./db/pool.js";
 
 export const OPERATIONS_QUEUE = "operations";
 export const SWEEPS_QUEUE = "sweeps";
+/** Questions for the logs of a workspace, which the workers answer. */
+export const LOGS_QUEUE = "logs";
 /** The backoff whose delays the gate has recorded already: exponential with jitter and a cap. */
 export const BACKOFF = "capped-exponential";
 
@@ -41,6 +44,7 @@ export interface QueueConfig {
 export interface Queues {
   operations: AnyQueue<OperationJob>;
   sweeps: AnyQueue<Record<string, never>>;
+  logs: AnyQueue<LogsQuestion>;
   dispatcher: Dispatcher;
   /** @throws if the queues' store doesn't answer within a second. */
   ping(): Promise<void>;
@@ -77,17 +81,20 @@ export async function openQueues(config: QueueConfig, onError: (error: Error) =>
   };
   const operations = open<OperationJob>(OPERATIONS_QUEUE);
   const sweeps = open<Record<string, never>>(SWEEPS_QUEUE);
+  const logs = open<LogsQuestion>(LOGS_QUEUE);
   // On PostgreSQL a first connection that fails is remembered for ever: better not to start at all.
-  if (store.redis === null) await Promise.all([operations.waitUntilReady(), sweeps.waitUntilReady()]);
+  if (store.redis === null)
+    await Promise.all([operations, sweeps, logs].map((queue) => queue.waitUntilReady()));
   return {
     operations,
     sweeps,
+    logs,
     dispatcher: createDispatcher(operations, store, config),
     ping: async () => {
       await within(PRODUCER_LIMIT_MS, operations.getJobCountByTypes("active"));
     },
     close: async () => {
-      await Promise.allSettled([operations.close(), sweeps.close()]);
+      await Promise.allSettled([operations.close(), sweeps.close(), logs.close()]);
       store.redis?.disconnect();
     },
   };

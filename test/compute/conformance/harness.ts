@@ -7,6 +7,7 @@ import {
   type InstanceRef,
   type InstanceState,
   type LaunchRequest,
+  type Logs,
   type VolumeRef,
 } from "@berth/core/compute/backend";
 import type { Spec } from "@berth/core/domain/spec";
@@ -26,6 +27,8 @@ export interface BackendHarness {
   crash(instance: InstanceRef): Promise<void>;
   /** Where programs find the volume; null for a provider that runs none. */
   volumePath: string | null;
+  /** Its logs tell stdout from stderr, and when a line was written. */
+  tellsStreams: boolean;
   /** Makes and looks at things of others under names of ours, where names are shared with others. */
   foreign: ForeignThings | null;
   /** What the provider says of limits; null for one that has none. */
@@ -154,6 +157,11 @@ function openBench(harness: BackendHarness) {
 }
 
 export type Bench = ReturnType<typeof openBench>;
+
+/** What an instance wrote, without the last line's end. */
+export function textOf({ lines }: Logs): string {
+  return lines.map(({ text }) => text).join("\n");
+}
 
 /** Matches a rejection's error. */
 export function failure(code: BackendErrorCode, kind?: "transient" | "permanent"): object {

@@ -11,7 +11,7 @@ export function describeOwnership(use: () => Bench): void {
       expect(await stateOf(instance, other)).toBe("gone");
       expect(await other.stop({ ...instance, providerId: null }, call)).toBe("gone");
       expect(await other.stop(instance, call)).toBe("gone");
-      expect(await other.logs(instance, { ...call, tail: 10 })).toBe("");
+      expect((await other.logs(instance, { ...call, tail: 10 })).lines).toEqual([]);
       expect(await stateOf(instance)).toBe("running");
       expect(await backend.listOwned(call)).toHaveLength(2);
     });

@@ -1,6 +1,6 @@
 import type { InstanceRef } from "@berth/core/compute/backend";
 import { describe, expect, test, vi } from "vitest";
-import { type Bench, failure } from "./harness.js";
+import { type Bench, failure, textOf } from "./harness.js";
 
 const NASTY = [
   "plain",
@@ -32,7 +32,7 @@ const NASTY_KEYS = [
 export function describePrograms(use: () => Bench): void {
   describe("programs", () => {
     const linesOf = async (ref: InstanceRef, tail = 1_000) =>
-      await use().backend.logs(ref, { ...use().call, tail });
+      textOf(await use().backend.logs(ref, { ...use().call, tail }));
     const launched = async (spec: { command: string[]; env?: Record<string, string> }) => {
       const { prepared, request, backend, call } = use();
       const workspace = await prepared();
@@ -71,7 +71,7 @@ export function describePrograms(use: () => Bench): void {
       const command = ["sh", "-c", "echo $BERTH_TOKEN $BERTH_GENERATION"];
       const asked = request(workspace, instance, { command, env: { BERTH_TOKEN: "forged" } });
       await backend.launch({ ...asked, env: { BERTH_TOKEN: "true", BERTH_GENERATION: "1" } }, call);
-      await expect.poll(() => linesOf(instance)).toBe("true 1\n");
+      await expect.poll(() => linesOf(instance)).toBe("true 1");
     });
 
     test("what no system can hand to a program is refused, without its value", async (context) => {
@@ -98,10 +98,10 @@ export function describePrograms(use: () => Bench): void {
       ];
       const command = ["sh", "-c", writer.join("\n")];
       const first = await running(workspace, 1, { command });
-      await expect.poll(() => linesOf(first)).toBe("began\n");
+      await expect.poll(() => linesOf(first)).toBe("began");
       expect(await backend.stop(first, call)).toBe("gone");
       const second = await running(workspace, 2, { command });
-      await expect.poll(() => linesOf(second)).toBe("began\nended\nbegan\n");
+      await expect.poll(() => linesOf(second)).toBe("began\nended\nbegan");
     });
 
     test("a program that ignores SIGTERM is killed after its grace", async (context) => {
@@ -109,7 +109,7 @@ export function describePrograms(use: () => Bench): void {
       if (harness.volumePath === null) return context.skip("the provider runs no programs");
       const command = ["sh", "-c", "trap '' TERM; echo deaf; while :; do sleep 1; done"];
       const instance = await running(await prepared(), 1, { command });
-      await expect.poll(() => linesOf(instance)).toBe("deaf\n");
+      await expect.poll(() => linesOf(instance)).toBe("deaf");
       const began = performance.now();
       expect(await backend.stop(instance, call)).toBe("gone");
       expect(performance.now() - began).toBeGreaterThan(900);
@@ -135,12 +135,55 @@ export function describePrograms(use: () => Bench): void {
       const script = "echo oops >&2; sleep 0.3; for i in 1 2 3 4 5; do echo line $i; done";
       const { instance } = await launched({ command: ["sh", "-c", script] });
       await vi.waitFor(async () => expect(await stateOf(instance)).toBe("stopped"), 10_000);
-      await expect.poll(() => linesOf(instance, 1)).toBe("line 5\n");
-      expect(await linesOf(instance, 3)).toBe("line 3\nline 4\nline 5\n");
-      expect(await linesOf(instance, 6)).toBe("oops\nline 1\nline 2\nline 3\nline 4\nline 5\n");
+      await expect.poll(() => linesOf(instance, 1)).toBe("line 5");
+      expect(await linesOf(instance, 3)).toBe("line 3\nline 4\nline 5");
+      expect(await linesOf(instance, 6)).toBe("oops\nline 1\nline 2\nline 3\nline 4\nline 5");
       expect(await linesOf(instance, 0)).toBe("");
       expect(await backend.stop(instance, call)).toBe("gone");
       expect(await linesOf(instance)).toBe("");
+    });
+
+    test("logs tell the two outputs and the time of each line where the provider knows them", async (context) => {
+      const { harness, backend, call } = use();
+      if (harness.volumePath === null) return context.skip("the provider runs no programs");
+      const { instance } = await launched({ command: ["sh", "-c", "echo fine; sleep 0.2; echo oops >&2"] });
+      await expect.poll(() => linesOf(instance)).toBe("fine\noops");
+      const { lines, truncated } = await backend.logs(instance, { ...call, tail: 2 });
+      expect(truncated).toBe(false);
+      expect((await backend.logs(instance, { ...call, tail: 1 })).truncated).toBe(true);
+      const known = harness.tellsStreams;
+      expect(lines.map(({ stream }) => stream)).toEqual(known ? ["stdout", "stderr"] : [null, null]);
+      for (const { time } of lines)
+        if (known) expect(Math.abs(Date.parse(time!) - Date.now())).toBeLessThan(60_000);
+        else expect(time).toBeNull();
+    });
+
+    test("logs after a cursor neither skip nor repeat a line, and leave a line that has no end yet", async (context) => {
+      const { harness, prepared, running, backend, call } = use();
+      if (harness.volumePath === null) return context.skip("the provider runs no programs");
+      const script =
+        'i=0; while [ $i -lt 400 ]; do echo "line $i"; i=$((i+1)); done; printf unfinished; sleep 3600';
+      const instance = await running(await prepared(), 1, { command: ["sh", "-c", script] });
+      const seen: string[] = [];
+      let since: string | undefined;
+      await expect
+        .poll(
+          async () => {
+            const logs = await backend.logs(instance, { ...call, tail: 10_000, since, wholeLines: true });
+            expect(logs.truncated).toBe(false);
+            seen.push(...logs.lines.map(({ text }) => text));
+            since = logs.cursor ?? since;
+            return seen.length;
+          },
+          { interval: 1 },
+        )
+        .toBe(400);
+      expect(seen).toEqual(Array.from({ length: 400 }, (_, n) => `line ${n}`));
+      expect((await backend.logs(instance, { ...call, tail: 9, since, wholeLines: true })).lines).toEqual([]);
+      const behind = await backend.logs(instance, { ...call, tail: 10_000 });
+      expect(behind.lines.length).toBeGreaterThanOrEqual(400);
+      const few = await backend.logs(instance, { ...call, tail: 2, wholeLines: true });
+      expect(few).toMatchObject({ truncated: true, lines: [{ text: "line 398" }, { text: "line 399" }] });
     });
 
     test("the limits of the spec are the provider's limits", async (context) => {

@@ -74,8 +74,11 @@ export interface Backend {
    */
   listLookalikes?(options: CallOptions): Promise<OwnedResource[]>;
 
-  /** The last `tail` lines that the instance wrote; empty if there are none or it is gone. */
-  logs(instance: InstanceRef, options: CallOptions & { tail: number }): Promise<string>;
+  /**
+   * What the instance wrote, oldest first; no lines if there are none or it is gone. At most the last `tail`
+   * lines, 10,000 lines and about a MiB. With `since`, only what came after it.
+   */
+  logs(instance: InstanceRef, options: LogOptions): Promise<Logs>;
 
   /**
    * Why the provider ended the instance, in its own code, such as `Server.SpotInstanceTermination`; null if it
@@ -117,6 +120,31 @@ export interface CallOptions {
 
 /** A user waits for it; something is to go; Berth looks after things by itself. In this order. */
 export type CallPriority = "user" | "delete" | "reconcile";
+
+export interface LogOptions extends CallOptions {
+  tail: number;
+  /** The `cursor` of an earlier answer for the same instance. */
+  since?: string | undefined;
+  /** Leaves a last line that has no end yet for the next time, where that can be told. */
+  wholeLines?: boolean;
+}
+
+export interface Logs {
+  lines: LogLine[];
+  /** Where this answer ends, for `since`. Null: nothing was found that one could go on from. */
+  cursor: string | null;
+  /** Without `since`: there was more than was asked for. With it: some of what came after it is missing. */
+  truncated: boolean;
+}
+
+export interface LogLine {
+  /** Null where the provider doesn't tell the two apart. */
+  stream: "stdout" | "stderr" | null;
+  /** When it was written, by the provider's clock, RFC 3339; null where it keeps none. */
+  time: string | null;
+  /** Without its line feed. */
+  text: string;
+}
 
 export interface VolumeRef {
   /** The ledger row. */

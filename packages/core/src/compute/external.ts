@@ -25,7 +25,7 @@ export function createExternalBackend(): Backend {
     probe: (instances) =>
       Promise.resolve(new Map(instances.map(({ resourceId }) => [resourceId, "unknown"]))),
     listOwned: () => Promise.resolve([]),
-    logs: () => Promise.resolve(""),
+    logs: () => Promise.resolve({ lines: [], cursor: null, truncated: false }),
     close: () => Promise.resolve(),
   };
 }

@@ -169,6 +169,8 @@ export const KEYS = {
   requestTimeoutMs: key("BERTH_REQUEST_TIMEOUT_MS", milliseconds(), "60000"),
   maxConnections: key("BERTH_MAX_CONNECTIONS", integer(1, 1_000_000), "20000"),
   maxStreams: key("BERTH_MAX_STREAMS", integer(1, 100_000), "1000"),
+  logFollowers: key("BERTH_LOG_FOLLOWERS", integer(0, 100_000), "100"),
+  logFollowMs: key("BERTH_LOG_FOLLOW_MS", milliseconds(), "900000"),
   maxLoopDelayMs: key("BERTH_OVERLOAD_LOOP_DELAY_MS", milliseconds(0), "1000"),
   maxPoolWaitMs: key("BERTH_OVERLOAD_POOL_WAIT_MS", milliseconds(0), "3000"),
   logLevel: key("LOG_LEVEL", oneOf(["trace", "debug", "info", "warn", "error", "fatal", "silent"]), {

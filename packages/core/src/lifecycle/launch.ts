@@ -163,7 +163,10 @@ export const waitUntilRunning: Step = {
       const state = (await context.backend.probe([ref], callOf(context))).get(ref.resourceId);
       if (state === "running") return;
       if (state === "stopped" || state === "gone") {
-        const lines = await context.backend.logs(ref, { ...callOf(context), tail: 5 }).catch(() => "");
+        const lines = await context.backend.logs(ref, { ...callOf(context), tail: 5 }).then(
+          (logs) => logs.lines.map(({ text }) => text).join("\n"),
+          () => "",
+        );
         await clearAway(context, row);
         throw new BackendError(
           "start_failed",

@@ -41,7 +41,7 @@ export function createEc2Backend(options: Ec2Options): Backend {
     listLookalikes: (call) => listLookalikes(ec2, callerOf(call, "reconcile")),
     async logs(instance, call) {
       checkRef(instance);
-      return readLogs(ec2, instance, call.tail, callerOf(call, "user"));
+      return readLogs(ec2, instance, call, callerOf(call, "user"));
     },
     reasonOf: ({ providerId }) => (providerId === null ? null : ec2.lookups.reasonOf(providerId)),
     dns,

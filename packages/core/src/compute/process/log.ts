@@ -1,11 +1,10 @@
 import { copyFile, open, stat, truncate } from "node:fs/promises";
 import { join } from "node:path";
-import type { CallOptions, InstanceRef } from "../backend.js";
+import type { InstanceRef, LogOptions, Logs } from "../backend.js";
+import { MOST_BYTES, MOST_LINES, NO_LOGS } from "../log-limits.js";
 import { isMeant, readClaim, VOID } from "./claim.js";
 import { codeOf, type Places, recordOf, unreachable } from "./places.js";
 
-const MOST_LINES = 10_000;
-const MOST_BYTES = 2 ** 20;
 /** Of the log and of the one before it. */
 const LONGEST_LOG_BYTES = 8 * 2 ** 20;
 
@@ -29,34 +28,65 @@ export async function boundLog(places: Places, record: string): Promise<void> {
   }
 }
 
-/** See `Backend.logs`. At most 10,000 lines and the last MiB. @throws BackendError */
+/** Which log it was, told by the one put aside before it, and how many of its bytes have been told. */
+const CURSOR = /^(\d+):(\d{1,15})$/;
+const LINE_FEED = 10;
+
+/** See `Backend.logs`. Both outputs go to one file, without times. @throws BackendError */
 export async function readLog(
   places: Places,
   ref: InstanceRef,
-  { tail }: CallOptions & { tail: number },
-): Promise<string> {
+  { tail, since, wholeLines = false }: LogOptions,
+): Promise<Logs> {
   const record = recordOf(ref);
   const claim = await readClaim(places, record);
-  if (claim !== null && claim !== VOID && !isMeant(ref, claim)) return "";
+  if (tail < 1 || (claim !== null && claim !== VOID && !isMeant(ref, claim))) return NO_LOGS;
   const file = logFile(places, record);
-  const now = await lastBytes(file, MOST_BYTES);
-  const before = await lastBytes(`${file}.1`, MOST_BYTES - now.length);
-  return lastLines(Buffer.concat([before, now]).toString(), tail);
+  const aside = (await statOf(`${file}.1`)) ?? { size: 0, mark: "0" };
+  const now = await statOf(file);
+  if (now === null) return NO_LOGS;
+  const [, log, told = "0"] = CURSOR.exec(since ?? "") ?? [];
+  // Of the log before, what hadn't been told when it was put aside.
+  const moved = log !== undefined && log !== aside.mark;
+  const start = log === undefined || moved ? 0 : Math.min(Number(told), now.size);
+  const startAside = log === undefined ? 0 : moved ? Number(told) : aside.size;
+  const recent = await bytesOf(file, Math.max(start, now.size - MOST_BYTES), now.size);
+  const before = await bytesOf(
+    `${file}.1`,
+    Math.max(startAside, aside.size - (MOST_BYTES - recent.length)),
+    aside.size,
+  );
+  const wanted = now.size - start + Math.max(0, aside.size - startAside);
+  const all = Buffer.concat([before, recent]);
+  const end = wholeLines ? all.lastIndexOf(LINE_FEED) + 1 : all.length;
+  const texts = all.toString("utf8", 0, end).split("\n");
+  if (texts.at(-1) === "") texts.pop();
+  const shown = texts.slice(-Math.min(tail, MOST_LINES));
+  const missing = all.length < wanted || (moved && startAside > aside.size);
+  return {
+    lines: shown.map((text) => ({ stream: null, time: null, text })),
+    cursor: `${aside.mark}:${Math.max(0, now.size - (all.length - end))}`,
+    truncated: missing || shown.length < texts.length,
+  };
 }
 
-function lastLines(text: string, tail: number): string {
-  if (tail < 1) return "";
-  const lines = text.split(/(?<=\n)/);
-  return lines.slice(-Math.min(tail, MOST_LINES)).join("");
+/** The size of a file, and what changes when it is made anew; null if it isn't there. */
+async function statOf(file: string): Promise<{ size: number; mark: string } | null> {
+  try {
+    const { size, mtimeMs } = await stat(file);
+    return { size, mark: String(Math.floor(mtimeMs)) };
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return null;
+    throw unreachable("read a log", error);
+  }
 }
 
-async function lastBytes(file: string, most: number): Promise<Buffer> {
+async function bytesOf(file: string, from: number, to: number): Promise<Buffer> {
+  if (to <= from) return Buffer.alloc(0);
   try {
     const handle = await open(file, "r");
     try {
-      const { size } = await handle.stat();
-      const length = Math.min(size, most);
-      const { buffer, bytesRead } = await handle.read(Buffer.alloc(length), 0, length, size - length);
+      const { buffer, bytesRead } = await handle.read(Buffer.alloc(to - from), 0, to - from, from);
       return buffer.subarray(0, bytesRead);
     } finally {
       await handle.close();

@@ -1,0 +1,30 @@
+import type { Backend } from "@berth/core/compute/backend";
+import type { Pool } from "@berth/core/db/pool";
+import type { Logger } from "@berth/core/logger";
+import { type LogsQuestion, readLogs } from "@berth/core/lifecycle/logs";
+import { LOGS_QUEUE, openWorker, type QueueConfig } from "@berth/core/queues";
+
+const CONCURRENCY = 8;
+
+/** Answers the API's questions for logs: only workers know the providers. */
+export function startLogReader(options: {
+  config: QueueConfig;
+  pool: Pool;
+  backends: ReadonlyMap<string, Backend>;
+  logger: Logger;
+}): { close(limitMs: number): Promise<void> } {
+  const { config, pool, backends, logger } = options;
+  const ending = new AbortController();
+  const { close } = openWorker<LogsQuestion>(
+    config,
+    LOGS_QUEUE,
+    (job) => readLogs({ pool, backends }, job.data, ending.signal),
+    { concurrency: CONCURRENCY, onError: (error) => logger.debug({ err: error }, "log reader") },
+  );
+  return {
+    async close(limitMs) {
+      ending.abort(new Error("the worker is ending"));
+      await close(limitMs);
+    },
+  };
+}
