@@ -60,8 +60,6 @@ function ruleOf(method: string, path: string): string | undefined {
   if (ADMIN.includes(route)) return "admin";
   if (WORKSPACE.includes(route)) return "workspace";
   if (/^\/docs(\/|$)/.test(path)) return "viewer";
-  // Nothing is there by itself: any key gets 404, as at paths that do not exist.
-  if (path === "/admin/queues/*") return "viewer";
   if (/^\/admin\/queues(\/|$)/.test(path)) return ["GET", "HEAD"].includes(method) ? "operator" : "admin";
   return undefined;
 }
@@ -80,8 +78,10 @@ const keys: Record<string, string | null> = {
   none: null,
   wrong: `berth_a_${randomBytes(32).toString("base64url")}`,
 };
+/** Workspaces with the tokens that their agents have. */
+const agents: Record<string, { id: string; token: string }> = {};
 beforeAll(async () => {
-  api = await startTestApi(null);
+  api = await startTestApi(null, { BERTH_BACKENDS: "process,external" });
   for (const name of ["viewer", "operator", "admin", "expired", "revoked"]) {
     const scope = name in WIDTH ? name : "admin";
     const { status, body } = await api.call("POST", "/keys", { body: { name: `a-${name}`, scope } });
@@ -93,11 +93,11 @@ beforeAll(async () => {
       ]);
     if (name === "revoked") await api.call("DELETE", `/keys/${body.id}`);
   }
-  const { body } = await api.call("POST", "/workspaces", {
-    body: { name: "w", backend: "process", spec: { command: ["x"] } },
-  });
-  expect(body.id).toBeTruthy();
-  keys["token"] = randomBytes(32).toString("base64url");
+  for (const name of ["mine", "other"]) {
+    const { body } = await api.call("POST", "/workspaces", { body: { name, backend: "external", spec: {} } });
+    agents[name] = { id: body.id, token: body.token };
+  }
+  keys["token"] = agents["other"]!.token;
 });
 afterAll(() => api.close());
 
@@ -155,6 +155,22 @@ describe("each route", () => {
     });
     expect(response.status).toBe(403);
     expect(await response.json()).toMatchObject({ code: "forbidden", needed: "operator", held: "viewer" });
+  });
+
+  it("takes a workspace's token for that workspace and for no other", async () => {
+    const { mine, other } = agents as Record<"mine" | "other", { id: string; token: string }>;
+    for (const path of ["/registry/register", "/registry/heartbeat"]) {
+      const beat = (id: string, token: string) =>
+        api.call("POST", path, { body: { workspace_id: id }, headers: { authorization: `Bearer ${token}` } });
+      expect((await beat(mine.id, mine.token)).status).toBe(200);
+      expect(await beat(mine.id, other.token)).toMatchObject({
+        status: 401,
+        body: { code: "stale_generation" },
+      });
+      expect((await beat(mine.id, keys["admin"]!)).status).toBe(401);
+    }
+    for (const path of [`/workspaces/${other.id}`, `/workspaces/${mine.id}/logs`, "/events", "/admin/fleet"])
+      expect((await ask("GET", path, { authorization: `Bearer ${other.token}` })).status, path).toBe(401);
   });
 
   it("is hidden from strangers also where there is none", async () => {

@@ -1,3 +1,6 @@
+import { randomUUID } from "node:crypto";
+import { listApiKeys } from "@berth/core/db/api-keys";
+import type { Pool } from "@berth/core/db/pool";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { listEvents } from "@berth/core/db/events";
 import { PROCESS_SPEC, startTestApi, type TestApi } from "./api.js";
@@ -94,5 +97,30 @@ describe("a key", () => {
     }
     const { rows } = await api.pool.query("select id from api_keys order by created_at desc, id desc");
     expect(seen).toEqual(rows.map((row) => row.id));
+  });
+
+  it("is found on a page by its index, however many there are", async () => {
+    await api.pool.query(
+      `insert into api_keys (id, name, scope, key_hash, created_at, revoked_at)
+       select gen_random_uuid(), 'many-' || n, 'viewer', decode(md5('many-' || n), 'hex'),
+         now() - n * interval '1 second', now() from generate_series(1, 20000) n`,
+    );
+    await api.pool.query("analyze api_keys");
+    const plans: string[] = [];
+    const explaining = {
+      query: async (text: string, values: unknown[]) => {
+        const { rows } = await api.pool.query(`explain ${text}`, values);
+        plans.push(rows.map((row: { "QUERY PLAN": string }) => row["QUERY PLAN"]).join("\n"));
+        return { rows: [] };
+      },
+    } as unknown as Pool;
+    const middle = String((Date.now() - 10_000_000) * 1_000);
+    await listApiKeys(explaining, { limit: 100 });
+    await listApiKeys(explaining, { limit: 100, after: { micros: middle, id: randomUUID() } });
+    for (const plan of plans) {
+      expect(plan).toMatch(/Index Scan Backward using api_keys_created/);
+      expect(plan).not.toMatch(/Seq Scan|Sort/);
+    }
+    await api.pool.query("delete from api_keys where name like 'many-%'");
   });
 });

@@ -106,7 +106,7 @@ describe("retrying a leak", () => {
       expect(await waitingRuns()).toContain(sweep);
     }
     const [event] = await listEvents(api.pool, { type: "workspace.leak.retry_requested", limit: 1 });
-    expect(event!.payload).toMatchObject({ by: "admin" });
+    expect(event!.payload).toMatchObject({ requested_by: "admin" });
     // However often it is asked for, one run waits.
     await api.call("POST", `/leaks/${await obligation()}/retry`);
     expect((await waitingRuns()).filter((name) => name === "removed-instances")).toHaveLength(1);
@@ -125,7 +125,7 @@ describe("releasing a leak", () => {
         code: "leak_not_found",
       });
       const events = await listEvents(api.pool, { type: "workspace.leak.released", limit: 100 });
-      expect(events.at(-1)!.payload).toMatchObject({ leak_id: id, by: "admin", why: "by hand" });
+      expect(events.at(-1)!.payload).toMatchObject({ leak_id: id, requested_by: "admin", why: "by hand" });
     }
   });
 

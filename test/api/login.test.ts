@@ -69,6 +69,25 @@ describe("the login", () => {
     expect((await ask("POST", "/logout")).headers.get("set-cookie")).toMatch(/Max-Age=0/);
   });
 
+  it("can't be made longer or another's by who has a cookie", async () => {
+    const { body } = await api.call("POST", "/keys", { body: { name: "tamper", scope: "viewer" } });
+    const [, id, until, signature] = /^berth_session=([^.]+)\.(\d+)\.(.+)$/.exec(await cookieFor(body.key))!;
+    for (const value of [
+      `${id}.${Number(until) + 3_600}.${signature}`,
+      `root.${until}.${signature}`,
+      `${id}.${until}.${signature!.slice(0, -2)}AA`,
+      `${id}.${until}.`,
+    ])
+      expect((await ask("GET", "/admin/fleet", { cookie: `berth_session=${value}` })).status, value).toBe(
+        401,
+      );
+    const { rows } = await api.pool.query(
+      "update api_keys set expires_at = now() - interval '1 s' where id = $1 returning id",
+      [body.id],
+    );
+    expect(rows).toHaveLength(1);
+  });
+
   it("changes nothing for other sites' pages", async () => {
     const cookie = await cookieFor(KEY);
     const pause = (headers: Record<string, string>) =>

@@ -95,6 +95,21 @@ describe("the API's process", () => {
   it.each([
     ["a missing key", { BERTH_ADMIN_KEY: "" }, /^berth-api: BERTH_ADMIN_KEY is missing.*\n$/],
     [
+      "no admin key in production",
+      { NODE_ENV: "production", BERTH_ADMIN_KEY: "" },
+      /^berth-api: .*BERTH_ADMIN_KEY is missing.*\n$/,
+    ],
+    [
+      "an example's key in production",
+      { NODE_ENV: "production", BERTH_ADMIN_KEY: "change-me-change-me" },
+      /^berth-api: .*BERTH_ADMIN_KEY: is an example.*\n$/,
+    ],
+    [
+      "a key in production that is one letter, many times",
+      { NODE_ENV: "production", BERTH_ADMIN_KEY: "a".repeat(32) },
+      /^berth-api: .*BERTH_ADMIN_KEY: is an example.*\n$/,
+    ],
+    [
       "a database that isn't there",
       { DATABASE_URL: "postgres://berth:hunter2@127.0.0.1:1/berth" },
       /^berth-api: DATABASE_URL: the database can't be reached \(.*ECONNREFUSED.*\)\n$/,

@@ -143,7 +143,7 @@ describe.each(["postgres", "redis"])("with the queues on %s", (store) => {
     });
     expect((await api.queues.sweeps.getJobs(["waiting"])).map((job) => job.name)).toEqual(["docker-orphans"]);
     const events = await listEvents(api.pool, { type: "sweep.approved", limit: 100 });
-    expect(events.at(-1)!.payload).toMatchObject({ sweep: "docker-orphans", by: "admin", acts: 2 });
+    expect(events.at(-1)!.payload).toMatchObject({ sweep: "docker-orphans", requested_by: "admin", acts: 2 });
   });
 
   it("a paused sweep takes no run until it is resumed, and tells who paused it", async () => {

@@ -3,7 +3,7 @@ import { KEY_PATTERN } from "@berth/core/lifecycle/keys";
 import type { FastifyReply, FastifyRequest, RouteOptions } from "fastify";
 import type { Keyring } from "./auth/keyring.js";
 import { isSameOrigin, loginPath } from "./auth/origin.js";
-import { requireScope, type Access, type Caller } from "./auth/scopes.js";
+import { jobAccess, QUEUES_PATH, requireScope, type Access, type Caller } from "./auth/scopes.js";
 import { cookieOf, type Sessions } from "./auth/session.js";
 import type { App } from "./services.js";
 
@@ -65,8 +65,9 @@ export function requireKey(app: App, { keyring, sessions }: Guard): void {
       refuse(reply, key !== null);
     }
     request.caller = caller;
-    // A path that doesn't exist has no rule; any key may learn that.
-    if (access !== undefined) requireScope(caller, access);
+    // A path that doesn't exist has no rule; any key may learn that, but of the jobs only who may see those.
+    const needed = access ?? (isBelowQueues(request) ? jobAccess(request.method) : undefined);
+    if (needed !== undefined) requireScope(caller, needed);
   });
 }
 
@@ -79,6 +80,10 @@ export async function loggedIn(request: FastifyRequest, guard: Guard): Promise<C
   const safe = request.method === "GET" || request.method === "HEAD";
   if (!safe && !isSameOrigin(request)) return null;
   return guard.keyring.byId(session.keyId);
+}
+
+function isBelowQueues({ url }: FastifyRequest): boolean {
+  return url === QUEUES_PATH || url.startsWith(`${QUEUES_PATH}/`);
 }
 
 function bearer(request: FastifyRequest): string | null {

@@ -27,6 +27,7 @@ interface Follower {
   /** Nothing came lately: a line without an end won't get one soon either. */
   quiet: boolean;
   troubled: boolean;
+  ended: boolean;
 }
 
 interface Feed {
@@ -59,13 +60,13 @@ export function createFollowing(options: {
   const closing = new AbortController();
   const all = (): Follower[] => [...feeds.values()].flatMap(({ followers }) => [...followers]);
   const beat = setInterval(() => {
-    for (const { out } of all()) out.push(": still here\n\n");
+    for (const { out, ended } of all()) if (!ended) out.push(": still here\n\n");
   }, BEAT_EVERY_MS);
   beat.unref();
 
   const send = (follower: Follower, event: string, data: object, id: string | null = null): void => {
     const { out } = follower;
-    if (out.destroyed || out.readableEnded) return;
+    if (out.destroyed || follower.ended) return;
     out.push(`event: ${event}\n${id === null ? "" : `id: ${id}\n`}data: ${JSON.stringify(data)}\n\n`);
     if (out.readableLength <= MOST_UNREAD_BYTES) return;
     logger.warn({ unread: out.readableLength }, "a follower of logs reads too slowly, and is dropped");
@@ -73,7 +74,8 @@ export function createFollowing(options: {
   };
   const end = (follower: Follower, reason: End): void => {
     send(follower, "end", { reason });
-    if (!follower.out.destroyed) follower.out.push(null);
+    if (!follower.out.destroyed && !follower.ended) follower.out.push(null);
+    follower.ended = true;
   };
   const deliver = (follower: Follower, logs: FoundLogs): void => {
     const { backend, generation, lines, truncated, position } = logs;
@@ -151,6 +153,7 @@ export function createFollowing(options: {
         generation: null,
         quiet: false,
         troubled: false,
+        ended: false,
       };
       const timer = setTimeout(() => end(follower, "time"), limitMs);
       let feed = feeds.get(workspaceId);

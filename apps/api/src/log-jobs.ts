@@ -1,6 +1,7 @@
+import type { LogsQuestion } from "@berth/core/domain/logs";
 import { setTimeout as delay } from "node:timers/promises";
 import { BerthError } from "@berth/core/errors";
-import type { LogsAnswer, LogsQuestion } from "@berth/core/lifecycle/logs";
+import type { LogsAnswer } from "@berth/core/lifecycle/logs";
 import type { Queues } from "@berth/core/queues";
 import { askStore } from "./sweep-jobs.js";
 

@@ -1,7 +1,8 @@
 import type { Backend } from "@berth/core/compute/backend";
 import type { Pool } from "@berth/core/db/pool";
 import type { Logger } from "@berth/core/logger";
-import { type LogsQuestion, readLogs } from "@berth/core/lifecycle/logs";
+import type { LogsQuestion } from "@berth/core/domain/logs";
+import { readLogs } from "@berth/core/lifecycle/logs";
 import { LOGS_QUEUE, openWorker, type QueueConfig } from "@berth/core/queues";
 
 const CONCURRENCY = 8;

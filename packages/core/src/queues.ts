@@ -10,8 +10,8 @@ import type {
 } from "bullmq";
 import { Redis } from "ioredis";
 import { RETRY_JITTER } from "./domain/backoff.js";
+import type { LogsQuestion } from "./domain/logs.js";
 import type { DispatchedOperation, Dispatcher } from "./lifecycle/dispatcher.js";
-import type { LogsQuestion } from "./lifecycle/logs.js";
 import { withClient } from "./db/pool.js";
 
 export const OPERATIONS_QUEUE = "operations";

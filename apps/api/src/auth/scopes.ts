@@ -17,6 +17,14 @@ export interface Caller {
   token?: string;
 }
 
+/** Where Bull Board is. */
+export const QUEUES_PATH = "/admin/queues";
+
+/** Jobs may be read by operators; what removes or retries them by hand goes past the gates. */
+export function jobAccess(method: string): KeyScope {
+  return method === "GET" || method === "HEAD" ? "operator" : "admin";
+}
+
 const WIDTH: Readonly<Record<KeyScope, number>> = { viewer: 0, operator: 1, admin: 2 };
 
 /** @throws BerthError `forbidden`, which names the scope needed and the scope held. */

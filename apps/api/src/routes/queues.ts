@@ -1,9 +1,9 @@
 import { createBullBoard } from "@bull-board/api";
 import { BullMQAdapter } from "@bull-board/api/bullMQAdapter";
 import { FastifyAdapter } from "@bull-board/fastify";
+import { jobAccess, QUEUES_PATH } from "../auth/scopes.js";
 import type { App, Services } from "../services.js";
 
-const PREFIX = "/admin/queues";
 /** Its page has an inline style, and asks for its fonts elsewhere; without them it uses the system's. */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
@@ -20,7 +20,7 @@ const CONTENT_SECURITY_POLICY = [
 /** Bull Board: all queued work, in the browser. */
 export async function queueRoutes(app: App, { queues }: Pick<Services, "queues">): Promise<void> {
   const adapter = new FastifyAdapter();
-  adapter.setBasePath(PREFIX);
+  adapter.setBasePath(QUEUES_PATH);
   createBullBoard({
     queues: [new BullMQAdapter(queues.operations as never), new BullMQAdapter(queues.sweeps as never)],
     serverAdapter: adapter,
@@ -32,13 +32,13 @@ export async function queueRoutes(app: App, { queues }: Pick<Services, "queues">
   });
   await app.register(async (scope) => {
     scope.addHook("onRoute", (route) => {
-      // Jobs may be read by operators; what removes or retries them by hand goes past the gates.
-      const reads = [route.method].flat().every((method) => method === "GET" || method === "HEAD");
-      route.config = { ...route.config, access: reads ? "operator" : "admin", browser: true };
+      const wants = [route.method].flat().map(jobAccess);
+      const access = wants.includes("admin") ? "admin" : "operator";
+      route.config = { ...route.config, access, browser: true };
     });
     scope.addHook("onRequest", async (_request, reply) => {
       void reply.header("content-security-policy", CONTENT_SECURITY_POLICY);
     });
-    await scope.register(adapter.registerPlugin(), { prefix: PREFIX });
+    await scope.register(adapter.registerPlugin(), { prefix: QUEUES_PATH });
   });
 }

@@ -37,7 +37,15 @@ export function viewEvent(row: Row): Static<typeof StructureEvent> {
     event_type: row.event_type,
     workspace_id: row.workspace_id,
     operation_id: row.operation_id,
-    payload: row.payload,
+    payload: payloadOf(row),
     created_at: row.created_at.toISOString(),
   };
+}
+
+/** Who asked was once told as `by` in some events. */
+function payloadOf({ payload }: Row): Record<string, unknown> {
+  const { by, ...rest } = payload;
+  return typeof by === "string" && rest["requested_by"] === undefined
+    ? { ...rest, requested_by: by }
+    : payload;
 }

@@ -48,9 +48,10 @@ export async function listApiKeys(
   { limit, after }: { limit: number; after?: { micros: string; id: string } },
 ): Promise<(ApiKey & { micros: string })[]> {
   const { rows } = await db.query<ApiKey & { micros: string }>(
-    `select * from (select ${SHOWN}, (extract(epoch from created_at) * 1000000)::bigint::text as micros from api_keys) k
-     where $1::bigint is null or (micros::bigint, id) < ($1::bigint, $2::uuid)
-     order by micros::bigint desc, id desc limit $3`,
+    `select ${SHOWN}, (extract(epoch from created_at) * 1000000)::bigint::text as micros from api_keys
+     where (created_at, id) < (coalesce('epoch'::timestamptz + $1::bigint * interval '1 microsecond', 'infinity'),
+       coalesce($2::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
+     order by created_at desc, id desc limit $3`,
     [after?.micros ?? null, after?.id ?? null, limit],
   );
   return rows;

@@ -55,7 +55,7 @@ export async function takeBeats(db: Queryable, beats: readonly Beat[]): Promise<
        returning w.id, j.before, j.after, j.now_errors, w.generation
      ), told as (
        insert into structure_events (event_type, workspace_id, payload)
-       select 'workspace.' || after, id, jsonb_build_object('from', before, 'by', 'agent', 'generation', generation,
+       select 'workspace.' || after, id, jsonb_build_object('from', before, 'requested_by', 'agent', 'generation', generation,
          'error_rate', now_errors)
        from turned order by id
      )

@@ -114,7 +114,7 @@ async function takeOffline(
     event_type: type,
     workspace_id: workspace.id,
     operation_id: operationId ?? null,
-    payload: { by: finding.requestedBy, generation: workspace.generation, ...payload },
+    payload: { requested_by: finding.requestedBy, generation: workspace.generation, ...payload },
   });
   // A request that came while the gate was held will see to it, or wants something else.
   if ((await unfinishedOf(tx, [workspace.id])).length > 0) return "busy";

@@ -35,7 +35,9 @@ export async function retryLeak(pool: Pool, id: string, asker: Asker): Promise<L
   return acceptOnce(pool, null, asker, async (tx) => {
     const leak = await requireLeak(tx, id);
     await makeDue(tx, leak);
-    await insertEvents(tx, [eventOf(leak, "workspace.leak.retry_requested", { by: asker.requestedBy })]);
+    await insertEvents(tx, [
+      eventOf(leak, "workspace.leak.retry_requested", { requested_by: asker.requestedBy }),
+    ]);
     return requireLeak(tx, id);
   });
 }
@@ -53,7 +55,7 @@ export async function releaseLeak(pool: Pool, id: string, asker: Asker, why: str
     if (leak.source === "obligation") await requireIdle(tx, leak);
     await markReleased(tx, leak, { by, why });
     if (leak.source === "obligation" && leak.kind === "instance") await clearInstance(tx, leak.workspace_id!);
-    await insertEvents(tx, [eventOf(leak, "workspace.leak.released", { by, why })]);
+    await insertEvents(tx, [eventOf(leak, "workspace.leak.released", { requested_by: by, why })]);
     return leak;
   });
 }

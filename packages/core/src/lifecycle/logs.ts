@@ -1,19 +1,8 @@
 import { type Backend, BackendError, type Logs } from "../compute/backend.js";
 import type { Queryable } from "../db/pool.js";
 import { openResources, type Resource } from "../db/resources.js";
+import type { LogsQuestion } from "../domain/logs.js";
 import { instanceRef } from "./step.js";
-
-/** What a worker is asked. A job's data: small, and nothing in it is acted on. */
-export interface LogsQuestion {
-  workspaceId: string;
-  /** Lines, 1 to 10,000. */
-  tail: number;
-  /** The `position` of an answer: only what came after it. One of another generation counts as none. */
-  since: string | null;
-  wholeLines: boolean;
-  /** How long the provider may take, in ms. */
-  limitMs: number;
-}
 
 export type LogsAnswer =
   | (Pick<Logs, "lines" | "truncated"> & {

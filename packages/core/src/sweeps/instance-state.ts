@@ -141,7 +141,7 @@ function rising(deps: SweepDeps, one: Checked): Action {
             {
               event_type: "workspace.online",
               workspace_id: one.id,
-              payload: { from: "offline", by: instanceState.name, generation: one.generation },
+              payload: { from: "offline", requested_by: instanceState.name, generation: one.generation },
             },
           ]);
         });
@@ -173,7 +173,7 @@ async function record(
         event_type: "workspace.contradiction",
         workspace_id: one.id,
         payload: {
-          by: instanceState.name,
+          requested_by: instanceState.name,
           instance_id: one.instance.provider_id,
           provider_says: states.get(one.id),
           heartbeat_ms_ago: one.heartbeat_ms_ago,

@@ -188,7 +188,7 @@ export async function approve(deps: Pick<SweepDeps, "pool">, name: string, asker
       {
         event_type: "sweep.approved",
         workspace_id: null,
-        payload: { sweep: name, by, acts: approval.keys.length },
+        payload: { sweep: name, requested_by: by, acts: approval.keys.length },
       },
     ]);
     return approval;
@@ -209,7 +209,7 @@ export async function pause(
       {
         event_type: paused ? "sweep.paused" : "sweep.resumed",
         workspace_id: null,
-        payload: { sweep: name, by },
+        payload: { sweep: name, requested_by: by },
       },
     ]);
   });
