@@ -37,7 +37,6 @@ import { whyRoutes } from "./routes/why.js";
 import { workspaceLifecycleRoutes } from "./routes/workspace-lifecycle.js";
 import { workspaceRoutes } from "./routes/workspaces.js";
 import type { App, Services } from "./services.js";
-import { endUnusedConnections } from "./unused-connections.js";
 import { compileValidator } from "./validation/compiler.js";
 
 /** The headers of a request must have arrived by then, and the whole of it by `requestTimeoutMs`. In ms. */
@@ -72,7 +71,6 @@ export async function createApp(services: Services, logger: Logger): Promise<App
     routerOptions: { maxParamLength: 16_384 },
   }).withTypeProvider<TypeBoxTypeProvider>();
   app.server.maxConnections = config.maxConnections;
-  endUnusedConnections(app);
 
   app.server.on("checkExpectation", refuseExpectations);
   app.setValidatorCompiler(compileValidator);
