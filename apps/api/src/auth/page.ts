@@ -1,6 +1,7 @@
 import { html, Html } from "../fleet/html.js";
 
 const STYLE = `
+:root { color-scheme: light dark }
 body { font: 16px/1.5 system-ui, sans-serif; color: #1c2430; margin: 15vh auto 0; max-width: 22rem; padding: 0 1rem }
 h1 { font-size: 1.5rem } label { display: block; font-weight: 600 } p { color: #5b6675 } .bad { color: #a61b1b }
 input { font: inherit; width: 100%; box-sizing: border-box; padding: .5rem; margin: .3rem 0 1rem }

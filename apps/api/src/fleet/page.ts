@@ -16,10 +16,11 @@ export interface Fleet {
 }
 
 const STYLE = `
+:root { color-scheme: light dark }
 body { font: 15px/1.5 system-ui, sans-serif; color: #1c2430; margin: 2rem auto; max-width: 76rem; padding: 0 1rem }
 h1 { font-size: 1.5rem; margin: 0 } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem }
 table { border-collapse: collapse; width: 100% } th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid #e3e7ec; vertical-align: top }
-th { font-weight: 600; color: #5b6675 } td.n { text-align: right; font-variant-numeric: tabular-nums }
+th { font-weight: 600; color: #5b6675 } td.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums }
 code { font-size: .85em } p { color: #5b6675; margin: .2rem 0 } a { color: #0b6a6a }
 .bad { color: #a61b1b; font-weight: 600 } .good { color: #1d6b36 }
 .held { border-left: .3rem solid #c77700; padding: .3rem 1rem; background: #fff7e8 }
@@ -44,7 +45,7 @@ export function fleetPage(fleet: Fleet, nonce: string): string {
         <h1>Berth · ${fleet.deploymentId}</h1>
         <p>
           ${fleet.at.toISOString()}, read again every 10 s · <a href="/admin/queues">queues</a> ·
-          <a href="/docs">calls</a>
+          <a href="/docs">calls</a> · <a href="/login">log out</a>
         </p>
         ${held.map(heldSweep)}
         <h2>Leaks</h2>
