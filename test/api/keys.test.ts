@@ -43,6 +43,14 @@ describe("a key", () => {
       expect(event.payload, event.event_type).toMatchObject({ requested_by: "actor" });
   });
 
+  it("is told as requested_by also by events that were written when it was called by", async () => {
+    await api.pool.query(
+      `insert into structure_events (event_type, payload) values ('sweep.paused', '{"sweep": "liveness", "by": "old"}')`,
+    );
+    const { body } = await api.call("GET", "/events?type=sweep.paused");
+    expect(body.at(-1).payload).toEqual({ sweep: "liveness", requested_by: "old" });
+  });
+
   it("is refused at once when it is revoked, which is idempotent, and tells who made and revoked it", async () => {
     const { body } = await make("short");
     expect((await api.call("GET", "/workspaces", as(body.key))).status).toBe(200);

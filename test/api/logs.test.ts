@@ -220,6 +220,34 @@ describe.each(["postgres", "redis"])("with the queues on %s", (store) => {
       .toBe(true);
   });
 
+  it.runIf(store === "redis")("drops who doesn't read, and asks no more for them", async () => {
+    const id = await running();
+    // What is in flight and in the buffers of the system is little beside it.
+    const long = line("x".repeat(3 * 2 ** 20));
+    backend.faults.onLogs = (_, { since }) => {
+      asked++;
+      return { lines: [long], cursor: String(Number(since ?? 0) + 1), truncated: false };
+    };
+    const response = await fetch(`${api.url}/workspaces/${id}/logs?follow=true`, {
+      headers: { authorization: `Bearer ${KEY}` },
+    });
+    asked = 0;
+    await expect.poll(() => asked, { timeout: 20_000 }).toBeGreaterThan(2);
+    let before = -1;
+    await expect
+      .poll(
+        () => {
+          const still = asked === before;
+          before = asked;
+          return still;
+        },
+        { timeout: 40_000, interval: 3_000 },
+      )
+      .toBe(true);
+    const text = await response.text().catch(() => "cut");
+    expect(text).not.toContain("event: end");
+  });
+
   it("ends cleanly when the API does", async () => {
     const other = await startTestApi(redisUrl(), ENV);
     try {

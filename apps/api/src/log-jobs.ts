@@ -63,7 +63,9 @@ async function askOnce(
       }
       await delay(Math.min(pause, POLL_MS.longest));
     }
-    return null;
+    const taken = (await askStore(logs.getJobState(id!))) === "active";
+    const message = "a worker has asked it, and waits still";
+    return taken ? { found: false, code: "provider_timeout", message, providerCode: null } : null;
   } finally {
     // One that a worker is at can't be removed; that goes by its age.
     await logs.remove(id!).catch(() => undefined);
