@@ -91,6 +91,8 @@ describe("the API's description", () => {
       "POST /keys",
       "POST /leaks/{id}/release",
       "POST /leaks/{id}/retry",
+      "POST /operations/{id}/cancel",
+      "POST /operations/{id}/retry",
       "POST /registry/heartbeat",
       "POST /registry/register",
       "POST /sweeps/{name}/approve",

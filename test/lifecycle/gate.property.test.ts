@@ -8,11 +8,12 @@ import { cancelled, succeeded } from "@berth/core/lifecycle/endings";
 import { createGate, type Gate } from "@berth/core/lifecycle/gate";
 import { LeaseLostError } from "@berth/core/lifecycle/outcome";
 import { removeWorkspace } from "@berth/core/lifecycle/remove";
+import { cancelOperation } from "@berth/core/lifecycle/cancel";
 import { createWorkspace, requestRestart, type RequestContext } from "@berth/core/lifecycle/requests";
 import { dispatch } from "@berth/core/sweeps/dispatch";
 import type { Plan, SweepDeps } from "@berth/core/sweeps/sweep";
 import { BerthError } from "@berth/core/errors";
-import { getWorkspace } from "@berth/core/db/workspaces";
+import { beginGeneration, getWorkspace } from "@berth/core/db/workspaces";
 import { BY_TEST, newWorkspace } from "../support/fleet.js";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.js";
 
@@ -124,10 +125,34 @@ class World {
     if (how === "retry") return gate.retryLater(hold, error, 0);
     if (how === "hand_back") return gate.handBack(hold);
     const workspace = (await getWorkspace(this.database.pool, hold.workspaceId))!;
+    // As the first step of a launch does: what was cancelled before may have left the workspace failed.
+    if (how === "finish" && operation.kind !== "delete")
+      await gate.fenced(hold, (tx) =>
+        beginGeneration(tx, workspace.id, workspace.generation + 1, Buffer.alloc(32), null),
+      );
     await gate.finish({
       hold,
-      ...(how === "cancel" ? cancelled(operation) : succeeded(operation, workspace)),
+      ...(how === "cancel" ? cancelled(operation, "test") : succeeded(operation, workspace)),
     });
+  }
+
+  /** What waits ends at once; what runs, when its worker next looks. */
+  async cancel(pick: number): Promise<void> {
+    const { rows } = await this.database.pool.query<{ id: string }>(
+      "select id from operations where state in ('queued', 'running') order by workspace_id, ticket",
+    );
+    const one = rows[pick % Math.max(rows.length, 1)];
+    if (one === undefined) return;
+    const operation = await cancelOperation(this.context, one.id, BY_TEST).catch((error: unknown) => {
+      expect(error).toMatchObject({ code: "not_cancellable" });
+      return null;
+    });
+    if (operation === null) return;
+    expect(operation.state === "cancelled" || operation.cancel_requested_at !== null).toBe(true);
+    const begun = this.begun.get(operation.workspace_id) ?? [];
+    expect(operation.state === "cancelled", "what has begun isn't ended under its worker").toBe(
+      !begun.includes(operation.ticket),
+    );
   }
 
   /** The worker ends or stops: its leases run out, and what it held it may yet try to record. */
@@ -232,6 +257,7 @@ const step = fc.oneof(
     arbitrary: fc.record({ do: fc.constant("crash" as const), worker: fc.constantFrom(...WORKERS) }),
   },
   { weight: 4, arbitrary: fc.record({ do: fc.constant("zombie" as const), pick: fc.nat(9) }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant("abort" as const), pick: fc.nat(9) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("flush" as const) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("lose" as const), loses: fc.boolean() }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("sweep" as const) }) },
@@ -264,6 +290,7 @@ describe("the gate under any interleaving of requests, claims, ends, crashes and
           else if (one.do === "end") await world.end(one.pick, one.how);
           else if (one.do === "crash") await world.crash(one.worker);
           else if (one.do === "zombie") await world.zombie(one.pick);
+          else if (one.do === "abort") await world.cancel(one.pick);
           else if (one.do === "flush") world.transport.jobs.clear();
           else if (one.do === "lose") world.transport.loses = one.loses;
           else if (!world.transport.loses) await world.sweep();

@@ -45,6 +45,8 @@ export const ERRORS = {
   sweep_failed: { status: 500, title: "The sweep's look failed", retryable: true },
   terminate_retry_exhausted: { status: 500, title: "The instance could not be stopped yet", retryable: true },
   stop_retry_exhausted: { status: 500, title: "The instance could not be stopped yet", retryable: true },
+  not_cancellable: { status: 409, title: "The operation can't be cancelled", retryable: false },
+  not_retryable: { status: 409, title: "There is nothing to retry", retryable: false },
   operation_cancelled: { status: 409, title: "The operation was cancelled", retryable: false },
   database_unavailable: { status: 503, title: "The database can't be reached", retryable: true },
   overloaded: { status: 503, title: "There is more to do than can be done soon", retryable: true },

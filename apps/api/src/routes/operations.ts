@@ -4,11 +4,16 @@ import { getWorkspace } from "@berth/core/db/workspaces";
 import { OPERATION_KINDS, OPERATION_STATES, SOURCES } from "@berth/core/domain/operation";
 import { BACKENDS } from "@berth/core/domain/spec";
 import { BerthError } from "@berth/core/errors";
+import { cancelOperation } from "@berth/core/lifecycle/cancel";
+import { retryOperation } from "@berth/core/lifecycle/retry";
+import type { FastifyRequest } from "fastify";
 import Type from "typebox";
+import { outcome } from "../outcome.js";
 import { cursor, page, pageOf, positionOf, readCursor } from "../pages.js";
-import { answer, NEXT_PAGE } from "../schemas/answers.js";
-import { AFTER, IdParams, LIMIT, ref, uuid } from "../schemas/common.js";
-import { DONE_EXAMPLE, RESOURCE_EXAMPLE } from "../schemas/examples.js";
+import { requesterOf } from "../requester.js";
+import { answer, LOCATION, NEXT_PAGE, WAITED } from "../schemas/answers.js";
+import { AFTER, IdParams, LIMIT, ref, RequestHeaders, strictObject, uuid } from "../schemas/common.js";
+import { DONE_EXAMPLE, OPERATION_EXAMPLE, RESOURCE_EXAMPLE } from "../schemas/examples.js";
 import { expecting } from "../schemas/expected.js";
 import { CREATED, LABEL_FILTER, oneOrMore, readFilters } from "../schemas/filters.js";
 import { Operation, viewOperation } from "../schemas/operation.js";
@@ -16,6 +21,21 @@ import { problems } from "../schemas/problem.js";
 import { Resource, viewResource } from "../schemas/resource.js";
 import type { App, Services } from "../services.js";
 import { existing } from "./workspaces.js";
+
+const IdOfOperation = Type.Object({ id: uuid("Id of the operation.") });
+const NoBody = strictObject({}, { examples: [{}] });
+const RETRIED = "9a3d1c47-5e28-4f60-b1a9-3c7d2e8f0b61";
+const CANCELLED_EXAMPLE = {
+  ...OPERATION_EXAMPLE,
+  state: "cancelled",
+  error: { code: "operation_cancelled", message: "cancelled by admin", provider_code: null },
+  finished_at: OPERATION_EXAMPLE.created_at,
+};
+
+/** The body may be left out. */
+async function withoutBody(request: FastifyRequest): Promise<void> {
+  (request as { body: unknown }).body ??= {};
+}
 
 const PageQuery = Type.Object(
   { limit: Type.Optional(LIMIT), after: Type.Optional(AFTER) },
@@ -40,7 +60,7 @@ const FindQuery = Type.Object(
 );
 
 export function operationRoutes(app: App, services: Services): void {
-  const { pool } = services;
+  const { pool, requests } = services;
 
   app.get(
     "/operations",
@@ -84,7 +104,7 @@ export function operationRoutes(app: App, services: Services): void {
         operationId: "getOperation",
         summary: "Read an operation",
         tags: ["operations"],
-        params: Type.Object({ id: uuid("Id of the operation.") }),
+        params: IdOfOperation,
         response: {
           200: answer("The operation.", ref(Operation), DONE_EXAMPLE),
           ...problems("invalid_id", "operation_not_found"),
@@ -97,6 +117,102 @@ export function operationRoutes(app: App, services: Services): void {
       if (operation === null)
         throw new BerthError("operation_not_found", `there is no operation ${id}`, { operation_id: id });
       return viewOperation(operation);
+    },
+  );
+
+  app.post(
+    "/operations/:id/cancel",
+    {
+      config: { access: "operator" },
+      preValidation: withoutBody,
+      schema: {
+        operationId: "cancelOperation",
+        summary: "Cancel an operation",
+        description:
+          "One that waits ends at once. One that has begun stops at its next safe point; its workspace is then `failed`, " +
+          "and what it launched is stopped. A delete can't be cancelled.",
+        tags: ["operations"],
+        params: IdOfOperation,
+        headers: RequestHeaders,
+        body: NoBody,
+        response: {
+          200: answer("It is cancelled.", ref(Operation), CANCELLED_EXAMPLE),
+          202: answer("It runs, and was asked to stop.", ref(Operation), {
+            ...OPERATION_EXAMPLE,
+            state: "running",
+            attempt: 1,
+            phase: "launch",
+            started_at: OPERATION_EXAMPLE.created_at,
+            cancel_requested_at: OPERATION_EXAMPLE.created_at,
+          }),
+          ...problems(
+            "invalid_request",
+            "invalid_id",
+            "operation_not_found",
+            "not_cancellable",
+            "precondition_failed",
+          ),
+        },
+      },
+    },
+    async (request, reply) => {
+      const operation = await cancelOperation(requests, request.params.id, requesterOf(request));
+      void reply.code(operation.state === "cancelled" ? 200 : 202);
+      return viewOperation(operation);
+    },
+  );
+
+  app.post(
+    "/operations/:id/retry",
+    {
+      config: { access: "operator" },
+      preValidation: withoutBody,
+      schema: {
+        operationId: "retryOperation",
+        summary: "Retry an operation that failed or was cancelled",
+        description:
+          "Asks again for what it was to do, under the same rules. A launch that left its workspace `failed` is retried " +
+          "as a restart. Refused if it hasn't failed, or a later operation has succeeded.",
+        tags: ["operations"],
+        params: IdOfOperation,
+        headers: RequestHeaders,
+        body: NoBody,
+        response: {
+          202: answer(
+            "The operation that serves it.",
+            ref(Operation),
+            { ...OPERATION_EXAMPLE, ticket: 2, kind: "restart", retry_of: RETRIED },
+            LOCATION,
+          ),
+          200: answer(
+            "It has succeeded: with `Prefer: wait=N`. Or of a delete: nothing is left to do, and this is the one given.",
+            ref(Operation),
+            { ...DONE_EXAMPLE, ticket: 2, kind: "restart", retry_of: RETRIED },
+            WAITED,
+          ),
+          ...problems(
+            "invalid_request",
+            "invalid_id",
+            "operation_not_found",
+            "not_retryable",
+            "illegal_transition",
+            "ancestor_suspended",
+            "has_active_tasks",
+            "precondition_failed",
+            "operation_cancelled",
+            "operation_failed",
+            "stop_retry_exhausted",
+            "terminate_retry_exhausted",
+          ),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params;
+      const operation = await retryOperation(requests, id, requesterOf(request));
+      if (operation === null) return viewOperation((await getOperation(pool, id))!);
+      const ended = await outcome(services, request, reply, [operation]);
+      return viewOperation(ended?.[0] ?? operation);
     },
   );
 

@@ -57,6 +57,7 @@ export const OPERATION_EXAMPLE = {
   next_attempt_at: null,
   phase: null,
   cancel_requested_at: null,
+  retry_of: null,
   error: null,
   created_at: TIME,
   started_at: null,

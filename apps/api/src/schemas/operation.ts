@@ -29,7 +29,10 @@ export const Operation = named(
       max_attempts: Type.Integer(),
       next_attempt_at: nullable(time("When the next attempt is due.")),
       phase: nullable(Type.String(), { description: "Which step it is at." }),
-      cancel_requested_at: nullable(time("When a delete asked it to stop.")),
+      cancel_requested_at: nullable(time("When it was asked to stop.")),
+      retry_of: nullable(uuid(), {
+        description: "The failed or cancelled operation that it is to make good.",
+      }),
       error: nullable(Failure, { description: "Why it, or its last attempt, failed." }),
       created_at: time("When it was accepted."),
       started_at: nullable(time("When it first began.")),
@@ -55,6 +58,8 @@ export function viewOperation(row: Row): Static<typeof Operation> {
     next_attempt_at: iso(row.next_attempt_at),
     phase: row.phase,
     cancel_requested_at: iso(row.cancel_requested_at),
+    // An API beside an older one, or an answer kept by one, may have no such member.
+    retry_of: row.retry_of ?? null,
     error: row.error,
     created_at: row.created_at.toISOString(),
     started_at: iso(row.started_at),

@@ -28,6 +28,10 @@ export interface Operation {
   fence: number | null;
   phase: string | null;
   cancel_requested_at: Date | null;
+  /** Null if a delete asks. */
+  cancel_requested_by: string | null;
+  /** The failed or cancelled operation that this one is to make good. */
+  retry_of: string | null;
   error: OperationError | null;
   created_at: Date;
   started_at: Date | null;
@@ -43,12 +47,13 @@ export interface NewOperation {
   requested_by: string;
   max_attempts: number;
   params?: Record<string, unknown>;
+  retry_of?: string;
 }
 
 export async function insertOperation(tx: Tx, operation: NewOperation): Promise<Operation> {
   const { rows } = await tx.query<Operation>(
-    `insert into operations (id, workspace_id, ticket, kind, source, requested_by, max_attempts, params)
-     values ($1, $2, $3, $4, $5, $6, $7, $8) returning *`,
+    `insert into operations (id, workspace_id, ticket, kind, source, requested_by, max_attempts, params, retry_of)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning *`,
     [
       operation.id,
       operation.workspace_id,
@@ -58,6 +63,7 @@ export async function insertOperation(tx: Tx, operation: NewOperation): Promise<
       operation.requested_by,
       operation.max_attempts,
       JSON.stringify(operation.params ?? {}),
+      operation.retry_of ?? null,
     ],
   );
   return rows[0]!;
@@ -187,13 +193,32 @@ export async function cancelOperations(tx: Tx, ids: readonly string[], error: Op
   );
 }
 
-/** Asks running operations to stop at their next safe point. */
-export async function requestCancel(tx: Tx, ids: readonly string[]): Promise<void> {
+/**
+ * Asks running operations to stop at their next safe point; what waits for its next attempt needn't any longer.
+ * `requestedBy` is null for a delete.
+ */
+export async function requestCancel(
+  tx: Tx,
+  ids: readonly string[],
+  requestedBy: string | null = null,
+): Promise<void> {
   await tx.query(
-    `update operations set cancel_requested_at = coalesce(cancel_requested_at, clock_timestamp())
+    `update operations set cancel_requested_at = coalesce(cancel_requested_at, clock_timestamp()),
+       cancel_requested_by = $2, next_attempt_at = null
      where id = any ($1) and state = 'running'`,
-    [ids],
+    [ids, requestedBy],
   );
+}
+
+/** The first operation accepted after this one, of the same workspace, that succeeded. */
+export async function succeededSince(db: Queryable, id: string): Promise<string | null> {
+  const { rows } = await db.query<{ id: string }>(
+    `select later.id from operations o
+     join operations later on later.workspace_id = o.workspace_id and later.ticket > o.ticket
+     where o.id = $1 and later.state = 'succeeded' order by later.ticket limit 1`,
+    [id],
+  );
+  return rows[0]?.id ?? null;
 }
 
 export type FinishedState = Exclude<OperationState, "queued" | "running">;

@@ -59,6 +59,16 @@ export function acceptedFrom(kind: OperationKind): readonly Status[] {
   return ACCEPTED_FROM[kind];
 }
 
+/** Which of these, run one after another from a status, is the first that wouldn't be accepted; null if none. */
+export function firstRefused(status: Status, kinds: readonly OperationKind[]): number | null {
+  let now = status;
+  for (const [index, kind] of kinds.entries()) {
+    if (!accepts(now, kind)) return index;
+    now = projectedStatus(now, kind);
+  }
+  return null;
+}
+
 /** True once nothing more happens to an operation in this state. */
 export function isFinished(state: OperationState): boolean {
   return state === "succeeded" || state === "failed" || state === "cancelled";

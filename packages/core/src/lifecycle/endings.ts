@@ -23,19 +23,29 @@ export function succeeded(operation: Operation, workspace: Workspace): Ending {
   return { state: "succeeded", error: null, status: after, statusReason: null, events };
 }
 
-export function cancelled(operation: Operation): Ending {
+/**
+ * `requestedBy` is null where a delete wanted it out of its way. What somebody cancelled leaves its workspace as it
+ * was if it hadn't begun; else `failed`, as a failure does: its agent isn't heard any more, and what it launched is
+ * to go (the ledger sees to that).
+ */
+export function cancelled(operation: Operation, requestedBy: string | null = null): Ending {
+  const message = requestedBy === null ? "the workspace was deleted" : `cancelled by ${requestedBy}`;
+  const falls = requestedBy !== null && (operation.kind === "provision" || operation.phase !== null);
+  const events: NewEvent[] = [
+    event(operation, `workspace.${operation.kind}.cancelled`, {
+      reason: message,
+      phase: operation.phase,
+      coalesced: operation.coalesced,
+      ...(requestedBy === null ? {} : { cancelled_by: requestedBy }),
+    }),
+  ];
+  if (falls) events.push(event(operation, "workspace.failed", { reason: "operation_cancelled", message }));
   return {
     state: "cancelled",
-    error: { code: "operation_cancelled", message: "the workspace was deleted", provider_code: null },
-    status: null,
-    statusReason: null,
-    events: [
-      event(operation, `workspace.${operation.kind}.cancelled`, {
-        reason: "the workspace was deleted",
-        phase: operation.phase,
-        coalesced: operation.coalesced,
-      }),
-    ],
+    error: { code: "operation_cancelled", message, provider_code: null },
+    status: falls ? "failed" : null,
+    statusReason: falls ? `operation_cancelled: ${message}` : null,
+    events,
   };
 }
 

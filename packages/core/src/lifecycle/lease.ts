@@ -10,7 +10,7 @@ export interface HeldLease {
   /**
    * Called before each act on a provider, and at each safe point.
    * @throws LeaseLostError if the lease may have run out by this process's own clock (it may have been
-   * stopped for a while); CancelledError if a delete wants the operation out of its way.
+   * stopped for a while); CancelledError if someone, or a delete, wants the operation out of the way.
    */
   check(): void;
   /** Stops renewing it. */
@@ -86,7 +86,7 @@ export function createLeaseKeeper(options: {
         check() {
           expire(lease);
           lease.abort.signal.throwIfAborted();
-          if (lease.cancelled) throw new CancelledError("a delete was accepted");
+          if (lease.cancelled) throw new CancelledError("its cancellation was asked for");
         },
         drop: () => {
           if (kept.get(hold.operationId) === lease) kept.delete(hold.operationId);

@@ -7,7 +7,7 @@ export class LeaseLostError extends Error {
   override name = "LeaseLostError";
 }
 
-/** A delete wants this operation out of its way; it stops at this safe point (I2). */
+/** Someone cancelled this operation, or a delete wants it out of its way: it stops at this safe point (I2). */
 export class CancelledError extends Error {
   override name = "CancelledError";
 }

@@ -1,7 +1,13 @@
 import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { insertEvents, type NewEvent } from "../db/events.js";
 import { lockGateShared, lockGates, takeTicket, type Gate } from "../db/gates.js";
-import { coalesceInto, insertOperation, unfinishedOf, type Operation } from "../db/operations.js";
+import {
+  coalesceInto,
+  insertOperation,
+  succeededSince,
+  unfinishedOf,
+  type Operation,
+} from "../db/operations.js";
 import { transactionInTurn, type Pool, type Tx } from "../db/pool.js";
 import {
   beginGeneration,
@@ -35,6 +41,8 @@ export interface RequestContext {
 /** The API, or a sweep, and on whose behalf. */
 export interface Requester extends Asker {
   source: Source;
+  /** The failed or cancelled operation that this request is to make good. */
+  retryOf?: string;
 }
 
 /** What must hold for a request to be accepted. */
@@ -284,6 +292,7 @@ export async function enqueue(
   kind: OperationKind,
   requester: Omit<Requester, "once">,
 ): Promise<Operation> {
+  if (requester.retryOf !== undefined && kind !== "delete") await requireNoneSucceeded(tx, requester.retryOf);
   return insertOperation(tx, {
     id: randomUUID(),
     workspace_id: workspaceId,
@@ -292,7 +301,21 @@ export async function enqueue(
     source: requester.source,
     requested_by: requester.requestedBy,
     max_attempts: context.maxAttempts,
+    ...(requester.retryOf === undefined || requester.source === "cascade"
+      ? {}
+      : { retry_of: requester.retryOf }),
   });
+}
+
+/** What has been made good since isn't done once more. Asked here: a request sent again isn't a new one. */
+async function requireNoneSucceeded(tx: Tx, retryOf: string): Promise<void> {
+  const later = await succeededSince(tx, retryOf);
+  if (later !== null)
+    throw new BerthError(
+      "not_retryable",
+      `operation ${later}, accepted after it, has succeeded: ask for what you want now`,
+      { operation_id: retryOf, succeeded_since: later },
+    );
 }
 
 /** Hands an accepted operation to the queue. It is accepted whether or not that succeeds (I6). */

@@ -2,7 +2,7 @@ import { createHmac } from "node:crypto";
 import type { Logger } from "../logger.js";
 import { BackendError, type Backend, type CallPriority } from "../compute/backend.js";
 import type { Hold } from "../db/gates.js";
-import { setPhase, type Operation, type OperationError } from "../db/operations.js";
+import { getOperation, setPhase, type Operation, type OperationError } from "../db/operations.js";
 import type { Pool, Tx } from "../db/pool.js";
 import { openResources, recordReleaseFailure, type OpenResource } from "../db/resources.js";
 import { getWorkspace, type Workspace } from "../db/workspaces.js";
@@ -84,7 +84,7 @@ async function runAttempt(options: RunnerOptions, attempt: Attempt): Promise<Out
   });
   let context: StepContext | undefined;
   try {
-    if (operation.cancel_requested_at !== null) throw new CancelledError("a delete was accepted");
+    if (operation.cancel_requested_at !== null) throw new CancelledError("its cancellation was asked for");
     requireFewTakeovers(options, operation);
     context = makeContext(options, attempt, workspace);
     for (const step of planOf(operation.kind, workspace.backend)) {
@@ -133,7 +133,10 @@ async function settle(
       await options.gate.handBack(hold);
       return { kind: "handed_back" };
     case "cancelled":
-      await finish(cancelled(operation));
+      // Asked for by someone, or by a delete meanwhile: only the row knows.
+      await finish(
+        cancelled(operation, (await getOperation(options.pool, operation.id))?.cancel_requested_by ?? null),
+      );
       return { kind: "cancelled" };
     case "failed": {
       const delayMs = retryDelay(options.retry, operation.attempt, options.random());
