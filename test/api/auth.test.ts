@@ -36,6 +36,8 @@ const OPERATOR = [
   "/workspaces/:id/resume POST",
   "/workspaces/:id/hibernate POST",
   "/workspaces/:id/wake POST",
+  "/operations/:id/cancel POST",
+  "/operations/:id/retry POST",
   "/leaks/:id/retry POST",
   "/sweeps/:name/run POST",
 ];

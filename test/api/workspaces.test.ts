@@ -76,6 +76,7 @@ describe("creating a workspace", () => {
         next_attempt_at: null,
         phase: null,
         cancel_requested_at: null,
+        retry_of: null,
         error: null,
         created_at: expect.any(String),
         started_at: null,
