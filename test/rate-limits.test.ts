@@ -23,10 +23,13 @@ const spendAll = async (limits: RateLimits, one: Budget, times: number) => {
 const connected = async (limits: RateLimits, other: RateLimits, quota = 1_000_000) => {
   const probe = { name: "probe", quota, windowS: 3_600 };
   await expect
-    .poll(async () => {
-      const { left } = await limits.spend(probe, "probe");
-      return left - (await other.spend(probe, "probe")).left;
-    })
+    .poll(
+      async () => {
+        const { left } = await limits.spend(probe, "probe");
+        return left - (await other.spend(probe, "probe")).left;
+      },
+      { timeout: 10_000 },
+    )
     .toBe(1);
 };
 

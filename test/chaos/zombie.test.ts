@@ -6,13 +6,13 @@ import { startWorkerProcess, type TestProcess } from "../support/worker-process.
 import { about, reached, type Kind, type Moment } from "./about.js";
 import { endCallsOf, expectNoBreach, expectSettled, expectTrueLedger } from "./audit.js";
 
-/** Everything that is recorded of a workspace, its provider's side included, but for when a sweep looked at it. */
+/** Everything that is recorded of a workspace, its provider's side included, but for when a sweep looked at it, or somebody read its events. */
 async function record(fleet: Fleet, workspaceId: string): Promise<unknown> {
   const { rows } = await fleet.pool.query(
     `select to_jsonb(w) - 'last_checked_at' as workspace, to_jsonb(g) as gate,
        (select jsonb_agg(to_jsonb(o) order by ticket) from operations o where o.workspace_id = w.id) as operations,
        (select jsonb_agg(to_jsonb(r) order by id) from resources r where r.workspace_id = w.id) as resources,
-       (select jsonb_agg(to_jsonb(e) order by id) from structure_events e where e.workspace_id = w.id) as events,
+       (select jsonb_agg(to_jsonb(e) - 'seq' order by id) from structure_events e where e.workspace_id = w.id) as events,
        (select jsonb_agg(id order by id) from provider_calls c where c.workspace_id = w.id) as calls,
        (select jsonb_agg(id order by id) from provider_things t where t.workspace_id = w.id and removed_at is null) as things
      from workspaces w join gates g on g.workspace_id = w.id where w.id = $1`,

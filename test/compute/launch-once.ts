@@ -8,7 +8,8 @@ const { dataDir, deploymentId, request } = JSON.parse(process.argv[2] ?? "") as 
   request: Omit<LaunchRequest, "save">;
 };
 const backend = createProcessBackend({ dataDir, deploymentId });
-process.once("message", () => {
+// Not `once`: without a listener nothing would keep this process.
+process.on("message", () => {
   const save = async () => undefined;
   const { signal } = new AbortController();
   console.log("launching");

@@ -133,6 +133,7 @@ describe("the API under fuzz", () => {
         ids.keys.push(key.body.id);
       }
       let made = 0;
+      let sent = 0;
       const known: Known = (parameter, path) => {
         if (parameter === "name") return SWEEP_NAMES;
         if (parameter === "workspaceId") return ids.workspaces;
@@ -144,9 +145,15 @@ describe("the API under fuzz", () => {
       await changes();
       await fc.assert(
         fc.asyncProperty(requests(description, known), async (request) => {
+          // Those that are known are soon deleted or paused: there is always a fresh one as well.
+          if (sent++ % 50 === 0) {
+            const fresh = await api.create({ spec: PROCESS_SPEC });
+            ids.workspaces[made % 3] = fresh.id;
+            ids.operations[made++ % 3] = fresh.operation.id;
+            await changes();
+          }
           const answer = await send(request);
           const changed = await changes();
-          // Else the few that are known are soon deleted, and nothing is left to be changed.
           if (request.operationId === "createWorkspace" && answer.status < 300) {
             const created = JSON.parse(answer.text) as { id: string; operation: { id: string } };
             ids.workspaces[made % 3] = created.id;
