@@ -115,6 +115,25 @@ const REFUSED: [why: string, body: unknown, field: string, expected: RegExp][] =
       /absolute path/,
     ],
   ),
+  [
+    "an end that has passed",
+    { ...spec({}), expires_at: "2020-01-01T00:00:00Z" },
+    "expires_at",
+    /in the future/,
+  ],
+  [
+    "an end without a zone",
+    { ...spec({}), expires_at: "2126-01-01T00:00:00" },
+    "expires_at",
+    /with its zone/,
+  ],
+  ["an end on no day", { ...spec({}), expires_at: "2126-02-31T25:00:00Z" }, "expires_at", /with its zone/],
+  [
+    "an end on the 31st of February",
+    { ...spec({}), expires_at: "2126-02-31T00:00:00Z" },
+    "expires_at",
+    /with its zone/,
+  ],
   ["no idle minutes", { ...spec({}), hibernate_after_minutes: 0 }, "hibernate_after_minutes", /from 1/],
 ];
 
@@ -172,7 +191,10 @@ describe("POST /workspaces", () => {
       { spec: { ...PROCESS_SPEC, image: `reg.local:5000/a/b_c:1.0@sha256:${"0".repeat(64)}` } },
     ],
     ["a label name with a dot and a slash", { labels: { "berth.dev/team": "ред" } }],
-    ["a null parent and no hibernation", { parent_id: null, hibernate_after_minutes: null }],
+    [
+      "a null parent and no hibernation",
+      { parent_id: null, hibernate_after_minutes: null, expires_at: null },
+    ],
   ])("takes %s as it is", async (_, extra) => {
     const sent = { name: "w", spec: PROCESS_SPEC, ...extra };
     const { status, body } = await api.call("POST", "/workspaces", { body: sent });

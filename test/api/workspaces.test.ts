@@ -37,7 +37,13 @@ const addVolume = (workspaceId: string) =>
 describe("creating a workspace", () => {
   it("is answered with the workspace, its operation and where to follow it", async () => {
     const answer = await api.call("POST", "/workspaces", {
-      body: { name: "echo", labels: { team: "red" }, spec: PROCESS_SPEC, hibernate_after_minutes: 30 },
+      body: {
+        name: "echo",
+        labels: { team: "red" },
+        spec: PROCESS_SPEC,
+        hibernate_after_minutes: 30,
+        expires_at: "2126-11-24T10:30:00.5+01:00",
+      },
     });
     expect(answer.status).toBe(202);
     expect(answer.body).toEqual({
@@ -58,6 +64,7 @@ describe("creating a workspace", () => {
       error_rate: 0,
       last_launched_at: null,
       hibernate_after_minutes: 30,
+      expires_at: "2126-11-24T09:30:00.500Z",
       created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
       updated_at: expect.any(String),
       removed_at: null,
@@ -131,6 +138,10 @@ describe("changing a workspace", () => {
     expect(await patch("*", { hibernate_after_minutes: 5 })).toMatchObject({
       status: 200,
       body: { version: 3 },
+    });
+    expect(await patch("*", { expires_at: "2020-01-01T00:00:00Z" }), "in the past").toMatchObject({
+      status: 400,
+      body: { code: "invalid_request", errors: [{ field: "expires_at" }] },
     });
     expect(await patch('"3"', { hibernate_after_minutes: null, spec: { command: ["true"] } })).toMatchObject({
       body: { name: "renamed", hibernate_after_minutes: null, spec: { command: ["true"] } },

@@ -148,6 +148,7 @@ function input() {
     spec: { command: ["true"] },
     labels: {},
     hibernate_after_minutes: null,
+    expires_at: null,
   };
 }
 

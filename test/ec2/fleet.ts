@@ -65,6 +65,7 @@ export async function openEc2Fleet(
         spec: { readiness: "running", ...spec },
         labels: {},
         hibernate_after_minutes: null,
+        expires_at: null,
       },
       BY_TEST,
     );

@@ -211,6 +211,7 @@ describe("a workspace that runs elsewhere", () => {
         spec: {},
         labels: {},
         hibernate_after_minutes: null,
+        expires_at: null,
       },
       BY_TEST,
     );

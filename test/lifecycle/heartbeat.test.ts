@@ -176,6 +176,7 @@ describe("heartbeats", () => {
       "active_tasks",
       "contradicted_at",
       "error_rate",
+      "expiry_noticed_at",
       "last_active_at",
       "last_checked_at",
       "last_heartbeat_at",

@@ -20,6 +20,7 @@ export const QUICK: Readonly<Record<string, string>> = {
   BERTH_SWEEP_LIVENESS_EVERY_MS: "3600000",
   BERTH_SWEEP_PROVISIONING_TIMEOUT_EVERY_MS: "3600000",
   BERTH_SWEEP_IDLE_HIBERNATION_EVERY_MS: "3600000",
+  BERTH_SWEEP_EXPIRY_EVERY_MS: "3600000",
   BERTH_STALLED_EVERY_MS: "1000",
   BERTH_LEASE_MS: "3000",
   BERTH_LOCK_MS: "2000",
@@ -114,5 +115,6 @@ export function newWorkspace(name = `w-${randomUUID().slice(0, 8)}`, parentId: s
     spec: { command: ["true"], readiness: "running" as const },
     labels: {},
     hibernate_after_minutes: null,
+    expires_at: null,
   };
 }

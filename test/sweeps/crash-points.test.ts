@@ -66,6 +66,8 @@ const ONCE = [
   "workspace.offline",
   "workspace.restart.requested",
   "workspace.hibernate.requested",
+  "workspace.expiring",
+  "workspace.expired",
 ];
 
 describe.each(SWEEP_NAMES)("a worker that dies at any call of %s", (name) => {

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { requestRestart, createWorkspace } from "@berth/core/lifecycle/requests";
+import { createWorkspace, patchWorkspace, requestRestart } from "@berth/core/lifecycle/requests";
 import { removeWorkspace } from "@berth/core/lifecycle/remove";
 import type { SweepDeps } from "@berth/core/sweeps/sweep";
 import type { SweepName } from "@berth/core/domain/sweep";
@@ -58,6 +58,27 @@ function poisonStop(stage: Stage, id: string, name: "backend" | "cloud"): Partia
   const backends = new Map(stage.deps.backends);
   backends.set(backend.name, { ...backend, stop });
   return { backends };
+}
+
+/** Between the sweep's look and the transaction of its act. */
+function beforeConnecting(stage: Stage, act: () => Promise<unknown>): Partial<SweepDeps> {
+  const connect = stage.pool.connect.bind(stage.pool);
+  return {
+    pool: Object.create(stage.pool, {
+      connect: {
+        value: (done?: never) => (done === undefined ? act().then(() => connect()) : connect(done)),
+      },
+    }),
+  };
+}
+
+/** They are to be deleted so long from now. */
+async function expire(stage: Stage, workspaces: readonly { id: string }[], inMs: number): Promise<void> {
+  const { rows } = await stage.pool.query<{ at: Date }>(
+    "select clock_timestamp() + $1 * interval '1 millisecond' as at",
+    [inMs],
+  );
+  for (const { id } of workspaces) await patchWorkspace(stage.deps, id, { expires_at: rows[0]!.at }, BY_TEST);
 }
 
 const restarts = (stage: Stage, ids: readonly string[]) =>
@@ -238,17 +259,34 @@ export const SCENES: Readonly<Record<SweepName, Scene>> = {
           execute function poison()`);
       return {};
     },
-    change(stage, id) {
-      const connect = stage.pool.connect.bind(stage.pool);
-      return {
-        pool: Object.create(stage.pool, {
-          connect: {
-            value: (done?: never) =>
-              done === undefined ? stage.beat(id, 1).then(() => connect()) : connect(done),
-          },
-        }),
-      };
+    change: (stage, id) => beforeConnecting(stage, () => stage.beat(id, 1)),
+  },
+  expiry: {
+    passes: 1,
+    async make(stage, n) {
+      const made = await inTurn(n, () => stage.online());
+      await expire(stage, made, MINUTE);
+      await stage.run("expiry");
+      await stage.time.advance(MINUTE + 1_000);
+      return made.map(({ id }) => id);
     },
+    async young(stage) {
+      const { id } = await stage.online();
+      await expire(stage, [{ id }], 2 * MINUTE);
+      await stage.run("expiry");
+      await stage.time.advance(MINUTE);
+      return id;
+    },
+    done: (stage, ids) =>
+      having(stage, ids, "select id from workspaces where id = any ($1) and status = 'removed'"),
+    async poison(stage, id) {
+      await stage.pool.query(`
+        create or replace function poison() returns trigger language plpgsql as $$ begin raise 'poisoned'; end $$;
+        create or replace trigger poison before insert on operations for each row when (new.workspace_id = '${id}')
+          execute function poison()`);
+      return {};
+    },
+    change: (stage, id) => beforeConnecting(stage, () => expire(stage, [{ id }], MINUTE)),
   },
   retention: {
     passes: 1,

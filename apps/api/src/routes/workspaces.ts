@@ -22,7 +22,7 @@ import { expecting } from "../schemas/expected.js";
 import { viewOperation } from "../schemas/operation.js";
 import { CREATED, LABEL_FILTER, oneOrMore, readFilters } from "../schemas/filters.js";
 import { problems } from "../schemas/problem.js";
-import { createBody, PatchBody, viewWorkspace, Workspace } from "../schemas/workspace.js";
+import { createBody, expiryOf, PatchBody, viewWorkspace, Workspace } from "../schemas/workspace.js";
 import type { App, Services } from "../services.js";
 
 const TAGS = ["workspaces"];
@@ -93,6 +93,7 @@ export function workspaceRoutes(app: App, services: Services): void {
         labels = {},
         spec,
         hibernate_after_minutes = null,
+        expires_at,
       } = request.body;
       const accepted = await createWorkspace(
         requests,
@@ -103,6 +104,7 @@ export function workspaceRoutes(app: App, services: Services): void {
           labels,
           spec,
           hibernate_after_minutes,
+          expires_at: expiryOf(expires_at),
         },
         requesterOf(request),
       );
@@ -219,7 +221,11 @@ export function workspaceRoutes(app: App, services: Services): void {
       },
     },
     async (request, reply) => {
-      const changes: WorkspaceChanges = { ...request.body };
+      const { expires_at, ...rest } = request.body;
+      const changes: WorkspaceChanges = {
+        ...rest,
+        ...(expires_at === undefined ? {} : { expires_at: expiryOf(expires_at) }),
+      };
       if (changes.name !== undefined) changes.name = changes.name.trim();
       const workspace = await patchWorkspace(requests, request.params.id, changes, requesterOf(request));
       void reply.header("etag", etagOf(workspace.version));

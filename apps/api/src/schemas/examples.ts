@@ -27,6 +27,7 @@ export const WORKSPACE_EXAMPLE = {
   error_rate: 0,
   last_launched_at: null,
   hibernate_after_minutes: null,
+  expires_at: null,
   created_at: TIME,
   updated_at: TIME,
   removed_at: null,

@@ -10,9 +10,11 @@ export function oneOrMore<Word extends string>(words: readonly Word[], descripti
   );
 }
 
-const when = (description: string) =>
+const TIME = "a time with its zone, such as 2026-11-21T09:30:00Z";
+/** A time with its zone; `timeOf` reads it. */
+export const when = (description: string) =>
   expecting(
-    "a time with its zone, such as 2026-11-21T09:30:00Z",
+    TIME,
     Type.String({
       pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d(:\\d\\d(\\.\\d{1,9})?)?(Z|[+-]\\d\\d:\\d\\d)$",
       description,
@@ -59,10 +61,14 @@ export function labelsOf(label: readonly string[]): Record<string, string> {
   );
 }
 
-function timeOf(field: string, text: string): string {
+/** @throws BerthError `invalid_request` for a day that no calendar has. */
+export function timeOf(field: string, text: string): string {
   const date = new Date(text);
-  if (!Number.isNaN(date.getTime())) return date.toISOString();
-  throw new BerthError("invalid_request", `${field}: ${text} is no time`, {
-    errors: [{ field, expected: "a time with its zone, such as 2026-11-21T09:30:00Z" }],
+  const [year, month, day] = text.slice(0, 10).split("-").map(Number);
+  // Date makes the 3rd of March of the 31st of February.
+  if (!Number.isNaN(date.getTime()) && day! <= new Date(Date.UTC(year!, month!, 0)).getUTCDate())
+    return date.toISOString();
+  throw new BerthError("invalid_request", `${field}: expected ${TIME}; there is no ${text}`, {
+    errors: [{ field, expected: TIME }],
   });
 }

@@ -5,6 +5,7 @@ import Type, { type Static } from "typebox";
 import { iso, named, nullable, strictObject, time, uuid } from "./common.js";
 import { CREATE_EXAMPLE } from "./examples.js";
 import { expecting } from "./expected.js";
+import { timeOf, when } from "./filters.js";
 import { Spec } from "./spec.js";
 
 const CONTROL = "\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029";
@@ -33,6 +34,8 @@ const HibernateAfter = nullable(
   { description: "Hibernates after so many idle minutes; null: never." },
 );
 
+const ExpiresAt = nullable(when("When it is deleted by itself, its children with it; null: never."));
+
 /** The body of POST /workspaces where these backends run. */
 export function createBody(backends: readonly BackendName[]) {
   return strictObject(
@@ -48,19 +51,21 @@ export function createBody(backends: readonly BackendName[]) {
       labels: Type.Optional(Labels),
       spec: Spec,
       hibernate_after_minutes: Type.Optional(HibernateAfter),
+      expires_at: Type.Optional(ExpiresAt),
     },
     { examples: [CREATE_EXAMPLE] },
   );
 }
 
 export const PatchBody = expecting(
-  "a JSON object with at least one of name, labels, spec and hibernate_after_minutes",
+  "a JSON object with at least one of name, labels, spec, hibernate_after_minutes and expires_at",
   strictObject(
     {
       name: Type.Optional(Name),
       labels: Type.Optional(Labels),
       spec: Type.Optional(Spec),
       hibernate_after_minutes: Type.Optional(HibernateAfter),
+      expires_at: Type.Optional(ExpiresAt),
     },
     {
       minProperties: 1,
@@ -94,6 +99,7 @@ export const Workspace = named(
       error_rate: Type.Number(),
       last_launched_at: nullable(time("When it was last launched.")),
       hibernate_after_minutes: nullable(Type.Integer()),
+      expires_at: nullable(time("When it is deleted by itself.")),
       created_at: time("When it was accepted."),
       updated_at: time("When it last changed."),
       removed_at: nullable(time("When its delete was accepted.")),
@@ -121,8 +127,14 @@ export function viewWorkspace(row: Row): Static<typeof Workspace> {
     error_rate: row.error_rate,
     last_launched_at: iso(row.last_launched_at),
     hibernate_after_minutes: row.hibernate_after_minutes,
+    expires_at: iso(row.expires_at),
     created_at: row.created_at.toISOString(),
     updated_at: row.updated_at.toISOString(),
     removed_at: iso(row.removed_at),
   };
+}
+
+/** @throws BerthError `invalid_request` for a day that no calendar has. */
+export function expiryOf(text: string | null | undefined): Date | null {
+  return text === null || text === undefined ? null : new Date(timeOf("expires_at", text));
 }

@@ -139,6 +139,8 @@ export const KEYS = {
   sweepLivenessEveryMs: key("BERTH_SWEEP_LIVENESS_EVERY_MS", milliseconds(), "15000"),
   sweepProvisioningTimeoutEveryMs: key("BERTH_SWEEP_PROVISIONING_TIMEOUT_EVERY_MS", milliseconds(), "30000"),
   sweepIdleHibernationEveryMs: key("BERTH_SWEEP_IDLE_HIBERNATION_EVERY_MS", milliseconds(), "120000"),
+  sweepExpiryEveryMs: key("BERTH_SWEEP_EXPIRY_EVERY_MS", milliseconds(), "60000"),
+  expiryNoticeMs: key("BERTH_EXPIRY_NOTICE_MS", milliseconds(0), "900000"),
   sweepRetentionEveryMs: key("BERTH_SWEEP_RETENTION_EVERY_MS", milliseconds(), "3600000"),
   sweepsPaused: optional("BERTH_SWEEPS_PAUSED", listOf(SWEEP_NAMES)),
   sweepsDryRun: optional("BERTH_SWEEPS_DRY_RUN", listOf(SWEEP_NAMES)),

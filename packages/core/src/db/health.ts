@@ -40,7 +40,7 @@ export async function leastRecentlyChecked(
 }
 
 /** Also those that couldn't be told for certain: the next run looks at others first. */
-export async function noteChecked(tx: Tx, ids: readonly string[]): Promise<void> {
+export async function noteChecked(tx: Queryable, ids: readonly string[]): Promise<void> {
   await tx.query("update workspaces set last_checked_at = clock_timestamp() where id = any ($1)", [ids]);
 }
 
@@ -117,13 +117,13 @@ export async function overdueStarts(
 ): Promise<{ starting: number; overdue: Overdue[] }> {
   const { rows } = await db.query<Overdue>(
     `select * from (
-       select w.id, w.backend, w.status, w.generation,
+       select w.id, w.backend, w.status, w.generation, w.last_checked_at,
          floor(extract(epoch from clock_timestamp() - greatest(w.created_at, w.last_launched_at,
            (select max(o.finished_at) from operations o where o.workspace_id = w.id))) * 1000)::int8 as waited_ms
        from workspaces w join gates g on g.workspace_id = w.id
        where w.status in ('provisioning', 'awaiting_agent') and w.backend <> 'external' and ${IDLE}
          and (w.status = 'provisioning' or $2::int8 > $1::int8)
-     ) waiting where waited_ms > $1::int8 order by waited_ms desc, id limit $3`,
+     ) waiting where waited_ms > $1::int8 order by last_checked_at nulls first, id limit $3`,
     [limits.limitMs, limits.listeningMs, limit],
   );
   const { rows: all } = await db.query<{ n: number }>(
@@ -134,13 +134,13 @@ export async function overdueStarts(
 
 /**
  * Workspaces whose agent says that it has been idle for longer than they may be, and that have no child which
- * still runs. An agent that is silent says nothing.
+ * still runs; by id, from `after` on. An agent that is silent says nothing.
  */
 export async function idleWorkspaces(
   db: Queryable,
   freshMs: number,
   limit: number,
-  only: string | null = null,
+  which: { only?: string; after?: string | null } = {},
 ): Promise<{ id: string; idle_ms: number; allowed_ms: number }[]> {
   const { rows } = await db.query<{ id: string; idle_ms: number; allowed_ms: number }>(
     `select * from (
@@ -148,12 +148,12 @@ export async function idleWorkspaces(
          floor(extract(epoch from clock_timestamp() - greatest(w.last_active_at, w.last_launched_at)) * 1000)::int8 as idle_ms
        from workspaces w join gates g on g.workspace_id = w.id
        where w.status in ('online', 'degraded') and w.hibernate_after_minutes is not null and w.backend <> 'external'
-         and w.active_tasks = 0 and ($3::uuid is null or w.id = $3)
+         and w.active_tasks = 0 and ($3::uuid is null or w.id = $3) and ($4::uuid is null or w.id > $4)
          and w.last_heartbeat_at > clock_timestamp() - $1 * interval '1 millisecond' and ${IDLE}
          and not exists (select 1 from workspaces child where child.parent_id = w.id
            and child.status not in ('removed', 'paused', 'hibernated', 'failed'))
-     ) idle where idle_ms > allowed_ms order by idle_ms desc, id limit $2`,
-    [freshMs, limit, only],
+     ) idle where idle_ms > allowed_ms order by id limit $2`,
+    [freshMs, limit, which.only ?? null, which.after ?? null],
   );
   return rows;
 }

@@ -21,6 +21,7 @@ export interface Workspace {
   error_rate: number;
   last_launched_at: Date | null;
   hibernate_after_minutes: number | null;
+  expires_at: Date | null;
   created_at: Date;
   updated_at: Date;
   removed_at: Date | null;
@@ -28,8 +29,8 @@ export interface Workspace {
 
 /** Everything but the token's hash, which no reader needs. */
 const COLUMNS = `id, name, parent_id, backend, spec, labels, status, status_reason, generation, instance_id, url,
-  version, last_heartbeat_at, active_tasks, error_rate, last_launched_at, hibernate_after_minutes, created_at,
-  updated_at, removed_at`;
+  version, last_heartbeat_at, active_tasks, error_rate, last_launched_at, hibernate_after_minutes, expires_at,
+  created_at, updated_at, removed_at`;
 
 export interface NewWorkspace {
   id: string;
@@ -39,14 +40,15 @@ export interface NewWorkspace {
   spec: Spec;
   labels: Record<string, string>;
   hibernate_after_minutes: number | null;
+  expires_at: Date | null;
 }
 
 /** Inserts a workspace as `provisioning` with its gate. */
 export async function insertWorkspace(tx: Tx, workspace: NewWorkspace): Promise<Workspace> {
   const { rows } = await tx.query<Workspace>(
     `with made as (
-       insert into workspaces (id, name, parent_id, backend, spec, labels, hibernate_after_minutes, status)
-       values ($1, $2, $3, $4, $5, $6, $7, 'provisioning')
+       insert into workspaces (id, name, parent_id, backend, spec, labels, hibernate_after_minutes, expires_at, status)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, 'provisioning')
        returning ${COLUMNS}
      ), gate as (insert into gates (workspace_id) select id from made)
      select * from made`,
@@ -58,6 +60,7 @@ export async function insertWorkspace(tx: Tx, workspace: NewWorkspace): Promise<
       JSON.stringify(workspace.spec),
       JSON.stringify(workspace.labels),
       workspace.hibernate_after_minutes,
+      workspace.expires_at,
     ],
   );
   return rows[0]!;
@@ -174,6 +177,7 @@ export interface WorkspaceChanges {
   labels?: Record<string, string>;
   spec?: Spec;
   hibernate_after_minutes?: number | null;
+  expires_at?: Date | null;
 }
 
 /** Applies the fields given; a changed spec counts from the next launch. Null if there is no such row. */
@@ -187,7 +191,10 @@ export async function updateWorkspace(
        name = coalesce($2, name),
        labels = coalesce($3, labels),
        spec = coalesce($4, spec),
-       hibernate_after_minutes = case when $5 then $6 else hibernate_after_minutes end
+       hibernate_after_minutes = case when $5 then $6 else hibernate_after_minutes end,
+       expires_at = case when $7 then $8 else expires_at end,
+       -- Another time is announced anew.
+       expiry_noticed_at = case when $7 and expires_at is distinct from $8 then null else expiry_noticed_at end
      where id = $1 returning ${COLUMNS}`,
     [
       id,
@@ -196,6 +203,8 @@ export async function updateWorkspace(
       changes.spec === undefined ? null : JSON.stringify(changes.spec),
       changes.hibernate_after_minutes !== undefined,
       changes.hibernate_after_minutes ?? null,
+      changes.expires_at !== undefined,
+      changes.expires_at ?? null,
     ],
   );
   return rows[0] ?? null;

@@ -8,6 +8,7 @@ export const SWEEP_NAMES = [
   "liveness",
   "provisioning-timeout",
   "idle-hibernation",
+  "expiry",
   "retention",
 ] as const;
 export type SweepName = (typeof SWEEP_NAMES)[number];

@@ -38,19 +38,21 @@ export interface Removal {
 /**
  * Removes a workspace, and with `cascade` all its descendants, in one transaction: statuses, tokens, queued
  * operations (cancelled), the ledger (releasing) and one delete operation each. Asked again, it drives what
- * is unfinished of the tree, at any depth, and nothing else.
+ * is unfinished of the tree, at any depth, and nothing else. `allow` is asked with the tree locked: where it throws,
+ * nothing is done.
  * @throws BerthError `workspace_not_found`; `precondition_failed`; `has_children` with the list of live children; with
  * `purge` `not_purgeable` while the ledger isn't clean.
  */
 export async function removeWorkspace(
   context: RequestContext,
   workspaceId: string,
-  options: { cascade: boolean; purge?: boolean } & Condition & Requester,
+  options: { cascade: boolean; purge?: boolean; allow?: (tx: Tx) => Promise<void> } & Condition & Requester,
 ): Promise<Removal> {
   const { removal, next } = await acceptOnce(context.pool, workspaceId, options, async (tx) => {
     const { gates, workspaces } = await lockTree(tx, workspaceId);
     const root = workspaces[0]!;
     requireVersion(root, options);
+    await options.allow?.(tx);
     const live = workspaces.filter((workspace) => workspace.status !== "removed");
     const liveChildren = live.filter((workspace) => workspace.id !== workspaceId);
     if (liveChildren.length > 0 && !options.cascade) throw hasChildren(root, liveChildren);

@@ -1,5 +1,6 @@
 import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { insertEvents, type NewEvent } from "../db/events.js";
+import { isFuture } from "../db/expiry.js";
 import { lockGateShared, lockGates, takeTicket, type Gate } from "../db/gates.js";
 import {
   coalesceInto,
@@ -62,7 +63,7 @@ export type CreateInput = Omit<NewWorkspace, "id">;
 /**
  * Accepts a new workspace and its provision.
  * @returns with it the token of an agent that runs elsewhere, which is shown this once; null for all others.
- * @throws BerthError `invalid_request` (the spec lacks what its backend needs), `workspace_not_found` or
+ * @throws BerthError `invalid_request` (the spec lacks what its backend needs, or `expires_at` has passed), `workspace_not_found` or
  * `parent_removed` (the parent).
  */
 export async function createWorkspace(
@@ -73,6 +74,7 @@ export async function createWorkspace(
   const errors = missingForBackend(input.backend, input.spec);
   if (errors.length > 0) throw new BerthError("invalid_request", describe(errors), { errors });
   const accepted = await acceptOnce(context.pool, input.parent_id, requester, async (tx) => {
+    await requireFuture(tx, input.expires_at);
     if (input.parent_id !== null) await requireLiveParent(tx, input.parent_id);
     const inserted = await insertWorkspace(tx, { ...input, id: randomUUID() });
     const { workspace, token } = hasCompute(input.backend)
@@ -197,7 +199,7 @@ async function acceptRestart(
 /**
  * Changes what a workspace is called and what its next launch runs.
  * @throws BerthError `workspace_not_found`, `illegal_transition` (removed), `precondition_failed` if
- * `ifVersion` is not its version, `invalid_request`.
+ * `ifVersion` is not its version, `invalid_request` (the spec, or an `expires_at` that has passed).
  */
 export async function patchWorkspace(
   context: RequestContext,
@@ -215,6 +217,7 @@ export async function patchWorkspace(
     requireVersion(workspace, options);
     const errors = changes.spec === undefined ? [] : missingForBackend(workspace.backend, changes.spec);
     if (errors.length > 0) throw new BerthError("invalid_request", describe(errors), { errors });
+    await requireFuture(tx, changes.expires_at);
     await insertEvents(tx, [
       {
         event_type: "workspace.updated",
@@ -230,6 +233,13 @@ export async function patchWorkspace(
 export function requireVersion({ version }: Workspace, { ifVersion }: Condition): void {
   if (ifVersion !== undefined && ifVersion !== version)
     throw new BerthError("precondition_failed", `its version is ${version}, not ${ifVersion}`, { version });
+}
+
+/** By the database's clock. @throws BerthError `invalid_request`. */
+async function requireFuture(tx: Tx, expiresAt: Date | null | undefined): Promise<void> {
+  if (expiresAt === null || expiresAt === undefined || (await isFuture(tx, expiresAt))) return;
+  const errors = [{ field: "expires_at", expected: "a time in the future, or null for never" }];
+  throw new BerthError("invalid_request", describe(errors), { errors });
 }
 
 /** Locks the gate of a workspace. @throws BerthError `workspace_not_found`. */

@@ -1,4 +1,5 @@
 import { dispatch } from "./dispatch.js";
+import { expiry } from "./expiry.js";
 import { idleHibernation } from "./idle-hibernation.js";
 import { instanceState } from "./instance-state.js";
 import { liveness } from "./liveness.js";
@@ -23,5 +24,6 @@ export const SWEEPS: readonly Sweep[] = [
   liveness,
   provisioningTimeout,
   idleHibernation,
+  expiry,
   retention,
 ];

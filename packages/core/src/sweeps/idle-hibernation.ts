@@ -13,11 +13,13 @@ export const idleHibernation: Sweep = {
   runLimitMs: 60_000,
   // Whoever gave it `hibernate_after_minutes` asked for this.
   breaker: false,
-  async plan(deps) {
+  async plan(deps, cursor) {
     const { silentMs } = deps.settings;
-    const idle = await idleWorkspaces(deps.pool, silentMs, idleHibernation.limit);
+    const idle = await idleWorkspaces(deps.pool, silentMs, idleHibernation.limit, { after: cursor });
     return {
       lookedAt: idle.length,
+      // Those that fail, however many, don't keep the others from their turn.
+      cursor: idle.length === idleHibernation.limit ? idle.at(-1)!.id : null,
       actions: idle.map((one) => ({
         key: one.id,
         what: `hibernate workspace ${one.id}`,
@@ -27,7 +29,8 @@ export const idleHibernation: Sweep = {
             await requestHibernate(deps, one.id, {
               source: "idle",
               requestedBy: idleHibernation.name,
-              stillWanted: async (tx) => (await idleWorkspaces(tx, silentMs, 1, one.id)).length === 1,
+              stillWanted: async (tx) =>
+                (await idleWorkspaces(tx, silentMs, 1, { only: one.id })).length === 1,
             });
             return "hibernating";
           } catch (error) {

@@ -1,5 +1,5 @@
 import { insertEvents } from "../db/events.js";
-import { overdueStarts, type Overdue } from "../db/health.js";
+import { noteChecked, overdueStarts, type Overdue } from "../db/health.js";
 import { listeningFor } from "../db/heartbeats.js";
 import { markReleasing } from "../db/resources.js";
 import { changeStatuses, getWorkspace } from "../db/workspaces.js";
@@ -32,8 +32,11 @@ export const provisioningTimeout: Sweep = {
         key: `${one.id}/${one.generation}`,
         what: `fail workspace ${one.id}, which is ${one.status}`,
         why: reasonOf(one),
-        run: async (signal) =>
-          (await whileIdle(deps, one, signal, (context) => fail(one, context))) ?? "busy",
+        async run(signal) {
+          // Where it can't be failed either, the next run tries others first.
+          await noteChecked(deps.pool, [one.id]);
+          return (await whileIdle(deps, one, signal, (context) => fail(one, context))) ?? "busy";
+        },
       })),
     };
   },

@@ -13,6 +13,7 @@ export function intervalsOf(config: Config): Record<SweepName, number> {
     liveness: config.sweepLivenessEveryMs,
     "provisioning-timeout": config.sweepProvisioningTimeoutEveryMs,
     "idle-hibernation": config.sweepIdleHibernationEveryMs,
+    expiry: config.sweepExpiryEveryMs,
     retention: config.sweepRetentionEveryMs,
   };
 }
@@ -31,6 +32,7 @@ export function settingsOf(config: Config): SweepSettings {
     silentMs: config.agentSilentMs,
     listeningGraceMs: config.agentGraceMs,
     provisioningTimeoutMs: config.provisioningTimeoutMs,
+    expiryNoticeMs: config.expiryNoticeMs,
     keepDays: {
       operations: config.keepOperationsDays,
       events: config.keepEventsDays,

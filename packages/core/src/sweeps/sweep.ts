@@ -23,6 +23,8 @@ export interface SweepSettings {
   listeningGraceMs: number;
   /** How long a workspace may take until it is online. */
   provisioningTimeoutMs: number;
+  /** How long before a workspace expires that is announced. */
+  expiryNoticeMs: number;
   keepDays: { operations: number; events: number; ledger: number };
 }
 
