@@ -25,6 +25,8 @@ const VIEWER = [
   "/metrics GET",
   "/admin/liveness GET",
   "/admin/fleet GET",
+  "/operations/bulk/:id GET",
+  "/operations/bulk/:id/items GET",
 ];
 const OPERATOR = [
   "/workspaces/:id/logs GET",
@@ -38,6 +40,7 @@ const OPERATOR = [
   "/workspaces/:id/wake POST",
   "/operations/:id/cancel POST",
   "/operations/:id/retry POST",
+  "/operations/bulk POST",
   "/leaks/:id/retry POST",
   "/sweeps/:name/run POST",
 ];

@@ -45,6 +45,7 @@ describe("the API's description", () => {
     expect(result.valid).toBe(true);
     expect(Object.keys(document.components.schemas).toSorted()).toEqual([
       "ApiKey",
+      "BulkOperation",
       "Leak",
       "Operation",
       "Problem",
@@ -78,6 +79,8 @@ describe("the API's description", () => {
       "GET /leaks",
       "GET /metrics",
       "GET /operations",
+      "GET /operations/bulk/{id}",
+      "GET /operations/bulk/{id}/items",
       "GET /operations/{id}",
       "GET /ready",
       "GET /sweeps",
@@ -91,6 +94,7 @@ describe("the API's description", () => {
       "POST /keys",
       "POST /leaks/{id}/release",
       "POST /leaks/{id}/retry",
+      "POST /operations/bulk",
       "POST /operations/{id}/cancel",
       "POST /operations/{id}/retry",
       "POST /registry/heartbeat",

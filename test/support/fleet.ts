@@ -13,6 +13,7 @@ export const QUICK: Readonly<Record<string, string>> = {
   BERTH_RETRY_DELAY_MS: "20",
   BERTH_RETRY_MAX_DELAY_MS: "200",
   BERTH_SWEEP_DISPATCH_EVERY_MS: "500",
+  BERTH_SWEEP_BULK_EVERY_MS: "500",
   // A test that wants one of these asks for it.
   BERTH_SWEEP_DOCKER_ORPHANS_EVERY_MS: "3600000",
   BERTH_SWEEP_LEAKED_INSTANCES_EVERY_MS: "3600000",

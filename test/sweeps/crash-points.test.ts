@@ -66,6 +66,7 @@ const ONCE = [
   "workspace.offline",
   "workspace.restart.requested",
   "workspace.hibernate.requested",
+  "workspace.pause.requested",
   "workspace.expiring",
   "workspace.expired",
 ];

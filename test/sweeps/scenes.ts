@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { createWorkspace, patchWorkspace, requestRestart } from "@berth/core/lifecycle/requests";
+import { acceptBulk } from "@berth/core/lifecycle/bulk";
 import { removeWorkspace } from "@berth/core/lifecycle/remove";
 import type { SweepDeps } from "@berth/core/sweeps/sweep";
 import type { SweepName } from "@berth/core/domain/sweep";
@@ -70,6 +71,15 @@ function beforeConnecting(stage: Stage, act: () => Promise<unknown>): Partial<Sw
       },
     }),
   };
+}
+
+/** No operation of it can be accepted. */
+async function poisonOperations(stage: Stage, id: string): Promise<Partial<SweepDeps>> {
+  await stage.pool.query(`
+    create or replace function poison() returns trigger language plpgsql as $$ begin raise 'poisoned'; end $$;
+    create or replace trigger poison before insert on operations for each row when (new.workspace_id = '${id}')
+      execute function poison()`);
+  return {};
 }
 
 /** They are to be deleted so long from now. */
@@ -145,6 +155,26 @@ export const SCENES: Readonly<Record<SweepName, Scene>> = {
     }),
     // To wake what has ended is harmless: its job looks, and ends.
     change: () => ({}),
+  },
+  bulk: {
+    passes: 1,
+    async make(stage, n) {
+      const made = await inTurn(n, () => stage.online());
+      const ids = made.map(({ id }) => id);
+      await acceptBulk(stage.deps, { kind: "pause" }, ids, BY_TEST);
+      return ids;
+    },
+    // Nobody has asked for it.
+    young: async (stage) => (await stage.online()).id,
+    done: (stage, ids) =>
+      having(
+        stage,
+        ids,
+        "select workspace_id as id from operations where workspace_id = any ($1) and kind = 'pause'",
+      ),
+    poison: poisonOperations,
+    change: (stage, id) =>
+      beforeConnecting(stage, () => removeWorkspace(stage.deps, id, { cascade: false, ...BY_TEST })),
   },
   "removed-instances": {
     passes: 1,
@@ -252,13 +282,7 @@ export const SCENES: Readonly<Record<SweepName, Scene>> = {
         ids,
         "select workspace_id as id from operations where workspace_id = any ($1) and kind = 'hibernate'",
       ),
-    async poison(stage, id) {
-      await stage.pool.query(`
-        create or replace function poison() returns trigger language plpgsql as $$ begin raise 'poisoned'; end $$;
-        create or replace trigger poison before insert on operations for each row when (new.workspace_id = '${id}')
-          execute function poison()`);
-      return {};
-    },
+    poison: poisonOperations,
     change: (stage, id) => beforeConnecting(stage, () => stage.beat(id, 1)),
   },
   expiry: {
@@ -279,13 +303,7 @@ export const SCENES: Readonly<Record<SweepName, Scene>> = {
     },
     done: (stage, ids) =>
       having(stage, ids, "select id from workspaces where id = any ($1) and status = 'removed'"),
-    async poison(stage, id) {
-      await stage.pool.query(`
-        create or replace function poison() returns trigger language plpgsql as $$ begin raise 'poisoned'; end $$;
-        create or replace trigger poison before insert on operations for each row when (new.workspace_id = '${id}')
-          execute function poison()`);
-      return {};
-    },
+    poison: poisonOperations,
     change: (stage, id) => beforeConnecting(stage, () => expire(stage, [{ id }], MINUTE)),
   },
   retention: {

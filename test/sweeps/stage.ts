@@ -229,7 +229,7 @@ export async function openStage(env: Readonly<Record<string, string>> = {}, wait
       await pool.query("drop function if exists poison() cascade");
       await pool.query(
         `truncate workspaces, gates, operations, resources, structure_events, sweeps, sweep_runs, sightings,
-           heartbeat_listeners, provider_things, provider_calls`,
+           heartbeat_listeners, provider_things, provider_calls, bulk_operations, bulk_items`,
       );
     },
     async close() {

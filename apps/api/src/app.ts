@@ -16,6 +16,7 @@ import { limitKeys } from "./limits/keys.js";
 import { shedLoad } from "./limits/pressure.js";
 import { refuseUnknown } from "./not-found.js";
 import { sendProblem } from "./problem.js";
+import { bulkRoutes } from "./routes/bulk.js";
 import { describeRoutes, docsRoutes } from "./routes/docs.js";
 import { eventStreamRoutes } from "./routes/event-stream.js";
 import { eventRoutes } from "./routes/events.js";
@@ -109,6 +110,7 @@ export async function createApp(services: Services, logger: Logger): Promise<App
   whyRoutes(app, services);
   logRoutes(app, services);
   operationRoutes(app, services);
+  bulkRoutes(app, services);
   eventRoutes(app, services);
   eventStreamRoutes(app, services, guard.keyring);
   registryRoutes(app, services);

@@ -3,6 +3,7 @@ import swaggerUi from "@fastify/swagger-ui";
 import { ApiKey } from "../schemas/api-key.js";
 import { StructureEvent } from "../schemas/event.js";
 import { Leak } from "../schemas/leak.js";
+import { Bulk } from "../schemas/bulk.js";
 import { Operation } from "../schemas/operation.js";
 import { Problem } from "../schemas/problem.js";
 import { Resource } from "../schemas/resource.js";
@@ -12,7 +13,7 @@ import type { App } from "../services.js";
 
 /** Gathers the description of all routes that are added after it. */
 export async function describeRoutes(app: App): Promise<void> {
-  for (const schema of [Workspace, Operation, Resource, StructureEvent, Leak, Sweep, ApiKey, Problem])
+  for (const schema of [Workspace, Operation, Bulk, Resource, StructureEvent, Leak, Sweep, ApiKey, Problem])
     app.addSchema(schema);
   await app.register(swagger, {
     openapi: {

@@ -132,6 +132,7 @@ export const KEYS = {
   callTimeoutMs: key("BERTH_CALL_TIMEOUT_MS", milliseconds(), "30000"),
   shutdownGraceMs: key("BERTH_SHUTDOWN_GRACE_MS", milliseconds(0), "20000"),
   sweepDispatchEveryMs: key("BERTH_SWEEP_DISPATCH_EVERY_MS", milliseconds(), "5000"),
+  sweepBulkEveryMs: key("BERTH_SWEEP_BULK_EVERY_MS", milliseconds(), "5000"),
   sweepRemovedInstancesEveryMs: key("BERTH_SWEEP_REMOVED_INSTANCES_EVERY_MS", milliseconds(), "60000"),
   sweepDockerOrphansEveryMs: key("BERTH_SWEEP_DOCKER_ORPHANS_EVERY_MS", milliseconds(), "60000"),
   sweepLeakedInstancesEveryMs: key("BERTH_SWEEP_LEAKED_INSTANCES_EVERY_MS", milliseconds(), "60000"),

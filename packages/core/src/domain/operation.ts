@@ -3,6 +3,10 @@ import type { Status } from "./status.js";
 export const OPERATION_KINDS = ["provision", "restart", "pause", "resume", "hibernate", "delete"] as const;
 export type OperationKind = (typeof OPERATION_KINDS)[number];
 
+/** What may be asked for of many workspaces at once. */
+export const BULK_KINDS = ["restart", "pause", "resume", "hibernate", "delete"] as const;
+export type BulkKind = (typeof BULK_KINDS)[number];
+
 export const OPERATION_STATES = ["queued", "running", "succeeded", "failed", "cancelled"] as const;
 /** `running` includes the backoff between two attempts: the operation keeps its place in its group (I2). */
 export type OperationState = (typeof OPERATION_STATES)[number];

@@ -1,6 +1,7 @@
-/** Every sweep there is, in the order of DESIGN.md §8. */
+/** Every sweep there is, those of DESIGN.md §8 in its order. */
 export const SWEEP_NAMES = [
   "dispatch",
+  "bulk",
   "removed-instances",
   "docker-orphans",
   "leaked-instances",

@@ -16,23 +16,31 @@ export interface Once extends KeyUse {
 export interface Asker {
   requestedBy: string;
   once?: Once;
+  /** Try it out: all is done and then taken back, by throwing {@link TakenBack}. */
+  dryRun?: true;
+}
+
+/** What was tried out would have been accepted. */
+export class TakenBack extends Error {
+  override readonly name = "TakenBack";
 }
 
 /**
  * Runs the transaction that accepts a request, in turn (see {@link transactionInTurn}). With a key, the answer is kept by that same transaction; asked
  * again within 24 h with the same key, nothing is done and that answer is given. Of two at once the second
  * waits for the first. A refusal is not kept: it changed nothing, and may not be met again.
- * @throws BerthError `idempotency_key_reused` if the key came with another request before.
+ * @throws BerthError `idempotency_key_reused` if the key came with another request before. {@link TakenBack}.
  */
 export function acceptOnce<T>(
   pool: Pool,
   turn: string | null,
-  { once }: { once?: Once },
+  { once, dryRun }: Pick<Asker, "once" | "dryRun">,
   work: (tx: Tx) => Promise<T>,
 ): Promise<T> {
   return transactionInTurn(pool, turn, async (tx) => {
     const [answer] = await answerOnce(tx, [once], () => work(tx));
     if (answer instanceof BerthError) throw answer;
+    if (dryRun === true) throw new TakenBack();
     return answer as T;
   });
 }

@@ -30,7 +30,7 @@ import { hasCompute, missingForBackend } from "../domain/spec.js";
 import { BerthError } from "../errors.js";
 import type { Dispatcher } from "./dispatcher.js";
 import { gathered } from "./gather.js";
-import { acceptOnce, answerOnce, type Asker, type Once } from "./once.js";
+import { acceptOnce, answerOnce, TakenBack, type Asker, type Once } from "./once.js";
 
 /** Who asks, and how often each attempt may be repeated. */
 export interface RequestContext {
@@ -158,9 +158,13 @@ async function acceptRestarts(
   calls: readonly (Once | undefined)[],
   options: RestartOptions,
 ): Promise<RestartAnswer[]> {
-  const answers = await transactionInTurn(context.pool, workspaceId, (tx) =>
-    answerOnce(tx, calls, (count) => acceptRestart(tx, context, workspaceId, count, options)),
-  );
+  const answers = await transactionInTurn(context.pool, workspaceId, async (tx) => {
+    const given = await answerOnce(tx, calls, (count) =>
+      acceptRestart(tx, context, workspaceId, count, options),
+    );
+    if (options.dryRun === true) throw new TakenBack();
+    return given;
+  });
   const [made] = answers.filter(
     (one) => !(one instanceof BerthError) && one.isNext !== null,
   ) as AcceptedRestart[];

@@ -1,10 +1,9 @@
 import type { Operation } from "../db/operations.js";
 import { getWorkspace } from "../db/workspaces.js";
 import { BerthError } from "../errors.js";
+import { ask } from "./ask.js";
 import { requireOperation } from "./cancel.js";
-import { removeWorkspace } from "./remove.js";
-import { requestRestart, type Condition, type Requester, type RequestContext } from "./requests.js";
-import { requestHibernate, requestPause, requestResume } from "./suspend.js";
+import type { Condition, Requester, RequestContext } from "./requests.js";
 
 /**
  * Asks again for what a failed or cancelled operation was to do, as its own request would. A launch that left the
@@ -23,22 +22,11 @@ export async function retryOperation(
   requireRetryable(operation);
   const { kind, workspace_id: id } = operation;
   const options = { ...requester, retryOf: operation.id };
-  switch (kind) {
-    case "pause":
-      return (await requestPause(context, id, options)).operation;
-    case "hibernate":
-      return (await requestHibernate(context, id, options)).operation;
-    case "delete":
-      return (await removeWorkspace(context, id, { ...options, cascade: true })).operation;
-    case "provision":
-    case "restart":
-    case "resume": {
-      const status = (await getWorkspace(context.pool, id))?.status;
-      const suspended = kind === "resume" && (status === "paused" || status === "hibernated");
-      const request = suspended ? requestResume : requestRestart;
-      return (await request(context, id, options)).operation;
-    }
-  }
+  if (kind === "pause" || kind === "hibernate" || kind === "delete")
+    return ask(context, { kind, cascade: true }, id, options);
+  const status = (await getWorkspace(context.pool, id))?.status;
+  const isSuspended = kind === "resume" && (status === "paused" || status === "hibernated");
+  return ask(context, { kind: isSuspended ? "resume" : "restart" }, id, options);
 }
 
 function requireRetryable({ id, kind, state }: Operation): void {

@@ -1,3 +1,4 @@
+import { bulk } from "./bulk.js";
 import { dispatch } from "./dispatch.js";
 import { expiry } from "./expiry.js";
 import { idleHibernation } from "./idle-hibernation.js";
@@ -17,6 +18,7 @@ export const leakedInstances = unclaimed("leaked-instances", ["ec2"], 120_000);
 /** Every sweep there is. */
 export const SWEEPS: readonly Sweep[] = [
   dispatch,
+  bulk,
   removedInstances,
   dockerOrphans,
   leakedInstances,

@@ -6,6 +6,7 @@ import type { SweepSettings } from "./sweep.js";
 export function intervalsOf(config: Config): Record<SweepName, number> {
   return {
     dispatch: config.sweepDispatchEveryMs,
+    bulk: config.sweepBulkEveryMs,
     "removed-instances": config.sweepRemovedInstancesEveryMs,
     "docker-orphans": config.sweepDockerOrphansEveryMs,
     "leaked-instances": config.sweepLeakedInstancesEveryMs,

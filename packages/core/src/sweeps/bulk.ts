@@ -1,0 +1,67 @@
+import { acceptItem, failItem, pendingItems, type PendingItem } from "../db/bulk.js";
+import { BerthError } from "../errors.js";
+import { ask } from "../lifecycle/ask.js";
+import { isOurFault } from "../lifecycle/bulk.js";
+import type { Sweep, SweepDeps } from "./sweep.js";
+
+/** How often it is tried to ask for one, before it counts as refused. */
+const MOST_ATTEMPTS = 10;
+
+/**
+ * Asks for what bulk operations want of each workspace. Each is asked for under a key of its own, so that a worker that
+ * dies between the request and its record has it asked for once.
+ */
+export const bulk: Sweep = {
+  name: "bulk",
+  limit: 5_000,
+  runLimitMs: 60_000,
+  // Somebody asked for it, and could see before what it does.
+  breaker: false,
+  async plan(deps) {
+    const items = await pendingItems(deps.pool, bulk.limit);
+    return {
+      lookedAt: items.length,
+      actions: items.map((item) => ({
+        key: `${item.bulk_id}/${item.workspace_id}`,
+        what: `${item.kind} workspace ${item.workspace_id}`,
+        why: `bulk operation ${item.bulk_id} of ${item.requested_by}`,
+        run: () => carryOut(deps, item),
+      })),
+    };
+  },
+};
+
+async function carryOut(deps: SweepDeps, item: PendingItem): Promise<string> {
+  const { bulk_id: bulkId, workspace_id: workspaceId, kind, options, requested_by: requestedBy } = item;
+  try {
+    const operation = await ask(deps, { kind, ...options }, workspaceId, {
+      source: "api",
+      requestedBy,
+      once: {
+        actor: "bulk",
+        key: `${bulkId}/${workspaceId}`,
+        requestHash: Buffer.from(bulkId),
+        credential: bulkId,
+        replayed: false,
+      },
+    });
+    await acceptItem(deps.pool, item, operation?.id ?? null);
+    return "accepted";
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    if (error instanceof BerthError && !isOurFault(error)) {
+      await failItem(deps.pool, item, { code: error.code, message }, true);
+      return "refused";
+    }
+    const attempts = item.attempts + 1;
+    const final = attempts >= MOST_ATTEMPTS;
+    const tried = final ? `could not be asked for in ${attempts} attempts` : "could not be asked for yet";
+    await failItem(
+      deps.pool,
+      item,
+      { code: "internal", message: `it ${tried}; see the worker's log` },
+      final,
+    );
+    throw error;
+  }
+}
