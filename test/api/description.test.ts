@@ -49,6 +49,7 @@ describe("the API's description", () => {
       "Leak",
       "Operation",
       "Problem",
+      "Quota",
       "Resource",
       "StructureEvent",
       "Sweep",
@@ -69,6 +70,7 @@ describe("the API's description", () => {
         .toSorted(),
     ).toEqual([
       "DELETE /keys/{id}",
+      "DELETE /quotas/{label}",
       "DELETE /workspaces/{id}",
       "GET /admin/liveness",
       "GET /events",
@@ -82,6 +84,8 @@ describe("the API's description", () => {
       "GET /operations/bulk/{id}",
       "GET /operations/bulk/{id}/items",
       "GET /operations/{id}",
+      "GET /quotas",
+      "GET /quotas/{label}",
       "GET /ready",
       "GET /sweeps",
       "GET /workspaces",
@@ -109,6 +113,7 @@ describe("the API's description", () => {
       "POST /workspaces/{id}/restart",
       "POST /workspaces/{id}/resume",
       "POST /workspaces/{id}/wake",
+      "PUT /quotas/{label}",
     ]);
     for (const { name, described } of operations()) {
       expect(described.operationId, name).toBeTruthy();

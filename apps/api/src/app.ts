@@ -31,6 +31,7 @@ import { measureRequests } from "./metrics/requests.js";
 import { metricsRoutes } from "./routes/metrics.js";
 import { operationRoutes } from "./routes/operations.js";
 import { queueRoutes } from "./routes/queues.js";
+import { quotaRoutes } from "./routes/quotas.js";
 import { registryRoutes } from "./routes/registry.js";
 import { suspensionRoutes } from "./routes/suspension.js";
 import { sweepRoutes } from "./routes/sweeps.js";
@@ -115,6 +116,7 @@ export async function createApp(services: Services, logger: Logger): Promise<App
   eventStreamRoutes(app, services, guard.keyring);
   registryRoutes(app, services);
   keyRoutes(app, services, guard.keyring);
+  quotaRoutes(app, services);
   leakRoutes(app, services);
   sweepRoutes(app, services);
   livenessRoutes(app, services);

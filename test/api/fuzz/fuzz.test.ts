@@ -136,6 +136,7 @@ describe("the API under fuzz", () => {
       let sent = 0;
       const known: Known = (parameter, path) => {
         if (parameter === "name") return SWEEP_NAMES;
+        if (parameter === "label") return ["team:red", "team:*"];
         if (parameter === "workspaceId") return ids.workspaces;
         return ids[path.split("/")[1] as keyof typeof ids] ?? [];
       };

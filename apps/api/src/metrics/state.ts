@@ -4,10 +4,14 @@ import type { Queues } from "@berth/core/queues";
 import { livenessOfSweeps } from "@berth/core/sweeps/state";
 import { Gauge, type Registry } from "prom-client";
 import { countOperations, countWorkspaces } from "@berth/core/db/counts";
+import { listQuotaUses } from "@berth/core/db/quotas";
+import { labelText } from "@berth/core/domain/quota";
 
 const QUEUE_STATES = ["waiting", "active", "delayed", "prioritized", "failed"] as const;
 /** How long one source may take at a scrape, in ms. */
 const LIMIT_MS = 2_000;
+/** As many quotas have figures. */
+const MOST_QUOTAS = 1_000;
 
 /** What a scrape is told of the whole deployment: every API process says the same. */
 export interface StateMetrics {
@@ -50,6 +54,13 @@ export function createStateMetrics(
     "backend",
     "kind",
   );
+
+  const quotaRunning = gauge(
+    "berth_quota_running",
+    "Workspaces that run with the label of a quota. Of name:*, with the value that has most.",
+    "quota",
+  );
+  const quotaLimit = gauge("berth_quota_limit", "How many a quota lets run.", "quota");
 
   // Each reads first and writes then, with nothing in between: two scrapes at once don't mix.
   const sources: Record<string, { gauges: Gauge[]; read(): Promise<() => void> }> = {
@@ -102,6 +113,18 @@ export function createStateMetrics(
             held.set(labels, state.held?.would_act ?? 0);
             if (state.registered) quiet.set(labels, state.quiet_ms / 1_000);
             if (state.last_duration_ms !== null) duration.set(labels, state.last_duration_ms / 1_000);
+          }
+        };
+      },
+    },
+    quotas: {
+      gauges: [quotaRunning, quotaLimit],
+      async read() {
+        const rows = await listQuotaUses(pool, { limit: MOST_QUOTAS });
+        return () => {
+          for (const row of rows) {
+            quotaRunning.set({ quota: labelText(row) }, row.running);
+            quotaLimit.set({ quota: labelText(row) }, row.max_running);
           }
         };
       },

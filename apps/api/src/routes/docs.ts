@@ -6,6 +6,7 @@ import { Leak } from "../schemas/leak.js";
 import { Bulk } from "../schemas/bulk.js";
 import { Operation } from "../schemas/operation.js";
 import { Problem } from "../schemas/problem.js";
+import { Quota } from "../schemas/quota.js";
 import { Resource } from "../schemas/resource.js";
 import { Sweep } from "../schemas/sweep.js";
 import { Workspace } from "../schemas/workspace.js";
@@ -13,7 +14,18 @@ import type { App } from "../services.js";
 
 /** Gathers the description of all routes that are added after it. */
 export async function describeRoutes(app: App): Promise<void> {
-  for (const schema of [Workspace, Operation, Bulk, Resource, StructureEvent, Leak, Sweep, ApiKey, Problem])
+  for (const schema of [
+    Workspace,
+    Operation,
+    Bulk,
+    Resource,
+    StructureEvent,
+    Leak,
+    Sweep,
+    ApiKey,
+    Quota,
+    Problem,
+  ])
     app.addSchema(schema);
   await app.register(swagger, {
     openapi: {
@@ -33,6 +45,7 @@ export async function describeRoutes(app: App): Promise<void> {
         { name: "events", description: "What happened, and why." },
         { name: "registry", description: "For the agents that run in workspaces." },
         { name: "keys", description: "Who may do what." },
+        { name: "quotas", description: "How many workspaces of a label may run." },
         { name: "leaks", description: "What is to go and isn't proven gone, and what nobody claims." },
         { name: "sweeps", description: "The jobs that heal what was leaked, lost or stuck." },
         { name: "health", description: "For whoever runs Berth." },

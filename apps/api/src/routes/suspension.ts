@@ -177,7 +177,7 @@ export function suspensionRoutes(app: App, services: Services): void {
               },
               WAITED,
             ),
-            ...problems(...REFUSALS, "ancestor_suspended"),
+            ...problems(...REFUSALS, "ancestor_suspended", "quota_exceeded"),
           },
         },
       },

@@ -16,6 +16,7 @@ import type { Status } from "../domain/status.js";
 import { BerthError } from "../errors.js";
 import { cancelled } from "./endings.js";
 import { acceptOnce } from "./once.js";
+import { requireRoomToRun } from "./quotas.js";
 import {
   by,
   requireGate,
@@ -30,7 +31,7 @@ import {
  * its next safe point, and ends `cancelled` unless it ends otherwise before that.
  * @returns the operation, `cancelled` or with `cancel_requested_at`.
  * @throws BerthError `operation_not_found`, `precondition_failed`; `not_cancellable` if it has ended, is a delete, or
- * another operation waits that needs it.
+ * another operation waits that needs it; `quota_exceeded` for a pause or hibernate whose place is taken.
  */
 export async function cancelOperation(
   context: RequestContext,
@@ -47,6 +48,8 @@ export async function cancelOperation(
     const unfinished = await unfinishedOf(tx, [workspace.id]);
     const behind = unfinished.filter((one) => one.ticket > before.ticket);
     requireNoneNeedsIt(before, behind, statusesAfter(before, workspace, unfinished));
+    // Without its pause the workspace counts again, and its place may be another's by now.
+    await requireRoomToRun(tx, workspace, unfinished.at(-1));
     let next: Operation | undefined;
     if (before.state === "queued") {
       await endAtOnce(tx, before, requester);

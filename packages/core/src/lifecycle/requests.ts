@@ -31,6 +31,7 @@ import { BerthError } from "../errors.js";
 import type { Dispatcher } from "./dispatcher.js";
 import { gathered } from "./gather.js";
 import { acceptOnce, answerOnce, TakenBack, type Asker, type Once } from "./once.js";
+import { requireRoom, requireRoomToMove } from "./quotas.js";
 
 /** Who asks, and how often each attempt may be repeated. */
 export interface RequestContext {
@@ -64,7 +65,7 @@ export type CreateInput = Omit<NewWorkspace, "id">;
  * Accepts a new workspace and its provision.
  * @returns with it the token of an agent that runs elsewhere, which is shown this once; null for all others.
  * @throws BerthError `invalid_request` (the spec lacks what its backend needs, or `expires_at` has passed), `workspace_not_found` or
- * `parent_removed` (the parent).
+ * `parent_removed` (the parent), `quota_exceeded`.
  */
 export async function createWorkspace(
   context: RequestContext,
@@ -76,6 +77,7 @@ export async function createWorkspace(
   const accepted = await acceptOnce(context.pool, input.parent_id, requester, async (tx) => {
     await requireFuture(tx, input.expires_at);
     if (input.parent_id !== null) await requireLiveParent(tx, input.parent_id);
+    await requireRoom(tx, input.labels);
     const inserted = await insertWorkspace(tx, { ...input, id: randomUUID() });
     const { workspace, token } = hasCompute(input.backend)
       ? { workspace: inserted, token: null }
@@ -203,7 +205,7 @@ async function acceptRestart(
 /**
  * Changes what a workspace is called and what its next launch runs.
  * @throws BerthError `workspace_not_found`, `illegal_transition` (removed), `precondition_failed` if
- * `ifVersion` is not its version, `invalid_request` (the spec, or an `expires_at` that has passed).
+ * `ifVersion` is not its version, `invalid_request` (the spec, or an `expires_at` that has passed), `quota_exceeded` (labels).
  */
 export async function patchWorkspace(
   context: RequestContext,
@@ -222,6 +224,8 @@ export async function patchWorkspace(
     const errors = changes.spec === undefined ? [] : missingForBackend(workspace.backend, changes.spec);
     if (errors.length > 0) throw new BerthError("invalid_request", describe(errors), { errors });
     await requireFuture(tx, changes.expires_at);
+    if (changes.labels !== undefined)
+      await requireRoomToMove(tx, workspace, (await unfinishedOf(tx, [workspaceId])).at(-1), changes.labels);
     await insertEvents(tx, [
       {
         event_type: "workspace.updated",

@@ -9,6 +9,7 @@ import { hasCompute } from "../domain/spec.js";
 import { BerthError } from "../errors.js";
 import { lockTree } from "./remove.js";
 import { acceptOnce } from "./once.js";
+import { requireRoomToRun } from "./quotas.js";
 import {
   dispatch,
   enqueue,
@@ -156,7 +157,7 @@ const SUSPENDED: readonly string[] = ["paused", "hibernated", "removed"];
 /**
  * Starts a paused or hibernated workspace again with its volume. Its descendants stay as they are.
  * @throws BerthError `workspace_not_found`, `illegal_transition`, `ancestor_suspended` (with `workspace_id`
- * of the topmost ancestor that must be resumed first).
+ * of the topmost ancestor that must be resumed first), `quota_exceeded`.
  */
 export async function requestResume(
   context: RequestContext,
@@ -172,6 +173,7 @@ export async function requestResume(
       return { accepted: { workspace, operation: await coalesceInto(tx, last.id) }, isNext: false };
     requireAccepted(workspace, "resume", last);
     await requireAncestorsRun(tx, workspaceId);
+    await requireRoomToRun(tx, workspace, last);
     const operation = await enqueue(tx, context, workspaceId, "resume", requester);
     await insertEvents(tx, [requestedEvent(operation, requester)]);
     return { accepted: { workspace, operation }, isNext: operation.ticket === gate.head + 1 };

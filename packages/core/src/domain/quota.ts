@@ -1,0 +1,43 @@
+import type { OperationKind } from "./operation.js";
+import type { Status } from "./status.js";
+
+/** A label of a workspace, or the `name:*` of a quota for each value of that label alone. */
+export interface Label {
+  key: string;
+  value: string;
+}
+
+/** The value of a quota that holds for each value that has none of its own. */
+export const EACH = "*";
+/** As many as a quota may allow. */
+export const MOST_RUNNING = 1_000_000;
+
+const LABEL = /^([A-Za-z0-9](?:[A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?):((?:(?!\p{Cc}|[\u2028\u2029]).){0,256})$/u;
+
+/** Reads `team:red`; null if it isn't a label that a workspace could have. */
+export function parseLabel(text: string): Label | null {
+  const [, key, value] = LABEL.exec(text) ?? [];
+  return key === undefined || value === undefined ? null : { key, value };
+}
+
+export function labelText({ key, value }: Label): string {
+  return `${key}:${value}`;
+}
+
+const AT_REST: readonly Status[] = ["paused", "hibernated", "removed"];
+
+/**
+ * True if a workspace counts as running for quotas: it runs, or is to run when all that was accepted has been done.
+ * What failed or is offline counts, since a restart is always open to it. A pause that somebody has asked to cancel
+ * gives no place away: it may end either way. The function `workspace_runs` of the migrations repeats it in SQL.
+ * @param last its last unfinished operation.
+ */
+export function countsAsRunning(
+  status: Status,
+  last: { kind: OperationKind; cancel_requested_at: Date | null } | undefined,
+): boolean {
+  if (status === "removed") return false;
+  if (last === undefined) return !AT_REST.includes(status);
+  const stops = last.kind === "pause" || last.kind === "hibernate";
+  return !stops || last.cancel_requested_at !== null;
+}
