@@ -63,15 +63,14 @@ describe("GET /workspaces", () => {
     ["?label=:red", "label[0]"],
     ["?backend=vmware", "backend[0]"],
     ["?created_after=yesterday", "created_after"],
-    ["?created_after=2026-02-31T00:00:00Z", null],
+    ["?created_after=2026-02-31T00:00:00Z", "created_after"],
     ["?created_before=2026-13-01T00:00:00Z", "created_before"],
     ["?name=", "name"],
     ["?after=AAAA", "after"],
     ["?team=red", "team"],
-  ])("%s is refused by the name of the field, or means a day", async (query, field) => {
+  ])("%s is refused by the name of the field", async (query, field) => {
     const { status, body } = await api.call("GET", `/workspaces${query}`);
-    if (field === null) expect(status).toBe(200);
-    else expect([status, body.errors[0].field]).toEqual([400, field]);
+    expect([status, body.errors[0].field]).toEqual([400, field]);
   });
 });
 

@@ -124,13 +124,22 @@ describe("the API under fuzz", () => {
     `answers ${REQUESTS} requests made from its own description without a 5xx, a leak, or a change by what it refuses`,
     { timeout: 240_000 },
     async () => {
-      const ids = { workspaces: [] as string[], operations: [] as string[], keys: [] as string[] };
+      const ids = {
+        workspaces: [] as string[],
+        operations: [] as string[],
+        keys: [] as string[],
+        bulk: [] as string[],
+      };
       for (const name of ["a", "b", "c"]) {
         const { id, operation } = await api.create({ name, spec: PROCESS_SPEC });
         const key = await api.call("POST", "/keys", { body: { name: `fuzz-${name}`, scope: "viewer" } });
         ids.workspaces.push(id);
         ids.operations.push(operation.id);
         ids.keys.push(key.body.id);
+        const bulk = await api.call("POST", "/operations/bulk", {
+          body: { kind: "restart", workspace_ids: [id] },
+        });
+        ids.bulk.push(bulk.body.id);
       }
       let made = 0;
       let sent = 0;
@@ -138,7 +147,8 @@ describe("the API under fuzz", () => {
         if (parameter === "name") return SWEEP_NAMES;
         if (parameter === "label") return ["team:red", "team:*"];
         if (parameter === "workspaceId") return ids.workspaces;
-        return ids[path.split("/")[1] as keyof typeof ids] ?? [];
+        // What stands before the id says what it is of.
+        return ids[path.split(`/{${parameter}}`)[0]!.split("/").at(-1) as keyof typeof ids] ?? [];
       };
       const statuses = new Map<string, Map<number, number>>();
       // Of each kind of fault the first one: they are mended one by one.

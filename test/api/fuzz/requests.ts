@@ -10,7 +10,7 @@ interface Route {
   operationId: string;
   security?: object[];
   parameters?: { name: string; in: "path" | "query" | "header"; required?: boolean; schema: Schema }[];
-  requestBody?: { content: Record<string, { schema: Schema }> };
+  requestBody?: { content: Record<string, { schema: Schema; example?: unknown }> };
 }
 
 export interface FuzzRequest {
@@ -57,9 +57,9 @@ function requestTo(
     return (required ?? false) ? value : fc.option(value, { nil: undefined, freq: 2 });
   });
   const unknown = rarely(fc.tuple(fc.string({ minLength: 1, maxLength: 10 }), nonsense));
-  const schema = route.requestBody?.content["application/json"]?.schema;
+  const media = route.requestBody?.content["application/json"];
   return fc
-    .tuple(fc.tuple(...parts), unknown, bodyOf(schema, resolve), rarely(oddHeaders))
+    .tuple(fc.tuple(...parts), unknown, bodyOf(media, resolve), rarely(oddHeaders))
     .map(([values, extra, body, headers]) => {
       const query = new URLSearchParams();
       const sent: Record<string, string> = { ...body.headers };
@@ -143,17 +143,24 @@ const oddHeaders: fc.Arbitrary<Record<string, string>> = fc.constantFrom<Record<
 );
 
 function bodyOf(
-  schema: Schema | undefined,
+  media: { schema: Schema; example?: unknown } | undefined,
   resolve: Resolve,
 ): fc.Arbitrary<{ bytes: Buffer | null; headers: Record<string, string> }> {
   const json = { "content-type": "application/json" };
   const none = fc.constant({ bytes: null, headers: {} });
-  if (schema === undefined)
+  if (media === undefined)
     return fc.oneof(
       { weight: 8, arbitrary: none },
       { weight: 1, arbitrary: nonsense.map((value) => ({ bytes: bytesOf(value), headers: json })) },
     );
-  const good = valid(schema, resolve);
+  const { schema, example } = media;
+  const good =
+    example === undefined
+      ? valid(schema, resolve)
+      : fc.oneof(
+          { weight: 1, arbitrary: fc.constant(example) },
+          { weight: 4, arbitrary: valid(schema, resolve) },
+        );
   return fc.oneof(
     { weight: 12, arbitrary: good.map((value) => ({ bytes: bytesOf(value), headers: json })) },
     { weight: 6, arbitrary: broken(good).map((value) => ({ bytes: bytesOf(value), headers: json })) },
