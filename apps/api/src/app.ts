@@ -38,6 +38,7 @@ import { sweepRoutes } from "./routes/sweeps.js";
 import { whyRoutes } from "./routes/why.js";
 import { workspaceLifecycleRoutes } from "./routes/workspace-lifecycle.js";
 import { workspaceRoutes } from "./routes/workspaces.js";
+import { webhookRoutes } from "./routes/webhooks.js";
 import type { App, Services } from "./services.js";
 import { compileValidator } from "./validation/compiler.js";
 
@@ -117,6 +118,7 @@ export async function createApp(services: Services, logger: Logger): Promise<App
   registryRoutes(app, services);
   keyRoutes(app, services, guard.keyring);
   quotaRoutes(app, services);
+  webhookRoutes(app, services);
   leakRoutes(app, services);
   sweepRoutes(app, services);
   livenessRoutes(app, services);

@@ -15,6 +15,7 @@ import { intervalsOf, settingsOf } from "@berth/core/sweeps/settings";
 import { startLogReader } from "./log-reader.js";
 import { createProcessor, RetryError } from "./processor.js";
 import { startSweeper } from "./sweeper.js";
+import { startWebhooks } from "./webhooks.js";
 
 export interface WorkerDeps {
   config: WorkerConfig;
@@ -42,7 +43,7 @@ const HAND_BACK_MS = 5_000;
 /** A job that many crashed workers left behind is still carried: the gate counts the takeovers, not BullMQ. */
 const UNLIMITED_STALLS = 1_000_000;
 
-/** Starts a worker in this process: operations and sweeps. */
+/** Starts a worker in this process: operations, sweeps, logs and webhooks. */
 export function startWorker(deps: WorkerDeps): RunningWorker {
   const { config, pool, queues, logger } = deps;
   const owner = `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`;
@@ -114,6 +115,7 @@ export function startWorker(deps: WorkerDeps): RunningWorker {
     logger,
   });
   const logReader = startLogReader({ config, pool, backends: deps.backends, logger });
+  const webhooks = startWebhooks({ config, pool, queues, logger });
   logger.info(
     { owner, backends: [...deps.backends.keys()], concurrency: config.concurrency },
     "worker started",
@@ -126,7 +128,12 @@ export function startWorker(deps: WorkerDeps): RunningWorker {
         config.shutdownGraceMs,
       );
       const limitMs = config.shutdownGraceMs + HAND_BACK_MS;
-      await Promise.all([operations.close(limitMs), sweeper.close(limitMs), logReader.close(limitMs)]);
+      await Promise.all([
+        operations.close(limitMs),
+        sweeper.close(limitMs),
+        logReader.close(limitMs),
+        webhooks.close(limitMs),
+      ]);
       clearTimeout(grace);
       leases.close();
       logger.info("worker ended");

@@ -88,6 +88,11 @@ function conflicts(config: Config): string[] {
     problems.push(
       `BERTH_RETRY_DELAY_MS: got "${retryDelayMs}", expected at most BERTH_RETRY_MAX_DELAY_MS, ${retryMaxDelayMs}`,
     );
+  if (config.webhooksRetryDelayMs > config.webhooksRetryMaxDelayMs)
+    problems.push(
+      `BERTH_WEBHOOKS_RETRY_DELAY_MS: got "${config.webhooksRetryDelayMs}", expected at most ` +
+        `BERTH_WEBHOOKS_RETRY_MAX_DELAY_MS, ${config.webhooksRetryMaxDelayMs}`,
+    );
   if ((config.ec2HostedZoneId === null) !== (config.ec2DnsSuffix === null))
     problems.push("BERTH_EC2_HOSTED_ZONE_ID and BERTH_EC2_DNS_SUFFIX: one is set, expected both or none");
   if (config.role === "api" && nodeEnv === "production" && EXAMPLE_KEY.test(config.adminKey ?? ""))

@@ -18,6 +18,8 @@ export const OPERATIONS_QUEUE = "operations";
 export const SWEEPS_QUEUE = "sweeps";
 /** Questions for the logs of a workspace, which the workers answer. */
 export const LOGS_QUEUE = "logs";
+/** Webhooks for which deliveries are due: a job sends those of one. */
+export const WEBHOOKS_QUEUE = "webhooks";
 /** The backoff whose delays the gate has recorded already: exponential with jitter and a cap. */
 export const BACKOFF = "capped-exponential";
 
@@ -26,6 +28,10 @@ export interface OperationJob {
   workspaceId: string;
   operationId: string;
   ticket: number;
+}
+
+export interface WebhookLane {
+  webhookId: string;
 }
 
 type AnyQueue<Data> = Queue<Data, unknown, string, Data, unknown, string, IQueueBackend>;
@@ -45,6 +51,7 @@ export interface Queues {
   operations: AnyQueue<OperationJob>;
   sweeps: AnyQueue<Record<string, never>>;
   logs: AnyQueue<LogsQuestion>;
+  webhooks: AnyQueue<WebhookLane>;
   dispatcher: Dispatcher;
   /** @throws if the queues' store doesn't answer within a second. */
   ping(): Promise<void>;
@@ -82,19 +89,21 @@ export async function openQueues(config: QueueConfig, onError: (error: Error) =>
   const operations = open<OperationJob>(OPERATIONS_QUEUE);
   const sweeps = open<Record<string, never>>(SWEEPS_QUEUE);
   const logs = open<LogsQuestion>(LOGS_QUEUE);
+  const webhooks = open<WebhookLane>(WEBHOOKS_QUEUE);
+  const all = [operations, sweeps, logs, webhooks];
   // On PostgreSQL a first connection that fails is remembered for ever: better not to start at all.
-  if (store.redis === null)
-    await Promise.all([operations, sweeps, logs].map((queue) => queue.waitUntilReady()));
+  if (store.redis === null) await Promise.all(all.map((queue) => queue.waitUntilReady()));
   return {
     operations,
     sweeps,
     logs,
+    webhooks,
     dispatcher: createDispatcher(operations, store, config),
     ping: async () => {
       await within(PRODUCER_LIMIT_MS, operations.getJobCountByTypes("active"));
     },
     close: async () => {
-      await Promise.allSettled([operations.close(), sweeps.close(), logs.close()]);
+      await Promise.allSettled(all.map((queue) => queue.close()));
       store.redis?.disconnect();
     },
   };
@@ -153,6 +162,14 @@ export function openWorker<Data>(
       store.redis?.disconnect();
     },
   };
+}
+
+/** Has a webhook's due deliveries sent, unless a job for them waits or runs already. */
+export async function addLane({ webhooks }: Pick<Queues, "webhooks">, webhookId: string): Promise<void> {
+  await within(
+    PRODUCER_LIMIT_MS,
+    webhooks.add("deliver", { webhookId }, { jobId: webhookId, removeOnComplete: true, removeOnFail: true }),
+  );
 }
 
 /** The id of an operation's job: made from workspace and ticket, so that it is known without a query. */

@@ -129,6 +129,8 @@ describe("the API under fuzz", () => {
         operations: [] as string[],
         keys: [] as string[],
         bulk: [] as string[],
+        webhooks: [] as string[],
+        deliveries: [] as string[],
       };
       for (const name of ["a", "b", "c"]) {
         const { id, operation } = await api.create({ name, spec: PROCESS_SPEC });
@@ -140,6 +142,10 @@ describe("the API under fuzz", () => {
           body: { kind: "restart", workspace_ids: [id] },
         });
         ids.bulk.push(bulk.body.id);
+        const webhook = await api.call("POST", "/webhooks", { body: { url: `https://${name}.example/` } });
+        const ping = await api.call("POST", `/webhooks/${webhook.body.id}/ping`);
+        ids.webhooks.push(webhook.body.id);
+        ids.deliveries.push(ping.body.id);
       }
       let made = 0;
       let sent = 0;

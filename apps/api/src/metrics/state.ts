@@ -4,6 +4,7 @@ import type { Queues } from "@berth/core/queues";
 import { livenessOfSweeps } from "@berth/core/sweeps/state";
 import { Gauge, type Registry } from "prom-client";
 import { countOperations, countWorkspaces } from "@berth/core/db/counts";
+import { countDeliveries } from "@berth/core/db/webhooks";
 import { listQuotaUses } from "@berth/core/db/quotas";
 import { labelText } from "@berth/core/domain/quota";
 
@@ -62,6 +63,13 @@ export function createStateMetrics(
   );
   const quotaLimit = gauge("berth_quota_limit", "How many a quota lets run.", "quota");
 
+  const deliveries = gauge(
+    "berth_webhook_deliveries",
+    "Deliveries of a webhook that wait (pending) or were given up (dead), up to 10,000 each.",
+    "webhook",
+    "state",
+  );
+
   // Each reads first and writes then, with nothing in between: two scrapes at once don't mix.
   const sources: Record<string, { gauges: Gauge[]; read(): Promise<() => void> }> = {
     workspaces: {
@@ -84,12 +92,13 @@ export function createStateMetrics(
     queues: {
       gauges: [jobs],
       async read() {
-        const both = [
+        const shown = [
           { queue: "operations", source: queues.operations },
           { queue: "sweeps", source: queues.sweeps },
+          { queue: "webhooks", source: queues.webhooks },
         ] as const;
         const counts = await Promise.all(
-          both.map(async ({ queue, source }) => ({
+          shown.map(async ({ queue, source }) => ({
             queue,
             byState: await source.getJobCounts(...QUEUE_STATES),
           })),
@@ -127,6 +136,13 @@ export function createStateMetrics(
             quotaLimit.set({ quota: labelText(row) }, row.max_running);
           }
         };
+      },
+    },
+    webhooks: {
+      gauges: [deliveries],
+      async read() {
+        const rows = await countDeliveries(pool);
+        return () => rows.forEach(({ n, ...labels }) => deliveries.set(labels, n));
       },
     },
     leaks: {

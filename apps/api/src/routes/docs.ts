@@ -9,6 +9,7 @@ import { Problem } from "../schemas/problem.js";
 import { Quota } from "../schemas/quota.js";
 import { Resource } from "../schemas/resource.js";
 import { Sweep } from "../schemas/sweep.js";
+import { Delivery, Webhook } from "../schemas/webhook.js";
 import { Workspace } from "../schemas/workspace.js";
 import type { App } from "../services.js";
 
@@ -24,6 +25,8 @@ export async function describeRoutes(app: App): Promise<void> {
     Sweep,
     ApiKey,
     Quota,
+    Webhook,
+    Delivery,
     Problem,
   ])
     app.addSchema(schema);
@@ -46,6 +49,7 @@ export async function describeRoutes(app: App): Promise<void> {
         { name: "registry", description: "For the agents that run in workspaces." },
         { name: "keys", description: "Who may do what." },
         { name: "quotas", description: "How many workspaces of a label may run." },
+        { name: "webhooks", description: "Who is told of events by HTTP." },
         { name: "leaks", description: "What is to go and isn't proven gone, and what nobody claims." },
         { name: "sweeps", description: "The jobs that heal what was leaked, lost or stuck." },
         { name: "health", description: "For whoever runs Berth." },

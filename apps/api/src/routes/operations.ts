@@ -6,13 +6,13 @@ import { BACKENDS } from "@berth/core/domain/spec";
 import { BerthError } from "@berth/core/errors";
 import { cancelOperation } from "@berth/core/lifecycle/cancel";
 import { retryOperation } from "@berth/core/lifecycle/retry";
-import type { FastifyRequest } from "fastify";
 import Type from "typebox";
+import { NoBody, withoutBody } from "../no-body.js";
 import { outcome } from "../outcome.js";
 import { cursor, page, pageOf, positionOf, readCursor } from "../pages.js";
 import { requesterOf } from "../requester.js";
 import { answer, LOCATION, NEXT_PAGE, WAITED } from "../schemas/answers.js";
-import { AFTER, IdParams, LIMIT, ref, RequestHeaders, strictObject, uuid } from "../schemas/common.js";
+import { AFTER, IdParams, LIMIT, ref, RequestHeaders, uuid } from "../schemas/common.js";
 import { DONE_EXAMPLE, OPERATION_EXAMPLE, RESOURCE_EXAMPLE } from "../schemas/examples.js";
 import { expecting } from "../schemas/expected.js";
 import { CREATED, LABEL_FILTER, oneOrMore, readFilters } from "../schemas/filters.js";
@@ -23,7 +23,6 @@ import type { App, Services } from "../services.js";
 import { existing } from "./workspaces.js";
 
 const IdOfOperation = Type.Object({ id: uuid("Id of the operation.") });
-const NoBody = strictObject({}, { examples: [{}] });
 const RETRIED = "9a3d1c47-5e28-4f60-b1a9-3c7d2e8f0b61";
 const CANCELLED_EXAMPLE = {
   ...OPERATION_EXAMPLE,
@@ -31,11 +30,6 @@ const CANCELLED_EXAMPLE = {
   error: { code: "operation_cancelled", message: "cancelled by admin", provider_code: null },
   finished_at: OPERATION_EXAMPLE.created_at,
 };
-
-/** The body may be left out. */
-async function withoutBody(request: FastifyRequest): Promise<void> {
-  (request as { body: unknown }).body ??= {};
-}
 
 const PageQuery = Type.Object(
   { limit: Type.Optional(LIMIT), after: Type.Optional(AFTER) },

@@ -22,7 +22,9 @@ export async function queueRoutes(app: App, { queues }: Pick<Services, "queues">
   const adapter = new FastifyAdapter();
   adapter.setBasePath(QUEUES_PATH);
   createBullBoard({
-    queues: [new BullMQAdapter(queues.operations as never), new BullMQAdapter(queues.sweeps as never)],
+    queues: [queues.operations, queues.sweeps, queues.webhooks].map(
+      (queue) => new BullMQAdapter(queue as never),
+    ),
     serverAdapter: adapter,
     options: { uiConfig: { boardTitle: "Berth" } },
   });

@@ -8,6 +8,7 @@ import {
 import type { FastifyReply, FastifyRequest } from "fastify";
 import Type from "typebox";
 import { etagOf } from "../etag.js";
+import { NoBody, withoutBody } from "../no-body.js";
 import { outcome } from "../outcome.js";
 import { requesterOf } from "../requester.js";
 import { answer, LOCATION, Suspension, WAITED, WorkspaceAndOperation } from "../schemas/answers.js";
@@ -20,7 +21,6 @@ import { viewWorkspace } from "../schemas/workspace.js";
 import type { App, Services } from "../services.js";
 import { existing } from "./workspaces.js";
 
-const NoBody = strictObject({}, { examples: [{}] });
 const HibernateBody = strictObject(
   {
     force: Type.Optional(
@@ -42,11 +42,6 @@ const REFUSALS = [
   "operation_cancelled",
   "operation_failed",
 ] as const;
-
-/** The body may be left out. */
-async function withoutBody(request: FastifyRequest): Promise<void> {
-  (request as { body: unknown }).body ??= {};
-}
 
 function suspendAnswers(kind: "pause" | "hibernate", status: "paused" | "hibernated") {
   const operation = { ...OPERATION_EXAMPLE, ticket: 2, kind };

@@ -18,7 +18,7 @@ const Name = expecting(
     description: "What people call it. Spaces around it are dropped.",
   }),
 );
-const Labels = expecting(
+export const Labels = expecting(
   "at most 64 labels, with names of 1 to 63 of A-Z, a-z, 0-9, ., _, - and / that begin and end alphanumerically",
   Type.Record(
     Type.String({ pattern: "^[A-Za-z0-9](?:[A-Za-z0-9_.\\-/]{0,61}[A-Za-z0-9])?$" }),

@@ -9,6 +9,9 @@ export const KEPT = {
   bulk: `delete from bulk_operations where id in (
     select id from bulk_operations b where created_at < now() - $1 * interval '1 day'
       and not exists (select 1 from bulk_items i where i.bulk_id = b.id and i.state = 'pending') limit $2)`,
+  deliveries: `delete from webhook_deliveries where id in (
+    select id from webhook_deliveries where state <> 'pending' and ended_at < now() - $1 * interval '1 day'
+    order by ended_at limit $2)`,
   ledger: `delete from resources where id in (
     select id from resources where state = 'gone' and gone_at < now() - $1 * interval '1 day' order by gone_at limit $2)`,
 } as const;

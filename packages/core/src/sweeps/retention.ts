@@ -17,8 +17,8 @@ export const retention: Sweep = {
   async plan({ pool, settings }) {
     // While nobody reads events, those to be settled would grow without end.
     await settleEvents(pool);
-    const old = (["operations", "bulk", "events", "ledger"] as const).map((kind): Action => {
-      const days = settings.keepDays[kind === "bulk" ? "operations" : kind];
+    const old = (["operations", "bulk", "deliveries", "events", "ledger"] as const).map((kind): Action => {
+      const days = settings.keepDays[kind === "bulk" || kind === "deliveries" ? "operations" : kind];
       return {
         key: kind,
         what: `forget ${kind} older than ${days} days`,

@@ -1,0 +1,87 @@
+import { request as httpRequest } from "node:http";
+import { request as httpsRequest } from "node:https";
+import { type Destinations } from "@berth/core/destinations";
+import type { Reply } from "@berth/core/lifecycle/webhooks";
+
+/** As much of an answer is kept, in characters. */
+const KEPT = 500;
+/** As much of an answer is read, in bytes. */
+const MOST_READ = 16_384;
+const USER_AGENT = "Berth-Webhooks/1.0";
+
+/** Sends one request. Redirects aren't followed, since they could lead anywhere. Never throws for what the other side does. */
+export async function send(
+  destinations: Destinations,
+  to: string,
+  { headers, body }: { headers: Record<string, string>; body: string },
+  { timeoutMs, signal }: { timeoutMs: number; signal: AbortSignal },
+): Promise<Reply> {
+  const url = new URL(to);
+  // It may have been allowed once.
+  const fault = destinations.fault(url);
+  if (fault !== null) return { status: null, error: fault };
+  const timeout = AbortSignal.timeout(timeoutMs);
+  try {
+    const { status, text } = await post(url, headers, body, destinations, AbortSignal.any([timeout, signal]));
+    if (status >= 200 && status < 300) return { status, error: null };
+    const redirected = status >= 300 && status < 400 ? " (redirects aren't followed)" : "";
+    return { status, error: `it answered ${status}${redirected}${text === "" ? "" : `: ${text}`}` };
+  } catch (error) {
+    signal.throwIfAborted();
+    if (timeout.aborted) return { status: null, error: `it did not answer within ${timeoutMs} ms` };
+    return { status: null, error: reasonOf(error) };
+  }
+}
+
+function post(
+  url: URL,
+  headers: Record<string, string>,
+  body: string,
+  { lookup }: Destinations,
+  signal: AbortSignal,
+): Promise<{ status: number; text: string }> {
+  const request = url.protocol === "https:" ? httpsRequest : httpRequest;
+  return new Promise((resolve, reject) => {
+    const sent = request(
+      url,
+      {
+        method: "POST",
+        headers: { ...headers, "user-agent": USER_AGENT, "content-length": Buffer.byteLength(body) },
+        lookup: lookup as never,
+        signal,
+        agent: false,
+      },
+      (answer) => {
+        const chunks: Buffer[] = [];
+        let size = 0;
+        const end = (): void => {
+          const text = Buffer.concat(chunks).toString("utf8");
+          resolve({ status: answer.statusCode!, text: readable(text).slice(0, KEPT) });
+          sent.destroy();
+        };
+        answer.on("data", (chunk: Buffer) => {
+          chunks.push(chunk);
+          if ((size += chunk.length) >= MOST_READ) end();
+        });
+        answer.on("end", end);
+        answer.on("error", reject);
+        answer.on("aborted", () => reject(new Error("it broke off its answer")));
+      },
+    );
+    sent.on("error", reject);
+    sent.end(body);
+  });
+}
+
+/** PostgreSQL keeps no NUL, and who reads it wants one line. */
+function readable(text: string): string {
+  // eslint-disable-next-line no-control-regex
+  return text.replaceAll(/[\u0000-\u001f\u007f\ufffd]+/g, " ").trim();
+}
+
+function reasonOf(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  // Several addresses were tried: their reasons are alike.
+  if (error instanceof AggregateError) return reasonOf(error.errors[0]);
+  return readable(message || code || "it could not be reached").slice(0, KEPT);
+}
