@@ -1,5 +1,6 @@
 import type { Pool } from "@berth/core/db/pool";
 import { registerSweeps, sinceLastRun } from "@berth/core/db/sweeps";
+import { withDeadline } from "@berth/core/deadline";
 import { openWorker, SWEEPS_QUEUE, type QueueConfig, type Queues } from "@berth/core/queues";
 import { SWEEPS } from "@berth/core/sweeps/all";
 import { dryRun, runSweep } from "@berth/core/sweeps/run";
@@ -35,8 +36,7 @@ export function startSweeper(options: SweeperOptions): { close(limitMs: number):
       if (sweep === undefined) return null;
       const deps = { ...options.deps, signal: stop.signal };
       if (dry === undefined) return runSweep(sweep, deps, owner, everyMs[sweep.name]);
-      const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(sweep.runLimitMs)]);
-      return dryRun(sweep, { ...deps, signal });
+      return withDeadline(sweep.runLimitMs, [stop.signal], (signal) => dryRun(sweep, { ...deps, signal }));
     },
     {
       concurrency: SWEEPS.length,

@@ -1,6 +1,7 @@
 import { request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
-import { type Destinations } from "@berth/core/destinations";
+import { withDeadline } from "@berth/core/deadline";
+import type { Destinations } from "@berth/core/destinations";
 import type { Reply } from "@berth/core/lifecycle/webhooks";
 
 /** As much of an answer is kept, in characters. */
@@ -20,15 +21,18 @@ export async function send(
   // It may have been allowed once.
   const fault = destinations.fault(url);
   if (fault !== null) return { status: null, error: fault };
-  const timeout = AbortSignal.timeout(timeoutMs);
+  let timeLeft: AbortSignal | undefined;
   try {
-    const { status, text } = await post(url, headers, body, destinations, AbortSignal.any([timeout, signal]));
+    const { status, text } = await withDeadline(timeoutMs, [signal], (both) =>
+      post(url, headers, body, destinations, (timeLeft = both)),
+    );
     if (status >= 200 && status < 300) return { status, error: null };
     const redirected = status >= 300 && status < 400 ? " (redirects aren't followed)" : "";
     return { status, error: `it answered ${status}${redirected}${text === "" ? "" : `: ${text}`}` };
   } catch (error) {
     signal.throwIfAborted();
-    if (timeout.aborted) return { status: null, error: `it did not answer within ${timeoutMs} ms` };
+    if (timeLeft?.aborted === true)
+      return { status: null, error: `it did not answer within ${timeoutMs} ms` };
     return { status: null, error: reasonOf(error) };
   }
 }

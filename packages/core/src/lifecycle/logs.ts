@@ -1,3 +1,4 @@
+import { withDeadline } from "../deadline.js";
 import { type Backend, BackendError, type Logs } from "../compute/backend.js";
 import type { Queryable } from "../db/pool.js";
 import { openResources, type Resource } from "../db/resources.js";
@@ -38,15 +39,11 @@ export async function readLogs(
   if (backend === undefined) return not("backend_unavailable", `no worker serves the backend ${row.backend}`);
   const [, generation, cursor] = POSITION.exec(since ?? "") ?? [];
   const known = Number(generation) === row.generation ? cursor : undefined;
-  const signal = AbortSignal.any([ending, AbortSignal.timeout(limitMs)]);
   try {
-    const logs = await backend.logs(instanceRef(row), {
-      tail,
-      since: known,
-      wholeLines,
-      signal,
-      priority: "user",
-    });
+    const wanted = { tail, since: known, wholeLines, priority: "user" as const };
+    const logs = await withDeadline(limitMs, [ending], (signal) =>
+      backend.logs(instanceRef(row), { ...wanted, signal }),
+    );
     return {
       found: true,
       backend: row.backend,

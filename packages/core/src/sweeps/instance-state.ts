@@ -1,3 +1,4 @@
+import { withDeadline } from "../deadline.js";
 import type { Backend, InstanceState } from "../compute/backend.js";
 import { insertEvents } from "../db/events.js";
 import {
@@ -75,20 +76,16 @@ async function probe(
   backend: Backend,
   checked: readonly Checked[],
 ): Promise<Map<string, InstanceState>> {
-  const signal = AbortSignal.any([deps.signal, AbortSignal.timeout(deps.settings.probeTimeoutMs)]);
-  if (signal.aborted) return new Map();
-  // One who doesn't obey the signal must not hold the sweep.
-  const late = new Promise<Map<string, InstanceState>>((resolve) => {
-    signal.addEventListener("abort", () => resolve(new Map()), { once: true });
-  });
+  if (deps.signal.aborted) return new Map();
   try {
-    return await Promise.race([
-      backend.probe(
-        checked.map((one) => instanceRef(one.instance)),
-        { signal },
-      ),
-      late,
-    ]);
+    return await withDeadline(deps.settings.probeTimeoutMs, [deps.signal], (signal) => {
+      // One who doesn't obey the signal must not hold the sweep.
+      const late = new Promise<Map<string, InstanceState>>((resolve) => {
+        signal.addEventListener("abort", () => resolve(new Map()), { once: true });
+      });
+      const instances = checked.map((one) => instanceRef(one.instance));
+      return Promise.race([backend.probe(instances, { signal }), late]);
+    });
   } catch (error) {
     deps.logger.warn({ err: error, backend: backend.name }, "a probe failed");
     return new Map();

@@ -1,3 +1,4 @@
+import { withDeadline } from "../deadline.js";
 import { clearInterval, setInterval } from "node:timers";
 import { insertEvents } from "../db/events.js";
 import { transaction } from "../db/pool.js";
@@ -47,9 +48,10 @@ export async function runSweep(
   if (begun === null) return null;
   const run = { name: sweep.name, runId: begun.runId };
   const lease = keepLease(deps, run);
-  const signal = AbortSignal.any([deps.signal, lease.signal, AbortSignal.timeout(sweep.runLimitMs)]);
   try {
-    const { counts, plan } = await lookAndAct(sweep, { ...deps, signal }, begun);
+    const { counts, plan } = await withDeadline(sweep.runLimitMs, [deps.signal, lease.signal], (signal) =>
+      lookAndAct(sweep, { ...deps, signal }, begun),
+    );
     await endSweep(deps.pool, run, { counts, cursor: plan.cursor ?? null, error: null });
     if (begun.runId % 100 === 0) await trimSweepRuns(deps.pool, sweep.name, RUNS_KEPT);
     return counts;

@@ -1,3 +1,4 @@
+import { withDeadline } from "../deadline.js";
 import type { Backend, OwnedResource } from "../compute/backend.js";
 import { insertEvents } from "../db/events.js";
 import { transaction } from "../db/pool.js";
@@ -139,14 +140,15 @@ async function list(
   backend: Backend,
 ): Promise<OwnedResource[]> {
   if (ask === undefined) return [];
-  const signal = AbortSignal.any([deps.signal, AbortSignal.timeout(LIST_TIMEOUT_MS)]);
-  signal.throwIfAborted();
-  const aborted = new Promise<never>((_, reject) => {
-    const late = (): void => reject(new Error("the list of what is owned did not come in time"));
-    signal.addEventListener("abort", late, { once: true });
+  return withDeadline(LIST_TIMEOUT_MS, [deps.signal], (signal) => {
+    signal.throwIfAborted();
+    const aborted = new Promise<never>((_, reject) => {
+      const late = (): void => reject(new Error("the list of what is owned did not come in time"));
+      signal.addEventListener("abort", late, { once: true });
+    });
+    // One who doesn't obey the signal must not hold the sweep.
+    return Promise.race([ask.call(backend, { signal }), aborted]);
   });
-  // One who doesn't obey the signal must not hold the sweep.
-  return Promise.race([ask.call(backend, { signal }), aborted]);
 }
 
 async function statusesOf(
