@@ -137,7 +137,8 @@ describe.each(["postgres", "redis"])("with the queues on %s", (store) => {
       new Promise((_resolve, reject) =>
         signal.addEventListener("abort", () => reject(new BackendError("aborted", "transient", "given up"))),
       );
-    expect(await api.call("GET", `/workspaces/${id}/logs`, { headers: { prefer: "wait=1" } })).toMatchObject({
+    // Long enough for a worker on a busy machine to take it: else it is one that didn't come.
+    expect(await api.call("GET", `/workspaces/${id}/logs`, { headers: { prefer: "wait=3" } })).toMatchObject({
       status: 504,
       body: { code: "provider_timeout" },
     });

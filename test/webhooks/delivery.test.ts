@@ -178,13 +178,15 @@ describe("a webhook", () => {
 
   it("isn't told of what was before it, nor of what webhooks themselves cause", async () => {
     const { fleet, receiver, make } = await start();
+    await make({ url: `${receiver.url}/earlier`, types: ["thing.before"] });
     await happen(fleet, { event_type: "thing.before" });
     const { webhook } = await make();
     await changeWebhook(fleet.pool, webhook.id, { description: "changed" }, BY_TEST);
     await happen(fleet, { event_type: "thing.after" });
     fleet.startWorker();
     await allEnded(fleet, webhook.id);
-    expect(receiver.types()).toEqual(["thing.after"]);
+    await told(receiver, ["thing.before"], "/earlier");
+    expect(receiver.types("/")).toEqual(["thing.after"]);
   });
 
   it("that refuses is asked again with the same id, given up after the last attempt with an event, and asked again by a retry", async () => {
