@@ -273,7 +273,7 @@ describe("pages of other origins", () => {
     const asked = await preflight("https://b.example:8443");
     expect(asked.status).toBe(204);
     expect(asked.headers.get("access-control-allow-origin")).toBe("https://b.example:8443");
-    expect(asked.headers.get("access-control-allow-methods")).toBe("GET, HEAD, POST, PATCH, DELETE");
+    expect(asked.headers.get("access-control-allow-methods")).toBe("GET, HEAD, POST, PUT, PATCH, DELETE");
     expect(asked.headers.get("access-control-allow-headers")).toContain("idempotency-key");
     const answer = await page("https://a.example");
     expect(answer.status).toBe(200);

@@ -5,7 +5,7 @@ import { Registry } from "prom-client";
 import fastify, { type FastifyBaseLogger } from "fastify";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import { requireKey } from "./auth.js";
-import { createKeyring } from "./auth/keyring.js";
+import { createKeyring, type Keyring } from "./auth/keyring.js";
 import { createSessions } from "./auth/session.js";
 import { answerBrokenRequests, refuseExpectations } from "./broken-requests.js";
 import { takeIdempotencyKeys } from "./idempotency.js";
@@ -105,7 +105,19 @@ export async function createApp(services: Services, logger: Logger): Promise<App
   takeIdempotencyKeys(app);
   refuseUnknown(app);
   await describeRoutes(app);
+  addRoutes(app, services, { keyring: guard.keyring, registry });
+  await loginRoutes(app, services, guard);
+  await docsRoutes(app);
+  await queueRoutes(app, services);
+  return app;
+}
 
+/** Every route of the API's description. Of the services only `config` is read before a request comes. */
+export function addRoutes(
+  app: App,
+  services: Services,
+  { keyring, registry }: { keyring: Keyring; registry: Registry },
+): void {
   workspaceRoutes(app, services);
   workspaceLifecycleRoutes(app, services);
   suspensionRoutes(app, services);
@@ -114,9 +126,9 @@ export async function createApp(services: Services, logger: Logger): Promise<App
   operationRoutes(app, services);
   bulkRoutes(app, services);
   eventRoutes(app, services);
-  eventStreamRoutes(app, services, guard.keyring);
+  eventStreamRoutes(app, services, keyring);
   registryRoutes(app, services);
-  keyRoutes(app, services, guard.keyring);
+  keyRoutes(app, services, keyring);
   quotaRoutes(app, services);
   webhookRoutes(app, services);
   leakRoutes(app, services);
@@ -125,10 +137,6 @@ export async function createApp(services: Services, logger: Logger): Promise<App
   fleetRoutes(app, services);
   healthRoutes(app, services);
   metricsRoutes(app, services, registry);
-  await loginRoutes(app, services, guard);
-  await docsRoutes(app);
-  await queueRoutes(app, services);
-  return app;
 }
 
 /** The caller's own id for a request if it is one that a log line can hold. */

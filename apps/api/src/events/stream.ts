@@ -24,6 +24,8 @@ export interface StreamOptions {
   /** Looked at every `aliveEveryMs`: false once the client's key is no longer good. */
   isAllowed: () => Promise<boolean>;
   aliveEveryMs: number;
+  /** Told the place after which a stream without `from` begins. */
+  onBegin?: (place: number) => void;
 }
 
 /** Events as Server-Sent Events: https://html.spec.whatwg.org/multipage/server-sent-events.html */
@@ -57,6 +59,7 @@ export async function openStream(feed: EventFeed, options: StreamOptions): Promi
     },
     closed: () => end("shutdown"),
   });
+  if (from === null) options.onBegin?.(place);
   const finish = (): void => {
     ended = true;
     leave();

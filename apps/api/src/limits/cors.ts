@@ -13,7 +13,7 @@ export async function allowOrigins(app: App, origins: readonly string[] | null):
     // Without an Origin it is no request of a page, and an OPTIONS no preflight.
     origin: (origin, done) => done(null, origin === undefined ? false : allowed(origin)),
     credentials: false,
-    methods: ["GET", "HEAD", "POST", "PATCH", "DELETE"],
+    methods: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
     allowedHeaders: [
       "authorization",
       "content-type",
@@ -26,6 +26,7 @@ export async function allowOrigins(app: App, origins: readonly string[] | null):
     ],
     exposedHeaders: [
       "ETag",
+      "Last-Event-ID",
       "Link",
       "Location",
       "Preference-Applied",

@@ -66,11 +66,32 @@ export async function describeRoutes(app: App): Promise<void> {
       },
       security: [{ key: [] }],
     },
+    transformObject: (document) => {
+      if (!("openapiObject" in document)) return document.swaggerObject;
+      return withOptionalBodies(document.openapiObject as never) as never;
+    },
     refResolver: {
       buildLocalReference: (json, _base, _fragment, at) =>
         typeof json.$id === "string" ? json.$id : `def-${at}`,
     },
   });
+}
+
+interface Described {
+  requestBody?: {
+    required: boolean;
+    content: Record<string, { schema: { required?: string[]; minProperties?: number } }>;
+  };
+}
+
+/** A body that may be empty may be left out: routes see to it, and the generator takes every body for required. */
+function withOptionalBodies<D extends { paths: Record<string, Record<string, Described>> }>(document: D): D {
+  for (const { requestBody } of Object.values(document.paths).flatMap((path) => Object.values(path))) {
+    if (requestBody === undefined) continue;
+    const { required = [], minProperties = 0 } = requestBody.content["application/json"]!.schema;
+    requestBody.required = required.length > 0 || minProperties > 0;
+  }
+  return document;
 }
 
 /** The description for people at /docs, for programs at /docs/json. */

@@ -1,4 +1,4 @@
-import { placeOf } from "@berth/core/db/events";
+import { idAt, placeOf } from "@berth/core/db/events";
 import { BerthError } from "@berth/core/errors";
 import type { FastifyReply } from "fastify";
 import Type from "typebox";
@@ -60,6 +60,12 @@ export function eventStreamRoutes(app: App, { pool, feed }: Services, keyring: K
         response: {
           200: {
             description: "A stream that goes on until one side ends it.",
+            headers: {
+              "Last-Event-ID": {
+                type: "string",
+                description: "Of a stream that begins now: the id after which it does.",
+              },
+            },
             content: {
               "text/event-stream": { schema: Type.String(), examples: { example: { value: EXAMPLE } } },
             },
@@ -72,6 +78,7 @@ export function eventStreamRoutes(app: App, { pool, feed }: Services, keyring: K
       const { workspace_id, type, label } = request.query;
       const last = lastIdOf(request.headers["last-event-id"] as string | undefined);
       const { keyId } = request.caller;
+      let begin: number | undefined;
       const stream = await openStream(feed, {
         matches: eventFilter({
           ...(workspace_id === undefined ? {} : { workspace_id }),
@@ -82,7 +89,16 @@ export function eventStreamRoutes(app: App, { pool, feed }: Services, keyring: K
         keepAliveMs: KEEP_ALIVE_MS,
         isAllowed: async () => (await keyring.byId(keyId)) !== null,
         aliveEveryMs: REVOKED_WITHIN_MS,
+        onBegin: (place) => (begin = place),
       });
+      // So that a client whose stream is cut before anything came loses nothing either.
+      if (begin !== undefined) {
+        const id = await idAt(pool, begin).catch((error: unknown) => {
+          stream.destroy();
+          throw error;
+        });
+        void reply.header("last-event-id", String(id));
+      }
       // The connection ends with the stream: it would keep a process that is ending waiting for another request.
       void reply.header("connection", "close").header("x-accel-buffering", "no");
       const bare: FastifyReply = reply.type("text/event-stream");

@@ -1,4 +1,9 @@
-import { findOperations, getOperation, listOperations } from "@berth/core/db/operations";
+import {
+  findOperations,
+  getOperation,
+  listOperations,
+  type Operation as OperationRow,
+} from "@berth/core/db/operations";
 import { listResources } from "@berth/core/db/resources";
 import { getWorkspace } from "@berth/core/db/workspaces";
 import { OPERATION_KINDS, OPERATION_STATES, SOURCES } from "@berth/core/domain/operation";
@@ -9,10 +14,11 @@ import { retryOperation } from "@berth/core/lifecycle/retry";
 import Type from "typebox";
 import { NoBody, withoutBody } from "../no-body.js";
 import { outcome } from "../outcome.js";
+import { preferredWait } from "../prefer.js";
 import { cursor, page, pageOf, positionOf, readCursor } from "../pages.js";
 import { requesterOf } from "../requester.js";
 import { answer, LOCATION, NEXT_PAGE, WAITED } from "../schemas/answers.js";
-import { AFTER, IdParams, LIMIT, ref, RequestHeaders, uuid } from "../schemas/common.js";
+import { AFTER, IdParams, LIMIT, ref, RequestHeaders, uuid, WaitHeaders } from "../schemas/common.js";
 import { DONE_EXAMPLE, OPERATION_EXAMPLE, RESOURCE_EXAMPLE } from "../schemas/examples.js";
 import { expecting } from "../schemas/expected.js";
 import { CREATED, LABEL_FILTER, oneOrMore, readFilters } from "../schemas/filters.js";
@@ -54,7 +60,12 @@ const FindQuery = Type.Object(
 );
 
 export function operationRoutes(app: App, services: Services): void {
-  const { pool, requests } = services;
+  const { pool, requests, waiting } = services;
+  const existingOperation = async (id: string): Promise<OperationRow> => {
+    const operation = await getOperation(pool, id);
+    if (operation !== null) return operation;
+    throw new BerthError("operation_not_found", `there is no operation ${id}`, { operation_id: id });
+  };
 
   app.get(
     "/operations",
@@ -97,20 +108,30 @@ export function operationRoutes(app: App, services: Services): void {
       schema: {
         operationId: "getOperation",
         summary: "Read an operation",
+        description:
+          "With `Prefer: wait=N` answered once it has ended, or after N seconds, as it is then: look at its state.",
         tags: ["operations"],
         params: IdOfOperation,
+        headers: WaitHeaders,
         response: {
-          200: answer("The operation.", ref(Operation), DONE_EXAMPLE),
+          200: answer("The operation.", ref(Operation), DONE_EXAMPLE, {
+            "Preference-Applied": WAITED["Preference-Applied"],
+          }),
           ...problems("invalid_id", "operation_not_found"),
         },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const { id } = request.params;
-      const operation = await getOperation(pool, id);
-      if (operation === null)
-        throw new BerthError("operation_not_found", `there is no operation ${id}`, { operation_id: id });
-      return viewOperation(operation);
+      const operation = await existingOperation(id);
+      const seconds = preferredWait(request.headers["prefer"] as string | undefined);
+      if (seconds === null || seconds === 0) return viewOperation(operation);
+      void reply.header("preference-applied", `wait=${seconds}`);
+      const ended = await waiting.wait([operation.id], {
+        timeoutMs: seconds * 1_000,
+        signal: request.signal,
+      });
+      return viewOperation(ended ? await existingOperation(id) : operation);
     },
   );
 

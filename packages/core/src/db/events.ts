@@ -162,6 +162,15 @@ export async function lastPlace(db: Queryable): Promise<number> {
   return rows[0]!.seq;
 }
 
+/** The id of the last event up to a place; 0 if there is none. */
+export async function idAt(db: Queryable, place: number): Promise<number> {
+  const { rows } = await db.query<{ id: number }>(
+    "select id from structure_events where seq <= $1 order by seq desc limit 1",
+    [place],
+  );
+  return rows[0]?.id ?? 0;
+}
+
 /** The place of an event. Null if it isn't there: it never was, or is no longer kept. */
 export async function placeOf(db: Queryable, id: number): Promise<number | null> {
   const { rows } = await db.query<{ seq: number | null }>("select seq from structure_events where id = $1", [

@@ -1,0 +1,29 @@
+import { readConfig } from "@berth/core/config";
+import { BACKENDS } from "@berth/core/domain/spec";
+import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
+import fastify from "fastify";
+import { Registry } from "prom-client";
+import { addRoutes } from "./app.js";
+import type { Keyring } from "./auth/keyring.js";
+import { takeIdempotencyKeys } from "./idempotency.js";
+import { describeRoutes } from "./routes/docs.js";
+import type { App, Services } from "./services.js";
+import { compileValidator } from "./validation/compiler.js";
+
+/** The OpenAPI document of a Berth that serves every backend, without a service behind it: for generators of clients. */
+export async function describeApi(): Promise<object> {
+  const config = readConfig("api", {
+    DATABASE_URL: "postgres://nowhere/none",
+    BERTH_ADMIN_KEY: "nobody-ever-uses-this-key",
+    BERTH_BACKENDS: BACKENDS.join(","),
+  });
+  const app: App = fastify().withTypeProvider<TypeBoxTypeProvider>();
+  app.setValidatorCompiler(compileValidator);
+  takeIdempotencyKeys(app);
+  await describeRoutes(app);
+  addRoutes(app, { config } as Services, { keyring: {} as Keyring, registry: new Registry() });
+  await app.ready();
+  const document = app.swagger();
+  await app.close();
+  return document;
+}

@@ -1,0 +1,7 @@
+export { createClient, type Client, type ClientOptions } from "./client.js";
+export { BerthError } from "./errors.js";
+export type { EventsOptions } from "./events.js";
+export type { LogMessage, LogsOptions } from "./logs.js";
+export type { Trouble } from "./transport.js";
+export type * from "./types.js";
+export type { WaitOptions } from "./waiting.js";

@@ -1,0 +1,17 @@
+import type { components, paths } from "./generated/openapi.js";
+
+type Schemas = components["schemas"];
+
+export type Workspace = Schemas["Workspace"];
+export type Operation = Schemas["Operation"];
+export type BulkOperation = Schemas["BulkOperation"];
+export type Resource = Schemas["Resource"];
+export type StructureEvent = Schemas["StructureEvent"];
+export type Leak = Schemas["Leak"];
+export type Sweep = Schemas["Sweep"];
+export type ApiKey = Schemas["ApiKey"];
+export type Quota = Schemas["Quota"];
+export type Problem = Schemas["Problem"];
+export type Status = Workspace["status"];
+
+export type { paths };
