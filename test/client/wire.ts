@@ -6,6 +6,10 @@ export interface Wire extends AsyncDisposable {
   url: string;
   /** How many connections were made over it. */
   made: number;
+  /** How many requests went through. */
+  requests: number;
+  /** Connections lead there from now on. */
+  leadTo(target: string): void;
   /** The next so many replies are lost: their requests arrive. */
   loseReplies(count: number): void;
   /** Cuts the next reply that has this text, behind it. */
@@ -17,38 +21,41 @@ export interface Wire extends AsyncDisposable {
 }
 
 export async function startWire(target: string): Promise<Wire> {
-  const { hostname, port } = new URL(target);
+  let end = new URL(target);
   const sockets = new Set<Socket>();
   let lost = 0;
   let mark: string | null = null;
   const server = createServer((client) => {
-    const upstream = connect(Number(port), hostname);
-    const end = (): void => {
+    const upstream = connect(Number(end.port), end.hostname);
+    const cut = (): void => {
       client.destroy();
       upstream.destroy();
     };
     for (const socket of [client, upstream]) {
       sockets.add(socket);
-      socket.on("error", end);
+      socket.on("error", cut);
       socket.on("close", () => {
         sockets.delete(socket);
-        end();
+        cut();
       });
     }
     wire.made++;
-    if (wire.broken) return end();
-    client.on("data", (data) => upstream.write(data));
+    if (wire.broken) return cut();
+    client.on("data", (data) => {
+      wire.requests++;
+      upstream.write(data);
+    });
     upstream.on("data", (data) => {
       if (lost > 0) {
         lost--;
-        return end();
+        return cut();
       }
       const at = mark === null ? -1 : data.indexOf(mark);
       if (at === -1) return void client.write(data);
       const length = at + Buffer.byteLength(mark!);
       mark = null;
       // What was written arrives before the end does.
-      client.end(data.subarray(0, length), end);
+      client.end(data.subarray(0, length), cut);
     });
   });
   server.listen(0, "127.0.0.1");
@@ -56,6 +63,10 @@ export async function startWire(target: string): Promise<Wire> {
   const wire: Wire = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     made: 0,
+    requests: 0,
+    leadTo(to) {
+      end = new URL(to);
+    },
     broken: false,
     loseReplies(count) {
       lost = count;
