@@ -8,6 +8,7 @@ ENV TURBO_TELEMETRY_DISABLED=1 NO_UPDATE_NOTIFIER=1
 COPY package.json package-lock.json .npmrc ./
 COPY packages/core/package.json packages/core/
 COPY packages/ec2-simulator/package.json packages/ec2-simulator/
+COPY packages/client/package.json packages/client/
 COPY apps/api/package.json apps/api/
 COPY apps/worker/package.json apps/worker/
 COPY apps/standalone/package.json apps/standalone/

@@ -1,3 +1,6 @@
+import { randomUUID } from "node:crypto";
+import { BACKENDS } from "@berth/core/domain/spec";
+import { describeApi } from "@berth/api/description";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startTestApi, type TestApi } from "./api.js";
@@ -11,7 +14,7 @@ interface Described {
   operationId?: string;
   summary?: string;
   security?: unknown[];
-  requestBody?: { content: Record<string, Media> };
+  requestBody?: { required: boolean; content: Record<string, Media> };
   responses: Record<string, { content?: Record<string, Media> }>;
 }
 
@@ -143,6 +146,36 @@ describe("the API's description", () => {
       if (name !== "GET /health" && name !== "GET /ready")
         expect(described.responses, name).toHaveProperty("401");
     }
+  });
+
+  it("asks for a body only where an empty one wouldn't do, and takes none there", async () => {
+    const optional = operations().filter(
+      ({ described }) => described.requestBody !== undefined && !described.requestBody.required,
+    );
+    expect(optional.map(({ name }) => name).toSorted()).toEqual([
+      "POST /operations/{id}/cancel",
+      "POST /operations/{id}/retry",
+      "POST /workspaces/{id}/hibernate",
+      "POST /workspaces/{id}/pause",
+      "POST /workspaces/{id}/restart",
+      "POST /workspaces/{id}/resume",
+      "POST /workspaces/{id}/wake",
+    ]);
+    for (const { name } of optional) {
+      const [method, path] = name.replace("{id}", randomUUID()).split(" ") as [string, string];
+      expect((await api.call(method, path)).status, name).toBe(404);
+    }
+  });
+
+  it("is the same without a service behind it, but for what this one is set to", async () => {
+    const bare = JSON.parse(JSON.stringify(await describeApi())) as typeof document;
+    expect(Object.keys(bare.paths)).toEqual(Object.keys(document.paths));
+    expect(bare.components).toEqual(document.components);
+    const { post: made, ...others } = bare.paths["/workspaces"]!;
+    expect(others).toEqual({ get: document.paths["/workspaces"]!["get"] });
+    expect(made!.requestBody!.content["application/json"]!.schema).toMatchObject({
+      properties: { backend: { enum: [...BACKENDS] } },
+    });
   });
 
   it("gives examples that its own validation accepts", async () => {

@@ -110,6 +110,25 @@ describe("GET /events/stream", () => {
     expect(seen).toEqual(Array.from({ length: 1_702 }, (_, n) => n));
   });
 
+  it("tells after which id a stream begins that begins now, so that it can be gone on with from there", async () => {
+    const beginning = async (headers: Record<string, string>) => {
+      const leave = new AbortController();
+      const response = await fetch(`${api.url}/events/stream`, {
+        headers: { authorization: `Bearer ${KEY}`, ...headers },
+        signal: leave.signal,
+      });
+      leave.abort();
+      return response.headers.get("last-event-id");
+    };
+    expect(await beginning({})).toBe("0");
+    await happen(event(1), event(2));
+    const lastId = (await beginning({}))!;
+    await happen(event(3));
+    const { seen } = await follow("", { lastId });
+    await eventually(() => seen, [3]);
+    expect(await beginning({ "last-event-id": lastId })).toBeNull();
+  });
+
   it("says so when what it would resume from is no longer kept", async () => {
     await happen(event(1), event(2));
     const { rows } = await api.pool.query<{ id: number }>("select max(id) as id from structure_events");

@@ -49,6 +49,21 @@ const endSilently = (id: string) =>
   api.pool.query("update operations set state = 'succeeded', finished_at = now() where id = $1", [id]);
 
 describe("Prefer: wait", () => {
+  it("of a read of an operation answers once it has ended, or as it is when the time is up", async () => {
+    const { id, operation } = await api.create();
+    const path = `/operations/${operation.id}`;
+    const late = await begin("GET", path, { prefer: "wait=1" });
+    expect(late).toMatchObject({ status: 200, body: { state: "queued" } });
+    expect(late.headers.get("preference-applied")).toBe("wait=1");
+    const waiting = begin("GET", path);
+    await api.finish(id, 1);
+    expect(await waiting).toMatchObject({ status: 200, body: { id: operation.id, state: "succeeded" } });
+    expect(await begin("GET", path)).toMatchObject({ body: { state: "succeeded" } });
+    expect(await begin("GET", "/operations/0d9f6f2e-3a5b-4c1d-9e8f-7a6b5c4d3e2f")).toMatchObject({
+      status: 404,
+    });
+  });
+
   it("answers 200 with the workspace and the operation as they are at the end", async () => {
     const { id } = await api.create();
     await api.finish(id, 1);

@@ -123,6 +123,11 @@ const DIRECTIONS: readonly Direction[] = [
     allowed: ["./client.js", "node:fs/promises"],
   },
   {
+    file: "packages/client/src/lint.ts",
+    refused: ["@berth/core/errors", "@berth/api/description", "fastify", "node:fs", "openapi-typescript"],
+    allowed: ["./errors.js", "./generated/openapi.js", "openapi-fetch", "eventsource-parser"],
+  },
+  {
     file: "packages/ec2-simulator/src/lint.ts",
     refused: ["@berth/core/errors", "@aws-sdk/client-ec2", "fastify"],
     allowed: ["./world.js", "fast-xml-parser", "node:http"],

@@ -136,6 +136,7 @@ export function bulkRoutes(app: App, { pool, requests, queues }: Services): void
       schema: {
         operationId: "listBulkItems",
         summary: "List what became of a bulk operation for each workspace",
+        description: "In the order in which they are asked for.",
         tags: TAGS,
         params: BulkParams,
         querystring: ItemsQuery,

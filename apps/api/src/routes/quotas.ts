@@ -58,6 +58,7 @@ export function quotaRoutes(app: App, { pool }: Services): void {
       schema: {
         operationId: "getQuota",
         summary: "Read a quota",
+        description: "With what of it is used, and by which labels.",
         tags: TAGS,
         params: Params,
         response: {
