@@ -11,7 +11,6 @@ const RULES = {
   "no-invalid-schema-examples": "error",
   "no-path-trailing-slash": "error",
   "no-unused-components": "error",
-  "operation-description": "error",
   "operation-singular-tag": "error",
   "parameter-description": "error",
   "paths-kebab-case": "error",

@@ -48,8 +48,10 @@ async function rounds<T>(
   what: string,
   ask: (prefer: string, signal: AbortSignal) => Promise<{ done: boolean; value: T; state: string }>,
 ): Promise<T> {
-  const late = AbortSignal.timeout(timeoutMs);
-  const either = signal === undefined ? late : AbortSignal.any([signal, late]);
+  // AbortSignal.timeout() may be garbage-collected before it fires where only AbortSignal.any() knows it.
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(), timeoutMs);
+  const either = signal === undefined ? late.signal : AbortSignal.any([signal, late.signal]);
   let state = "";
   try {
     for (;;) {
@@ -60,8 +62,10 @@ async function rounds<T>(
       await pause(Math.max(0, began + ROUND_AT_LEAST_MS - performance.now()), either);
     }
   } catch (error) {
-    if (error instanceof BerthError || !late.aborted || signal?.aborted === true) throw error;
+    if (error instanceof BerthError || !late.signal.aborted || signal?.aborted === true) throw error;
     const now = state === "" ? "" : `; it is ${state}`;
     throw new BerthError("timed_out", `waited ${timeoutMs / 1_000} s for ${what}${now}`, { cause: error });
+  } finally {
+    clearTimeout(timer);
   }
 }
