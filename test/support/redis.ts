@@ -11,6 +11,8 @@ import { ensureCommands } from "./apt.js";
 export interface TestRedis {
   url: string;
   port: number;
+  /** Where it keeps its data, if it is `durable`. */
+  directory: string;
   /** FLUSHALL: everything that Redis knows is lost. */
   flush(): Promise<void>;
   /** Ends the server; connections break and new ones are refused until `start`. */
@@ -41,6 +43,7 @@ export async function startRedis({ durable = false } = {}): Promise<TestRedis> {
   return {
     url,
     port,
+    directory,
     start,
     stop,
     flush: async () => {

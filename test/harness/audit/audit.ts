@@ -1,0 +1,41 @@
+import type { Check, Violation } from "./check.js";
+import { answers } from "./checks/answers.js";
+import { crashes } from "./checks/crashes.js";
+import { ended } from "./checks/ended.js";
+import { exhaustion } from "./checks/exhaustion.js";
+import { leaks } from "./checks/leaks.js";
+import { ledger } from "./checks/ledger.js";
+import { order } from "./checks/order.js";
+import { overlap } from "./checks/overlap.js";
+import { reaped } from "./checks/reaped.js";
+import { secrets } from "./checks/secrets.js";
+import { settled } from "./checks/settled.js";
+import { statuses } from "./checks/statuses.js";
+import { volumes } from "./checks/volumes.js";
+import type { RunRecord } from "./record.js";
+
+/** Everything that is looked at. */
+export const CHECKS: readonly Check[] = [
+  overlap,
+  order,
+  answers,
+  ended,
+  leaks,
+  ledger,
+  reaped,
+  volumes,
+  exhaustion,
+  statuses,
+  secrets,
+  crashes,
+  settled,
+];
+
+export interface Verdict {
+  check: Check;
+  violations: Violation[];
+}
+
+export function audit(record: RunRecord): Verdict[] {
+  return CHECKS.map((check) => ({ check, violations: check.find(record) }));
+}

@@ -1,0 +1,27 @@
+import type { Check, Violation } from "../check.js";
+import { byWorkspace, instanceLives } from "../view.js";
+
+export const overlap: Check = {
+  name: "overlap",
+  invariant: "I1",
+  promise: "No instance of a workspace is made before the one before it is gone, by the provider's log",
+  find(record) {
+    const found: Violation[] = [];
+    for (const [workspace, lives] of byWorkspace(instanceLives(record), (life) => life.workspace))
+      for (const [n, life] of lives.entries()) {
+        const before = lives.slice(0, n).find((one) => one.goneAt === null || one.goneAt > life.madeAt);
+        if (before === undefined) continue;
+        const gone = before.goneAt === null ? "never" : `${before.goneAt - life.madeAt} ms later`;
+        const what = `${life.id} (generation ${life.generation}) was made beside ${before.id} (generation ${before.generation}), which was gone ${gone}`;
+        found.push({ workspace, at: life.madeAt, what });
+      }
+    for (const { what, workspace, at, generation } of record.agents)
+      if (what === "overlap")
+        found.push({
+          workspace,
+          at,
+          what: `the process of generation ${generation} began while another ran`,
+        });
+    return found;
+  },
+};

@@ -1,0 +1,110 @@
+import type { Check, Violation } from "../check.js";
+import type { Operation, RunRecord } from "../record.js";
+import { effectsOf, instanceLives, type Life, RESOURCE_TAG, short, WORKSPACE_TAG } from "../view.js";
+
+const ENDED = /^(i-\w+) (pending|running) -> (?:shutting-down|stopping)$/;
+const DELETED = /^deleting (vol-\w+)$/;
+const ATTACHED = /^attaching (vol-\w+) to /;
+/** An agent beats every 3 s and waits as long for an answer. */
+const AGENT_MISSING_MS = 8_000;
+/** Between an answer and the line that tells of it. */
+const SLACK_MS = 1_500;
+
+export const reaped: Check = {
+  name: "reaped",
+  invariant: "I5, I10",
+  promise:
+    "Nothing was ended that lived and was wanted: neither an instance nor a volume nor an agent's workspace",
+  find: (record) => [...endedWhileWanted(record), ...restartedWithoutReason(record)],
+};
+
+/** What Berth has ended although its row in the ledger didn't say that it is to go. */
+function endedWhileWanted(record: RunRecord): Violation[] {
+  const rows = new Map(record.sql.resources.map((row) => [row.id, row]));
+  const workspaces = new Map(record.sql.workspaces.map((one) => [one.id, one]));
+  const tags = new Map(record.provider.made.map((one) => [one.id, one.tags]));
+  const used = new Map<string, number>();
+  const found: Violation[] = [];
+  for (const call of record.provider.calls)
+    for (const effect of effectsOf(call)) {
+      const attached = ATTACHED.exec(effect)?.[1];
+      if (attached !== undefined) used.set(attached, call.at);
+      const id = ENDED.exec(effect)?.[1] ?? DELETED.exec(effect)?.[1];
+      if (id === undefined) continue;
+      const row = rows.get(tags.get(id)?.[RESOURCE_TAG] ?? "");
+      const workspace = tags.get(id)?.[WORKSPACE_TAG] ?? null;
+      const report = (why: string) =>
+        found.push({ workspace, at: call.at, what: `${id} was ended by ${call.action}, ${why}` });
+      if (row?.provider_id === id && (row.releasing_at ?? Infinity) > call.at)
+        report("and its row in the ledger didn't say that it is to go");
+      const removedAt = workspaces.get(workspace ?? "")?.removed_at ?? Infinity;
+      if (id.startsWith("vol-") && used.has(id) && removedAt > call.at)
+        report("with the data of a workspace that wasn't removed");
+    }
+  return found;
+}
+
+/** Restarts by Berth itself of what was alive. */
+function restartedWithoutReason(record: RunRecord): Violation[] {
+  const lives = instanceLives(record);
+  const backends = new Map(record.sql.workspaces.map((one) => [one.id, one.backend]));
+  return record.sql.operations
+    .filter(({ kind, source }) => kind === "restart" && (source === "reconciler" || source === "liveness"))
+    .flatMap((operation): Violation[] => {
+      const { workspace_id, created_at, source } = operation;
+      const why =
+        source === "liveness"
+          ? heardWithin(record, operation)
+          : backends.get(workspace_id) === "ec2"
+            ? ranAt(lives, operation)
+            : processRanAt(record, operation);
+      if (why === null) return [];
+      return [
+        {
+          workspace: workspace_id,
+          at: created_at,
+          what: `restarted by ${source} (${short(operation.id)}) although ${why}`,
+        },
+      ];
+    });
+}
+
+function ranAt(lives: readonly Life[], { workspace_id, created_at }: Operation): string | null {
+  const last = lives.findLast((life) => life.workspace === workspace_id && life.madeAt <= created_at);
+  if (last === undefined || (last.endingAt !== null && last.endingAt <= created_at)) return null;
+  return `${last.id} ran`;
+}
+
+function processRanAt({ agents, faults }: RunRecord, { workspace_id, created_at }: Operation): string | null {
+  const lines = agents.filter((line) => line.workspace === workspace_id && line.at <= created_at);
+  const start = lines.findLast(({ what }) => what === "start");
+  const last = lines.findLast(({ generation }) => generation === start?.generation);
+  if (start === undefined || last === undefined || last.what === "end") return null;
+  const marker = `/${workspace_id}/${start.generation}/`;
+  if (faults.some(({ struck, at }) => struck?.instance.includes(marker) === true && at <= created_at))
+    return null;
+  if (created_at - last.at > AGENT_MISSING_MS) return null;
+  return `its process said so ${created_at - last.at} ms before`;
+}
+
+function heardWithin(
+  { about, agents, calls }: RunRecord,
+  { workspace_id, created_at }: Operation,
+): string | null {
+  const beats = [
+    ...agents
+      .filter(
+        ({ what, status, workspace }) => what === "beat" && status === 200 && workspace === workspace_id,
+      )
+      .map(({ at }) => at),
+    ...calls
+      .filter(
+        ({ kind, status, workspace }) => kind === "beat" && status === 200 && workspace === workspace_id,
+      )
+      .map(({ answered }) => answered),
+  ].filter((at) => at <= created_at);
+  const last = Math.max(...beats, 0);
+  return created_at - last < about.agentSilentMs - SLACK_MS
+    ? `its agent was heard ${created_at - last} ms before`
+    : null;
+}

@@ -1,0 +1,185 @@
+/**
+ * All that is known of a run, from outside: what the provider did, what clients asked and were answered, what is in
+ * the database. Times are ms since the epoch, by one clock.
+ */
+export interface RunRecord {
+  about: About;
+  faults: readonly FaultLine[];
+  ended: readonly EndedLine[];
+  calls: readonly ClientCall[];
+  agents: readonly AgentLine[];
+  provider: {
+    made: readonly MadeLine[];
+    changes: readonly ChangeLine[];
+    calls: readonly ProviderCall[];
+    /** What is there when all has settled. */
+    instances: readonly { id: string; state: string; tags: Tags }[];
+    volumes: readonly { id: string; state: string; tags: Tags }[];
+    names: readonly string[];
+  };
+  /** What is there of the process backend when all has settled. */
+  processes: {
+    running: readonly { pid: number; workspace: string; generation: number }[];
+    volumes: readonly string[];
+  };
+  samples: readonly Sample[];
+  sql: {
+    workspaces: readonly Workspace[];
+    gates: readonly { workspace_id: string; head: number; tail: number; owner: string | null }[];
+    operations: readonly Operation[];
+    resources: readonly Resource[];
+    events: readonly Event[];
+  };
+  /** Where a secret was found: looked for while the files are read, since they are large. */
+  exposures: readonly { where: string; excerpt: string }[];
+}
+
+export interface About {
+  seed: number;
+  command: string;
+  deployment: string;
+  agentSilentMs: number;
+  startedAt: number;
+  faultsEndedAt: number;
+  /** Null: it hadn't within the time that it was given. */
+  settledAt: number | null;
+  endedAt: number;
+}
+
+type Tags = Readonly<Record<string, string>>;
+
+export interface FaultLine {
+  id: number;
+  at: number;
+  until: number;
+  what: string;
+  fault: { kind: string; program?: string; link?: string; how?: string };
+  /** A killed worker: the gates that it held. */
+  held?: readonly { workspace: string; head: number; fence: number }[];
+  killedAt?: number;
+  /** What was ended behind Berth's back: an instance's id, or a process's marker. */
+  struck?: { instance: string } | null;
+}
+
+/** A program that ended without having been killed by the harness. */
+export interface EndedLine {
+  at: number;
+  program: string;
+  code: number | null;
+  signal: string | null;
+}
+
+/** One attempt of a client's request. */
+export interface ClientCall {
+  client: string;
+  /** Also its Idempotency-Key: attempts of one request have the same. */
+  request: string;
+  attempt: number;
+  kind: "create" | "restart" | "pause" | "resume" | "hibernate" | "delete" | "read" | "beat";
+  api: string;
+  workspace: string | null;
+  asked: number;
+  answered: number;
+  /** 0: no answer came. */
+  status: number;
+  operation: string | null;
+  cascade: number | null;
+  code: string | null;
+}
+
+export interface AgentLine {
+  at: number;
+  workspace: string;
+  generation: number;
+  /** The row of the ledger that it was told to be. */
+  resource: string;
+  /** `overlap`: another of its workspace still ran; `homeless`: its volume vanished while it ran. */
+  what: "start" | "beat" | "end" | "overlap" | "homeless";
+  status: number;
+}
+
+export interface MadeLine {
+  at: number;
+  id: string;
+  tags: Tags;
+}
+
+export interface ChangeLine {
+  at: number;
+  id: string;
+  from: string | null;
+  to: string;
+  reason: string | null;
+}
+
+export interface ProviderCall {
+  at: number;
+  action: string;
+  /** Which start of which worker has called. */
+  key: string | null;
+  params: Readonly<Record<string, string>>;
+  outcome: string;
+  effect: string;
+}
+
+export interface Sample {
+  at: number;
+  queued: number;
+  running: number;
+  obligations: number;
+  unsettled: number;
+  gates: readonly { workspace: string; head: number; fence: number; owner: string | null }[];
+  /** MB of each program. */
+  rss: Readonly<Record<string, number>>;
+}
+
+export interface Workspace {
+  id: string;
+  name: string;
+  parent_id: string | null;
+  backend: string;
+  status: string;
+  status_reason: string | null;
+  generation: number;
+  instance_id: string | null;
+  created_at: number;
+  removed_at: number | null;
+}
+
+export interface Operation {
+  id: string;
+  workspace_id: string;
+  ticket: number;
+  kind: string;
+  state: string;
+  source: string;
+  generation: number | null;
+  attempt: number;
+  takeovers: number;
+  error: { code: string; message: string } | null;
+  created_at: number;
+  started_at: number | null;
+  finished_at: number | null;
+}
+
+export interface Resource {
+  id: string;
+  workspace_id: string;
+  kind: string;
+  backend: string;
+  name: string;
+  provider_id: string | null;
+  generation: number;
+  state: string;
+  created_at: number;
+  releasing_at: number | null;
+  gone_at: number | null;
+}
+
+export interface Event {
+  event_type: string;
+  workspace_id: string | null;
+  operation_id: string | null;
+  payload: Readonly<Record<string, unknown>>;
+  created_at: number;
+}

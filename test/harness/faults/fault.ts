@@ -1,0 +1,68 @@
+import type { LinkMode } from "../fleet/link.js";
+
+/** What is broken on purpose. Names are those of the fleet's programs and links. */
+export type Fault =
+  | { kind: "kill"; program: string }
+  /** Started anew so that it kills itself at `<kind>/<step>/<before or after>`. */
+  | { kind: "kill-at-step"; program: string; step: string }
+  | { kind: "freeze"; program: string }
+  /** `older`: started again with what its AOF held when the fault began. */
+  | { kind: "redis"; how: "flush" | "stop" | "older" }
+  /** `crash`: ended without a shutdown; `cut`: it runs on, its connections end. */
+  | { kind: "postgres"; how: "stop" | "crash" | "cut" }
+  | { kind: "network"; link: string; how: Exclude<LinkMode, "open"> }
+  | { kind: "provider"; storm: string; rules: readonly Rule[] }
+  /** Ends one of those that run, without Berth; `pick` (0 to 1) says which. */
+  | { kind: "strike"; how: "terminate" | "shutdown" | "process"; pick: number };
+
+/** A fault of the EC2 simulator, as its control API takes it. */
+export interface Rule {
+  kind: string;
+  action?: string | readonly string[];
+  probability?: number;
+  count?: number;
+  code?: string;
+  ms?: number;
+  state?: string;
+}
+
+/** Lasts `forMs`. */
+export type LastingFault = Fault & { forMs: number };
+/** Begins `at` ms after the load. */
+export type PlannedFault = LastingFault & { at: number };
+
+/** What a fault breaks: two at once of one target would undo each other. */
+export function targetOf(fault: Fault): string {
+  switch (fault.kind) {
+    case "kill":
+    case "kill-at-step":
+    case "freeze":
+      return fault.program;
+    case "network":
+      return fault.link;
+    case "redis":
+    case "postgres":
+    case "provider":
+    case "strike":
+      return fault.kind;
+  }
+}
+
+/** In one line, as the schedule is printed. */
+export function describe(fault: Fault): string {
+  switch (fault.kind) {
+    case "kill":
+    case "freeze":
+      return `${fault.kind} ${fault.program}`;
+    case "kill-at-step":
+      return `kill ${fault.program} at ${fault.step}`;
+    case "redis":
+    case "postgres":
+    case "strike":
+      return `${fault.kind} ${fault.how}`;
+    case "network":
+      return `network ${fault.how} ${fault.link}`;
+    case "provider":
+      return `provider ${fault.storm}`;
+  }
+}

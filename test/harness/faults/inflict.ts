@@ -1,0 +1,139 @@
+import { cp, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Fleet } from "../fleet/fleet.js";
+import type { Journal } from "../journal.js";
+import type { Sampler } from "../sampler.js";
+import { describe, type Fault, type PlannedFault } from "./fault.js";
+import { strike } from "./strike.js";
+
+export interface Scene {
+  fleet: Fleet;
+  sampler: Sampler;
+  journal: Journal;
+  agentsMark: string;
+}
+
+/** Breaks what a plan says, when it says so, and mends it again. Resolves when the last is mended. */
+export async function inflict(
+  scene: Scene,
+  plan: readonly PlannedFault[],
+  signal: AbortSignal,
+): Promise<void> {
+  const began = Date.now();
+  await Promise.all(
+    plan.map(async (fault, id) => {
+      await delay(began + fault.at - Date.now(), undefined, { signal });
+      const at = Date.now();
+      const { detail = {}, mend } = await begin(scene, fault);
+      await delay(fault.forMs, undefined, { signal }).catch(() => undefined);
+      await mend?.();
+      // One line each, when it is over: what is under way when the machine is lost is of no use.
+      scene.journal.write({
+        type: "fault",
+        id,
+        at,
+        until: Date.now(),
+        what: describe(fault),
+        fault,
+        ...detail,
+      });
+    }),
+  );
+}
+
+interface Begun {
+  /** What the auditor needs besides. */
+  detail?: object;
+  mend?: () => Promise<void>;
+}
+
+async function begin(scene: Scene, fault: Fault): Promise<Begun> {
+  const { fleet, sampler } = scene;
+  switch (fault.kind) {
+    case "kill": {
+      const program = fleet.programs.get(fault.program)!;
+      const pid = program.pid();
+      await program.kill();
+      const killedAt = Date.now();
+      const held = pid === null ? [] : await sampler.heldBy(pid);
+      return { detail: { held, killedAt }, mend: async () => program.again() };
+    }
+    case "kill-at-step": {
+      const program = fleet.programs.get(fault.program)!;
+      await program.kill();
+      program.again({ BERTH_FAULT_AT_STEP: fault.step });
+      return {
+        async mend() {
+          await program.kill();
+          program.again();
+        },
+      };
+    }
+    case "freeze": {
+      const program = fleet.programs.get(fault.program)!;
+      program.freeze();
+      return { mend: async () => program.thaw() };
+    }
+    case "redis":
+      return breakRedis(fleet, fault.how);
+    case "postgres":
+      if (fault.how === "cut") {
+        await sampler.cutConnections();
+        return {};
+      }
+      await fleet.postgres.end(fault.how);
+      return { mend: () => fleet.postgres.start() };
+    case "network": {
+      const link = fleet.links.get(fault.link)!;
+      link.set(fault.how);
+      return { mend: async () => link.set("open") };
+    }
+    case "provider":
+      return storm(fleet.simulatorUrl, fault.rules);
+    case "strike":
+      return { detail: { struck: await strike(scene, fault.how, fault.pick) } };
+  }
+}
+
+async function breakRedis({ redis }: Fleet, how: "flush" | "stop" | "older"): Promise<Begun> {
+  if (how === "flush") {
+    await redis.flush();
+    return {};
+  }
+  if (how === "stop") {
+    await redis.stop();
+    return { mend: () => redis.start() };
+  }
+  const [files, older] = ["appendonlydir", "older"].map((name) => join(redis.directory, name)) as [
+    string,
+    string,
+  ];
+  await rm(older, { recursive: true, force: true });
+  await cp(files, older, { recursive: true });
+  return {
+    async mend() {
+      await redis.stop();
+      await rm(files, { recursive: true });
+      await cp(older, files, { recursive: true });
+      await redis.start();
+    },
+  };
+}
+
+async function storm(url: string, rules: readonly object[]): Promise<Begun> {
+  const response = await fetch(`${url}/_sim/faults`, { method: "POST", body: JSON.stringify(rules) });
+  const added = (await response.json()) as { id: string }[];
+  return {
+    async mend() {
+      for (const { id } of added) await fetch(`${url}/_sim/faults/${id}`, { method: "DELETE" });
+      const state = (await (await fetch(`${url}/_sim/state`)).json()) as Record<
+        "instances" | "volumes",
+        { id: string; stuck: boolean }[]
+      >;
+      for (const kind of ["instances", "volumes"] as const)
+        for (const { id } of state[kind].filter(({ stuck }) => stuck))
+          await fetch(`${url}/_sim/${kind}/${id}/release`, { method: "POST" });
+    },
+  };
+}

@@ -1,0 +1,110 @@
+import { createRandom, type Random } from "../random.js";
+import { type Fault, type LastingFault, type PlannedFault, targetOf } from "./fault.js";
+import { STORMS } from "./storms.js";
+
+/** What there is to break. */
+export interface Targets {
+  apis: readonly string[];
+  workers: readonly string[];
+  links: readonly string[];
+}
+
+const MEAN_GAP_MS = 3_500;
+/** The load alone, so that there is something to break. */
+const QUIET_START_MS = 5_000;
+
+/** Steps at which a worker kills itself, before or after. */
+const STEPS = [
+  "provision/volume",
+  "provision/launch",
+  "provision/wait",
+  "restart/stop",
+  "restart/launch",
+  "restart/wait",
+  "pause/stop",
+  "resume/launch",
+  "delete/stop",
+  "delete/volume",
+];
+
+type Draw = (random: Random, targets: Targets) => LastingFault;
+
+const fault = (forMs: number, what: Fault): LastingFault => ({ ...what, forMs });
+
+/** Each kind with its weight. Durations in ms. */
+const KINDS: readonly [weight: number, Draw][] = [
+  [4, (r, t) => fault(r.between(500, 5_000), { kind: "kill", program: r.pick(t.workers) })],
+  [1, (r, t) => fault(r.between(500, 4_000), { kind: "kill", program: r.pick(t.apis) })],
+  [
+    3,
+    (r, t) =>
+      fault(r.between(6_000, 15_000), {
+        kind: "kill-at-step",
+        program: r.pick(t.workers),
+        step: `${r.pick(STEPS)}/${r.pick(["before", "after"])}`,
+      }),
+  ],
+  [3, (r, t) => fault(r.between(1_000, 20_000), { kind: "freeze", program: r.pick(t.workers) })],
+  [1, (r, t) => fault(r.between(1_000, 10_000), { kind: "freeze", program: r.pick(t.apis) })],
+  [2, () => fault(0, { kind: "redis", how: "flush" })],
+  [1, (r) => fault(r.between(500, 8_000), { kind: "redis", how: "stop" })],
+  [1, (r) => fault(r.between(5_000, 15_000), { kind: "redis", how: "older" })],
+  [1, (r) => fault(r.between(500, 6_000), { kind: "postgres", how: "stop" })],
+  [1, (r) => fault(r.between(500, 4_000), { kind: "postgres", how: "crash" })],
+  [2, () => fault(0, { kind: "postgres", how: "cut" })],
+  [
+    5,
+    (r, t) =>
+      fault(r.between(1_000, 12_000), {
+        kind: "network",
+        link: r.pick(t.links),
+        how: r.pick(["cut", "slow", "half-open", "one-way"] as const),
+      }),
+  ],
+  [
+    6,
+    (r) => {
+      const storm = r.pick(Object.keys(STORMS));
+      return fault(r.between(3_000, 15_000), { kind: "provider", storm, rules: STORMS[storm]! });
+    },
+  ],
+  [
+    3,
+    (r) =>
+      fault(0, {
+        kind: "strike",
+        how: r.pick(["terminate", "shutdown", "process"] as const),
+        pick: r.fraction(),
+      }),
+  ],
+];
+const WHOLE = KINDS.reduce((sum, [weight]) => sum + weight, 0);
+
+/** The faults of a run, in order: the seed and its length alone decide them. All end before `lengthMs`. */
+export function planFaults(seed: number, lengthMs: number, targets: Targets): PlannedFault[] {
+  const random = createRandom(seed, "faults");
+  const plan: PlannedFault[] = [];
+  const busyUntil = new Map<string, number>();
+  for (
+    let at = QUIET_START_MS;
+    at < lengthMs;
+    at += 500 + Math.round(-Math.log(1 - random.fraction()) * MEAN_GAP_MS)
+  ) {
+    const drawn = draw(random)(random, targets);
+    const target = targetOf(drawn);
+    if (at + drawn.forMs > lengthMs || at < (busyUntil.get(target) ?? 0)) continue;
+    plan.push({ ...drawn, at });
+    // Time to start again before it is broken anew.
+    busyUntil.set(target, at + drawn.forMs + 1_000);
+  }
+  return plan;
+}
+
+function draw(random: Random): Draw {
+  let left = random.fraction() * WHOLE;
+  for (const [weight, one] of KINDS) {
+    left -= weight;
+    if (left < 0) return one;
+  }
+  return KINDS[0]![1];
+}

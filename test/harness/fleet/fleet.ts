@@ -1,0 +1,198 @@
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { randomBytes } from "node:crypto";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { startEmbeddedPostgres, type EmbeddedPostgres } from "@berth/standalone/embedded-postgres";
+import { freePort } from "@berth/standalone/postgres/free-port";
+import { startRedis, type TestRedis } from "../../support/redis.js";
+import { openJournal, type Journal } from "../journal.js";
+import { type Link, openLink } from "./link.js";
+import { type Program, startProgram } from "./program.js";
+import { SETTINGS } from "./settings.js";
+
+const APIS = ["api-1", "api-2"] as const;
+const WORKERS = ["worker-1", "worker-2", "worker-3", "worker-4"] as const;
+
+/** A whole Berth, each part a process of its own, with a link that can be broken between any two of them. */
+export interface Fleet {
+  /** Of the database itself, past all links. */
+  databaseUrl: string;
+  postgres: { end(how: "stop" | "crash"): Promise<void>; start(): Promise<void> };
+  redis: TestRedis;
+  simulatorUrl: string;
+  programs: ReadonlyMap<string, Program>;
+  links: ReadonlyMap<string, Link>;
+  /** As the clients reach the APIs. */
+  apiUrls: readonly string[];
+  adminKey: string;
+  deployment: string;
+  /** What must be in no log and no row. */
+  secrets: readonly string[];
+  close(): Promise<void>;
+}
+
+export interface FleetOptions {
+  /** A directory of one's own, open to PostgreSQL's user. */
+  root: string;
+  seed: number;
+  /** Where its processes' logs go. */
+  logs: string;
+  /** Where the provider writes down what it is asked. */
+  providerFile: string;
+  /** The folder with the built `apps`. */
+  checkout: string;
+  /** Told of what ended without having been killed here. */
+  journal: Journal;
+}
+
+export async function startFleet(options: FleetOptions): Promise<Fleet> {
+  const { root, logs, journal } = options;
+  const closers: (() => Promise<void>)[] = [];
+  const close = async () => {
+    for (const one of closers.toReversed()) await one();
+    closers.length = 0;
+  };
+  try {
+    return await assemble(options, closers, close);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+
+  async function assemble(
+    { seed, providerFile, checkout }: FleetOptions,
+    toClose: (() => Promise<void>)[],
+    closeAll: () => Promise<void>,
+  ): Promise<Fleet> {
+    const postgres = await startDatabase(root, join(logs, "postgres.jsonl"));
+    toClose.push(() => postgres.end("stop"));
+    const redis = await startRedis({ durable: true });
+    toClose.push(() => redis[Symbol.asyncDispose]());
+    const simulator = await startProvider(providerFile, seed);
+    toClose.push(simulator.close);
+
+    const links = new Map<string, Link>();
+    const link = async (name: string, ...ports: number[]) => {
+      const one = await openLink(name, ports);
+      links.set(name, one);
+      toClose.push(() => one.close());
+      return one.port;
+    };
+    const apiPorts = await Promise.all(APIS.map(() => freePort()));
+    const agentsPort = await link("agents-apis", ...apiPorts);
+    const deployment = `chaos-${process.pid}-${seed}`;
+    const adminKey = `admin-${randomBytes(16).toString("hex")}`;
+    const secret = randomBytes(24).toString("hex");
+    const databasePort = Number(new URL(postgres.url()).port);
+
+    const programs = new Map<string, Program>();
+    const start = async (name: string, script: string, extra: Record<string, string>) => {
+      const database = new URL(postgres.url());
+      database.port = String(await link(`${name}-postgres`, databasePort));
+      const redisPort = await link(`${name}-redis`, redis.port);
+      const provider = `http://127.0.0.1:${await link(`${name}-provider`, Number(new URL(simulator.url).port))}`;
+      const program = startProgram({
+        name,
+        script: join(checkout, script),
+        logFile: join(logs, `${name}.log`),
+        env: (n) => ({
+          NODE_ENV: "test",
+          DATABASE_URL: database.href,
+          REDIS_URL: `redis://127.0.0.1:${redisPort}`,
+          BERTH_QUEUE_PREFIX: `{${deployment}}`,
+          BERTH_ADMIN_KEY: adminKey,
+          BERTH_SECRET: secret,
+          BERTH_DEPLOYMENT_ID: deployment,
+          BERTH_DATA_DIR: join(root, "data"),
+          BERTH_PUBLIC_URL: `http://127.0.0.1:${agentsPort}`,
+          HOST: "127.0.0.1",
+          AWS_REGION: "eu-west-1",
+          // The provider's log tells by the key who has called.
+          AWS_ACCESS_KEY_ID: `${name}.${n}`,
+          AWS_SECRET_ACCESS_KEY: "none",
+          AWS_ENDPOINT_URL_EC2: provider,
+          AWS_ENDPOINT_URL_ROUTE_53: provider,
+          AWS_EC2_METADATA_DISABLED: "true",
+          ...SETTINGS,
+          ...extra,
+        }),
+        onEnd: (code, signal) =>
+          journal.write({ type: "ended", at: Date.now(), program: name, code, signal }),
+      });
+      programs.set(name, program);
+      toClose.push(() => program.close());
+    };
+    for (const [n, name] of APIS.entries())
+      await start(name, "apps/api/dist/main.js", { PORT: String(apiPorts[n]) });
+    for (const name of WORKERS) await start(name, "apps/worker/dist/main.js", {});
+    // A worker's link to the provider is of use only to workers.
+    for (const name of APIS) links.delete(`${name}-provider`);
+    const apiUrls: string[] = [];
+    for (const [n, name] of APIS.entries())
+      apiUrls.push(`http://127.0.0.1:${await link(`clients-${name}`, apiPorts[n]!)}`);
+    await Promise.all(apiUrls.map((url) => untilReady(url)));
+
+    return {
+      databaseUrl: postgres.url(),
+      postgres,
+      redis,
+      simulatorUrl: simulator.url,
+      programs,
+      links,
+      apiUrls,
+      adminKey,
+      deployment,
+      secrets: [adminKey, secret, new URL(postgres.url()).password],
+      close: closeAll,
+    };
+  }
+}
+
+async function startDatabase(root: string, logFile: string) {
+  const dataDir = join(root, "database");
+  await mkdir(dataDir, { mode: 0o711 });
+  const log = openJournal(logFile);
+  const logger = { debug: (line: string) => log.write({ line }) };
+  let server: EmbeddedPostgres = await startEmbeddedPostgres({ dataDir, durable: false, logger });
+  const { port, url } = server;
+  return {
+    url: () => url,
+    async end(how: "stop" | "crash") {
+      if (how === "stop") return server.stop();
+      server.kill();
+      await server.ended;
+    },
+    async start() {
+      server = await startEmbeddedPostgres({ dataDir, durable: false, logger, port });
+    },
+  };
+}
+
+async function startProvider(file: string, seed: number) {
+  const child = fork(
+    fileURLToPath(new URL("./simulator.ts", import.meta.url)),
+    [file, String(await freePort()), String(seed)],
+    { execArgv: ["--import", "tsx", "--conditions=source"], stdio: ["ignore", "inherit", "inherit", "ipc"] },
+  );
+  const [{ url }] = (await once(child, "message")) as [{ url: string }];
+  return {
+    url,
+    async close() {
+      const ended = once(child, "exit");
+      child.kill("SIGTERM");
+      await ended;
+    },
+  };
+}
+
+async function untilReady(url: string): Promise<void> {
+  for (const until = Date.now() + 60_000; ; await delay(100)) {
+    const answer = await fetch(`${url}/ready`, { signal: AbortSignal.timeout(2_000) }).catch(() => null);
+    await answer?.body?.cancel();
+    if (answer?.ok === true) return;
+    if (Date.now() > until) throw new Error(`${url} isn't ready within a minute`);
+  }
+}

@@ -1,0 +1,57 @@
+// The provider, as a process of its own that writes down whatever it is asked and whatever changes.
+import { startSimulator } from "berth-ec2-simulator/server";
+import { openJournal } from "../journal.js";
+
+const POLL_MS = 100;
+
+const [path, port, seed] = process.argv.slice(2) as [string, string, string];
+const journal = openJournal(path);
+const { sim, url } = await startSimulator({
+  port: Number(port),
+  seed: Number(seed),
+  buckets: { scale: 4 },
+  callLogSize: 500_000,
+  delays: {
+    pending: [300, 1_500],
+    shuttingDown: [200, 1_500],
+    stopping: 500,
+    creatingVolume: 200,
+    deletingVolume: 200,
+    attaching: 200,
+    detaching: 200,
+    visibility: [0, 1_000],
+    dnsSync: 200,
+  },
+});
+
+sim.watch(({ at, id, from, to, reason }) => {
+  journal.write({ type: "change", at, id, from, to, reason });
+  // The tags of a new one are set when this has returned.
+  if (from === null) queueMicrotask(() => journal.write({ type: "made", at, id, tags: tagsOf(id) }));
+});
+
+let seen = 0;
+const poll = () => {
+  for (const { seq, at, service, action, key, params, outcome, effect } of sim.calls.list({ since: seen })) {
+    seen = seq;
+    // What only looks is most of it.
+    if (effect !== "" || !action.startsWith("Describe"))
+      journal.write({ type: "call", at, service, action, key, params, outcome, effect });
+  }
+};
+setInterval(poll, POLL_MS);
+process.on("SIGTERM", () => {
+  poll();
+  journal.close();
+  process.exit(0);
+});
+process.on("disconnect", () => process.exit(1));
+process.send?.({ url });
+
+function tagsOf(id: string): Record<string, string> {
+  for (const region of sim.regions()) {
+    const thing = region.instances.get(id) ?? region.volumes.get(id);
+    if (thing) return Object.fromEntries(thing.tags);
+  }
+  return {};
+}

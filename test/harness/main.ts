@@ -1,0 +1,33 @@
+// npm run chaos -- --minutes 5 --seed 42 [--report DIR]
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { runChaos } from "./run.js";
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: "string", default: "3" },
+    seed: { type: "string", default: String(Date.now() % 100_000) },
+    clients: { type: "string", default: "6" },
+    report: { type: "string" },
+  },
+});
+const [minutes, seed, clients] = [values.minutes, values.seed, values.clients].map(Number) as [
+  number,
+  number,
+  number,
+];
+if (!(minutes > 0) || !Number.isInteger(seed) || !Number.isInteger(clients) || clients < 1)
+  throw new TypeError("--minutes must be a number above 0, --seed and --clients whole numbers");
+
+const say = (line: string) => void process.stdout.write(`${line}\n`);
+const { report, violations } = await runChaos({
+  seed,
+  faultsMs: minutes * 60_000,
+  clients,
+  checkout: fileURLToPath(new URL("../..", import.meta.url)),
+  command: `npm run chaos -- --minutes ${minutes} --seed ${seed}`,
+  reportDirectory: values.report ?? null,
+  say,
+});
+say(report);
+process.exitCode = violations === 0 ? 0 : 1;

@@ -1,0 +1,205 @@
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { endLeakedProcesses } from "../support/leaked-processes.js";
+import { audit, type Verdict } from "./audit/audit.js";
+import { collect } from "./audit/collect.js";
+import { pictureOf } from "./audit/picture.js";
+import type { RunRecord } from "./audit/record.js";
+import { reportOf } from "./audit/report.js";
+import { describe, type PlannedFault } from "./faults/fault.js";
+import { inflict } from "./faults/inflict.js";
+import { planFaults } from "./faults/plan.js";
+import { runningAgents } from "./faults/strike.js";
+import { type Fleet, startFleet } from "./fleet/fleet.js";
+import { AGENT_SILENT_MS } from "./fleet/settings.js";
+import { openJournal } from "./journal.js";
+import { runClient } from "./load/client.js";
+import { startSampler, type Sampler } from "./sampler.js";
+
+export interface RunOptions {
+  seed: number;
+  /** Of faults; the run ends some minutes later at most. */
+  faultsMs: number;
+  clients: number;
+  /** The folder with the built `apps`. */
+  checkout: string;
+  command: string;
+  /** Where the report goes; null: nowhere. */
+  reportDirectory: string | null;
+  say(line: string): void;
+}
+
+export interface RunResult {
+  record: RunRecord;
+  verdicts: Verdict[];
+  violations: number;
+  report: string;
+}
+
+/** How long it may take to settle before the auditor looks at what there is. */
+const PATIENCE_MS = 180_000;
+const WORKSPACES_EACH = 5;
+
+/** Starts a whole Berth, breaks it under load, lets it settle, and audits it from outside. */
+export async function runChaos(options: RunOptions): Promise<RunResult> {
+  const root = await mkdtemp(join(process.env.TMPDIR ?? "/tmp", "berth-chaos-"));
+  await chmod(root, 0o711);
+  const endAll = () => void endLeakedProcesses(root);
+  process.once("exit", endAll);
+  try {
+    return await runIn(root, options);
+  } finally {
+    endAll();
+    process.off("exit", endAll);
+    await rm(root, { recursive: true, force: true });
+  }
+}
+
+async function runIn(root: string, options: RunOptions): Promise<RunResult> {
+  const { seed, say } = options;
+  const [records, logs] = [join(root, "records"), join(root, "logs")];
+  await mkdir(records);
+  await mkdir(logs);
+  const [agentsFile, secretsFile] = [join(records, "agents.jsonl"), join(root, "secrets")];
+  const journal = openJournal(join(records, "harness.jsonl"));
+  const providerFile = join(records, "provider.jsonl");
+  const fleet = await startFleet({ root, seed, logs, providerFile, checkout: options.checkout, journal });
+  const sampler = startSampler(fleet, journal);
+  const giveUp = new AbortController();
+  try {
+    const startedAt = Date.now();
+    const plan = planFaults(seed, options.faultsMs, {
+      apis: [...fleet.programs.keys()].filter((name) => name.startsWith("api")),
+      workers: [...fleet.programs.keys()].filter((name) => name.startsWith("worker")),
+      links: [...fleet.links.keys()],
+    });
+    for (const one of plan) say(scheduled(one));
+    const stop = new AbortController();
+    const shared = { id: null };
+    const clients = Array.from({ length: options.clients }, (_, n) =>
+      runClient({
+        client: `client-${n + 1}`,
+        seed,
+        most: WORKSPACES_EACH,
+        apiUrls: fleet.apiUrls,
+        adminKey: fleet.adminKey,
+        journal: openJournal(join(records, `client-${n + 1}.jsonl`)),
+        agentsFile,
+        secretsFile,
+        shared,
+        stop: stop.signal,
+        signal: giveUp.signal,
+      }),
+    );
+    await Promise.all([
+      inflict({ fleet, sampler, journal, agentsMark: root }, plan, giveUp.signal),
+      delay(options.faultsMs),
+    ]);
+    const faultsEndedAt = Date.now();
+    stop.abort();
+    await Promise.race([Promise.all(clients.map(({ asked }) => asked)), delay(60_000)]);
+    const settledAt = await settle(fleet, sampler, faultsEndedAt + PATIENCE_MS, say);
+    const processes = { running: await runningAgents(root), volumes: await volumesIn(root, fleet) };
+    giveUp.abort();
+    await Promise.all(clients.map(({ ended }) => ended));
+    await sampler.close();
+    const record = await collect({
+      about: {
+        seed,
+        command: options.command,
+        deployment: fleet.deployment,
+        agentSilentMs: AGENT_SILENT_MS,
+        startedAt,
+        faultsEndedAt,
+        settledAt,
+        endedAt: Date.now(),
+      },
+      directory: records,
+      databaseUrl: fleet.databaseUrl,
+      simulatorUrl: fleet.simulatorUrl,
+      processes,
+      open: [logs, records, join(fleet.redis.directory, "appendonlydir")],
+      secrets: [...fleet.secrets, ...tokensIn(await readFile(secretsFile, "utf8").catch(() => ""))],
+    });
+    const verdicts = audit(record);
+    const report = reportOf(record, verdicts);
+    if (options.reportDirectory !== null) await save(options.reportDirectory, report, record, logs);
+    return {
+      record,
+      verdicts,
+      violations: verdicts.reduce((sum, one) => sum + one.violations.length, 0),
+      report,
+    };
+  } finally {
+    giveUp.abort();
+    await sampler.close();
+    await fleet.close();
+    journal.close();
+  }
+}
+
+/** When nothing was to be done any more, looked at twice; null if that takes too long. */
+async function settle(
+  fleet: Fleet,
+  sampler: Sampler,
+  until: number,
+  say: (line: string) => void,
+): Promise<number | null> {
+  let since: number | null = null;
+  let told = 0;
+  for (; Date.now() < until; await delay(500)) {
+    const open = await sampler.open();
+    const owed = open === null ? null : { ...open, unclaimed: await unclaimed(fleet) };
+    const quiet = owed !== null && Object.values(owed).every((n) => n === 0);
+    if (!quiet) since = null;
+    else if (since === null) since = Date.now();
+    // Longer than a sweep's interval: it may find something yet.
+    else if (Date.now() - since > 12_000) return since;
+    if (Date.now() - told > 10_000) {
+      say(`settling: ${JSON.stringify(owed)}`);
+      told = Date.now();
+    }
+  }
+  return null;
+}
+
+/** Instances and volumes whose workspace lives no more. */
+async function unclaimed({ simulatorUrl, databaseUrl }: Fleet): Promise<number> {
+  const { ask } = await import("./sampler.js");
+  const state = (await (await fetch(`${simulatorUrl}/_sim/state`)).json()) as Record<
+    "instances" | "volumes",
+    { id: string; state: string; tags: Record<string, string> }[]
+  >;
+  const rows = await ask<{ id: string }>(
+    databaseUrl,
+    "select provider_id as id from resources where state = 'present'",
+  );
+  const known = new Set(rows.map(({ id }) => id));
+  return [...state.instances, ...state.volumes].filter(
+    (one) => one.state !== "terminated" && one.tags["berth:role"] !== "root" && !known.has(one.id),
+  ).length;
+}
+
+async function volumesIn(root: string, { deployment }: Fleet): Promise<string[]> {
+  const names = await readdir(join(root, "data", "process", deployment, "volumes")).catch(() => []);
+  return names.map((name) => name.replace(/^ws-/, ""));
+}
+
+function tokensIn(text: string): string[] {
+  return [...new Set(text.split("\n").filter((line) => line.length >= 16))];
+}
+
+async function save(directory: string, report: string, record: RunRecord, logs: string): Promise<void> {
+  await mkdir(directory, { recursive: true });
+  await writeFile(join(directory, "report.md"), report);
+  await writeFile(join(directory, "timeline.svg"), pictureOf(record));
+  await writeFile(join(directory, "record.json"), JSON.stringify(record));
+  for (const name of await readdir(logs))
+    await writeFile(join(directory, name), await readFile(join(logs, name)), { mode: 0o600 });
+}
+
+export function scheduled(fault: PlannedFault): string {
+  const { at, forMs } = fault;
+  return `${(at / 1_000).toFixed(1).padStart(6)} s  ${describe(fault)}${forMs === 0 ? "" : ` for ${(forMs / 1_000).toFixed(1)} s`}`;
+}
