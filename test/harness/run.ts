@@ -15,7 +15,7 @@ import { type Fleet, startFleet } from "./fleet/fleet.js";
 import { AGENT_SILENT_MS } from "./fleet/settings.js";
 import { openJournal } from "./journal.js";
 import { runClient } from "./load/client.js";
-import { startSampler, type Sampler } from "./sampler.js";
+import { ask, startSampler, type Sampler } from "./sampler.js";
 
 export interface RunOptions {
   seed: number;
@@ -98,7 +98,10 @@ async function runIn(root: string, options: RunOptions): Promise<RunResult> {
     ]);
     const faultsEndedAt = Date.now();
     stop.abort();
-    await Promise.race([Promise.all(clients.map(({ asked }) => asked)), delay(60_000)]);
+    await Promise.race([
+      Promise.all(clients.map(({ asked }) => asked)),
+      delay(60_000, undefined, { ref: false }),
+    ]);
     const settledAt = await settle(fleet, sampler, faultsEndedAt + PATIENCE_MS, say);
     const processes = { running: await runningAgents(root), volumes: await volumesIn(root, fleet) };
     giveUp.abort();
@@ -166,7 +169,6 @@ async function settle(
 
 /** Instances and volumes whose workspace lives no more. */
 async function unclaimed({ simulatorUrl, databaseUrl }: Fleet): Promise<number> {
-  const { ask } = await import("./sampler.js");
   const state = (await (await fetch(`${simulatorUrl}/_sim/state`)).json()) as Record<
     "instances" | "volumes",
     { id: string; state: string; tags: Record<string, string> }[]

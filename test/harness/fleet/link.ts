@@ -24,7 +24,7 @@ export async function openLink(name: string, targets: readonly number[]): Promis
   const pairs = new Set<Pair>();
   const server = createServer({ pauseOnConnect: true, noDelay: true }, (client) => {
     client.on("error", () => undefined);
-    if (mode === "cut") return void client.resetAndDestroy();
+    if (mode === "cut") return reset(client);
     const first = turn++;
     const pair = join(client, () => mode);
     pairs.add(pair);
@@ -34,7 +34,7 @@ export async function openLink(name: string, targets: readonly number[]): Promis
         const target = await reached(targets[(first + n) % targets.length]!);
         if (target !== null) return pair.joined(target);
       }
-      client.resetAndDestroy();
+      reset(client);
     };
     pair.waiting = () => void reach();
     pair.flow();
@@ -87,7 +87,7 @@ function join(client: Socket, mode: () => LinkMode): Pair {
       pair.waiting?.();
       pair.waiting = null;
     },
-    reset: () => void client.resetAndDestroy(),
+    reset: () => reset(client),
   };
   return pair;
 }
@@ -117,6 +117,12 @@ function carry(from: Socket, to: Socket, open: () => boolean, mode: () => LinkMo
   });
   from.on("end", () => to.end());
   return flow;
+}
+
+/** Node keeps the handle of a socket for ever that is reset while its end is being sent. */
+function reset(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
 }
 
 async function reached(port: number): Promise<Socket | null> {

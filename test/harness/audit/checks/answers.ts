@@ -44,14 +44,25 @@ export const answers: Check = {
   },
 };
 
+/** A resume that waits launches afresh, as a restart would. */
+const SERVED_BY: Readonly<Record<ClientCall["kind"], readonly string[]>> = {
+  create: ["provision"],
+  restart: ["restart", "resume"],
+  pause: ["pause"],
+  resume: ["resume"],
+  hibernate: ["hibernate"],
+  delete: ["delete"],
+  read: [],
+  beat: [],
+};
+
 function checkServes(
   operation: Operation,
   call: ClientCall,
   first: ClientCall,
   report: (call: ClientCall, what: string) => void,
 ): void {
-  const kind = call.kind === "create" ? "provision" : call.kind;
-  if (operation.workspace_id !== call.workspace || operation.kind !== kind)
+  if (operation.workspace_id !== call.workspace || !SERVED_BY[call.kind].includes(operation.kind))
     report(call, `answered with a ${operation.kind} of ${operation.workspace_id}`);
   // One that runs already doesn't serve it: it may have read what the caller has changed since.
   if (call.kind === "restart" && operation.started_at !== null && operation.started_at < first.asked)
