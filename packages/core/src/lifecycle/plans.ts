@@ -3,7 +3,7 @@ import { hasCompute, type BackendName } from "../domain/spec.js";
 import { ensureVolume, launch, prepare, publishName, waitUntilRunning } from "./launch.js";
 import { dropName, silence } from "./suspend.js";
 import type { Step } from "./step.js";
-import { removeName, removeVolume, stopFormer, stopInstance } from "./stop.js";
+import { releaseAll, removeName, removeVolume, stopFormer, stopInstance } from "./stop.js";
 
 /** Everything an operation does, in order. */
 const PLANS: Readonly<Record<OperationKind, readonly Step[]>> = {
@@ -12,7 +12,7 @@ const PLANS: Readonly<Record<OperationKind, readonly Step[]>> = {
   pause: [silence, stopInstance, dropName],
   hibernate: [silence, stopInstance, dropName],
   resume: [prepare, ensureVolume, launch, waitUntilRunning, publishName],
-  delete: [stopInstance, removeVolume, removeName],
+  delete: [releaseAll, stopInstance, removeVolume, removeName],
 };
 
 /** Nothing runs here that could be started or stopped; the request has made the agent's token. */

@@ -53,6 +53,17 @@ export const stopFormer = {
   },
 };
 
+/**
+ * What a delete begins with: an operation that ran when it was accepted may have written further rows since, until
+ * it learned of that.
+ */
+export const releaseAll = {
+  name: "release",
+  async run(context: HeldContext): Promise<void> {
+    await context.fenced((tx) => markReleasing(tx, [context.workspaceId]));
+  },
+};
+
 /** Removes a volume that is to go. Runs after {@link stopInstance}: nothing can hold it any more (I8). */
 export const removeVolume = {
   name: "volume",
