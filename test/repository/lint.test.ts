@@ -113,6 +113,16 @@ const DIRECTIONS: readonly Direction[] = [
     allowed: ["@berth/api/server", "@berth/worker/start", "@berth/core/config"],
   },
   {
+    file: "test/harness/audit/lint.ts",
+    refused: ["@berth/core/db/pool", "berth-ec2-simulator/server", "../run.js", "../../support/redis.js"],
+    allowed: ["./record.js", "./checks/order.js", "node:fs/promises", "pg"],
+  },
+  {
+    file: "test/harness/audit/checks/lint.ts",
+    refused: ["@berth/core/domain/operation", "../../run.js", "pg"],
+    allowed: ["../record.js", "../view.js"],
+  },
+  {
     file: "apps/standalone/src/postgres/lint.ts",
     refused: ["bullmq", "fastify"],
     allowed: ["pg", "../start-error.js"],
@@ -209,7 +219,7 @@ describe("the linter's rules", () => {
     await write(
       tree,
       "tsconfig.json",
-      '{ "extends": "./tsconfig.base.json", "include": ["apps", "packages"] }',
+      '{ "extends": "./tsconfig.base.json", "include": ["apps", "packages", "test"] }',
     );
     await write(
       tree,
@@ -250,7 +260,7 @@ async function lint(cwd: string): Promise<Diagnostic[]> {
   const run = promisify(execFile)(
     join(ROOT, "node_modules/.bin/oxlint"),
     // Named, since without them it would walk through the linked node_modules as well.
-    ["--type-aware", "--format", "json", "apps", "packages"],
+    ["--type-aware", "--format", "json", "apps", "packages", "test"],
     { cwd, maxBuffer: 2 ** 26 },
   );
   // It exits with 1 when it finds something.

@@ -43,7 +43,7 @@ export function createCaller({ client, apiUrls, adminKey, journal, random, signa
   return async (ask) => {
     const request = `${client}-${++asked}`;
     let api = random.between(0, apiUrls.length - 1);
-    const patient = ask.kind !== "beat" && ask.kind !== "read";
+    const patient = ask.kind !== "beat";
     for (let attempt = 1; ; attempt++) {
       const startedAt = Date.now();
       const { status, body, error } = await once(
