@@ -3,7 +3,6 @@ import type { ProviderCall, RunRecord } from "./record.js";
 export const WORKSPACE_TAG = "berth:workspace";
 export const RESOURCE_TAG = "berth:resource";
 export const GENERATION_TAG = "berth:generation";
-export const DEPLOYMENT_TAG = "berth:deployment";
 
 /** The life of an EC2 instance, by the provider's own log. */
 export interface Life {
