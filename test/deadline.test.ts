@@ -1,7 +1,8 @@
+import { getEventListeners } from "node:events";
 import { setImmediate as turn } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { withDeadline } from "@berth/core/deadline";
+import { untilAny, withDeadline } from "@berth/core/deadline";
 import { describe, expect, it } from "vitest";
 
 setFlagsFromString("--expose-gc");
@@ -24,6 +25,31 @@ describe("work with a deadline", () => {
       one.status === "rejected" ? (one.reason as Error).name : "none",
     );
     expect(new Set(reasons)).toEqual(new Set(["TimeoutError"]));
+  });
+
+  it("leaves nothing behind, however often and by how many at once one signal is waited for", async () => {
+    const alive = new AbortController();
+    const warnings: Error[] = [];
+    const note = (warning: Error) => warnings.push(warning);
+    process.on("warning", note);
+    const round = async (count: number) => {
+      const work = async (signal: AbortSignal) => {
+        signal.addEventListener("abort", () => undefined);
+        await turn();
+      };
+      for (let n = 0; n < count; n += 50)
+        await Promise.all(Array.from({ length: 50 }, () => untilAny([alive.signal], work)));
+      await turn();
+      collect();
+      return process.memoryUsage().heapUsed;
+    };
+    const before = await round(1_000);
+    const after = await round(10_000);
+    process.off("warning", note);
+    expect(warnings).toEqual([]);
+    // AbortSignal.any keeps 10 MB of them.
+    expect(after - before).toBeLessThan(2_000_000);
+    expect(getEventListeners(alive.signal, "abort")).toEqual([]);
   });
 
   it("ends when it is told to, with the reason given", async () => {

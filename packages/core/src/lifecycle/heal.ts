@@ -1,3 +1,4 @@
+import { untilAny } from "../deadline.js";
 import { insertEvents, type NewEvent } from "../db/events.js";
 import { getWorkspace, changeStatuses, type Workspace } from "../db/workspaces.js";
 import { restartAllowance, noteAutoRestart } from "../db/auto-restarts.js";
@@ -61,14 +62,16 @@ export async function whileIdle<T>(
   if (held === null) return null;
   const lease = options.leases.keep(held.hold, held.claimedAt);
   try {
-    return await work(
-      heldContext(options, {
-        workspaceId: workspace.id,
-        backend: workspace.backend,
-        hold: held.hold,
-        lease,
-        signal: AbortSignal.any([lease.signal, stop]),
-      }),
+    return await untilAny([lease.signal, stop], (signal) =>
+      work(
+        heldContext(options, {
+          workspaceId: workspace.id,
+          backend: workspace.backend,
+          hold: held.hold,
+          lease,
+          signal,
+        }),
+      ),
     );
   } finally {
     lease.drop();

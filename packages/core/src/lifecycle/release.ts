@@ -1,3 +1,4 @@
+import { untilAny } from "../deadline.js";
 import { openResources, recordReleaseFailure } from "../db/resources.js";
 import { retryDelay, type RetryPolicy } from "../domain/backoff.js";
 import { heldContext, type HeldOptions } from "./held.js";
@@ -27,16 +28,17 @@ export async function releaseIdle(
   const held = await options.gate.holdIdle(workspace.id);
   if (held === null) return "busy";
   const lease = options.leases.keep(held.hold, held.claimedAt);
-  const signal = AbortSignal.any([lease.signal, stop]);
   try {
-    const context = heldContext(options, {
-      workspaceId: workspace.id,
-      backend: workspace.backend,
-      hold: held.hold,
-      lease,
-      signal,
+    return await untilAny([lease.signal, stop], (signal) => {
+      const context = heldContext(options, {
+        workspaceId: workspace.id,
+        backend: workspace.backend,
+        hold: held.hold,
+        lease,
+        signal,
+      });
+      return release(options, context, stop);
     });
-    return await release(options, context, stop);
   } finally {
     lease.drop();
     // If it can't be given back it runs out, and the dispatch sweep wakes what waits.

@@ -1,4 +1,5 @@
 import { createHmac } from "node:crypto";
+import { untilAny } from "../deadline.js";
 import type { Logger } from "../logger.js";
 import { BackendError, type Backend, type CallPriority } from "../compute/backend.js";
 import type { Hold } from "../db/gates.js";
@@ -54,9 +55,10 @@ export function createRunner(
       const seconds = Math.round(options.attemptTimeoutMs / 1000);
       timeout.abort(new AttemptTimeoutError(`the attempt took longer than ${seconds} s`));
     }, options.attemptTimeoutMs);
-    const signal = AbortSignal.any([lease.signal, shutdown, timeout.signal]);
     try {
-      return await runAttempt(options, { operation, hold, lease, signal });
+      return await untilAny([lease.signal, shutdown, timeout.signal], (signal) =>
+        runAttempt(options, { operation, hold, lease, signal }),
+      );
     } finally {
       clearTimeout(timer);
       lease.drop();
