@@ -108,6 +108,7 @@ describe("every answer", () => {
     expect(body.queues.map((queue: { name: string }) => queue.name).toSorted()).toEqual([
       "operations",
       "sweeps",
+      "webhooks",
     ]);
     const operations = body.queues.find((queue: { name: string }) => queue.name === "operations");
     expect(operations.jobs.map((job: { id: string }) => job.id)).toContain(`${id}-1`);
