@@ -6,6 +6,35 @@ import { newDirectory, startStandalone } from "./standalone-process.js";
 
 const SIMULATOR = ["--backend", "ec2-simulator"];
 
+test("what an instance writes to its console is a workspace's log", async () => {
+  const dataDir = await newDirectory();
+  const { ready, interrupt } = startStandalone(dataDir, {}, {}, SIMULATOR);
+  onTestFinished(async () => {
+    await interrupt();
+    await rm(dataDir, { recursive: true, force: true });
+  });
+  const { url, key, text } = await ready;
+  const simulator = /simulated at (\S+)/.exec(text)![1]!;
+  const call = async (method: string, path: string, body?: object) => {
+    const response = await fetch(url + path, {
+      method,
+      headers: { authorization: `Bearer ${key}`, "content-type": "application/json", prefer: "wait=30" },
+      body: body === undefined ? null : JSON.stringify(body),
+    });
+    return (await response.json()) as { id: string; instance_id: string };
+  };
+  const { id, instance_id } = await call("POST", "/workspaces", { name: "talker", spec: {} });
+  await fetch(`${simulator}/_sim/instances/${instance_id}/console`, {
+    method: "PUT",
+    body: "booting\r\nhello\r\n",
+  });
+  expect(await call("GET", `/workspaces/${id}/logs?tail=1`)).toMatchObject({
+    backend: "ec2",
+    lines: [{ stream: null, time: null, text: "hello" }],
+  });
+  await call("DELETE", `/workspaces/${id}`);
+}, 60_000);
+
 test("with --backend ec2-simulator a newcomer's three lines make, restart and delete a workspace on EC2", async () => {
   const dataDir = await newDirectory();
   const { ready, interrupt } = startStandalone(dataDir, {}, {}, SIMULATOR);

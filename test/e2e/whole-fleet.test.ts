@@ -176,14 +176,14 @@ describe.each(BACKENDS)("two APIs and two workers, each a process of its own, on
     90_000,
   );
 
-  it("names, environment, images, commands and paths reach no shell and no SQL", async () => {
+  it("names, environment, images, commands and paths reach no shell and no SQL, and what is written can be read", async () => {
     const nasty = `'; drop table workspaces; -- $(touch ${dataDir}/pwned) \`touch ${dataDir}/pwned\` "\\`;
     const { id } = await call<Answer>(0, "POST", "/workspaces", {
       name: nasty.slice(0, 128),
       labels: { team: nasty },
       spec: {
         ...(backend === "docker" ? { image: BUSYBOX_IMAGE, volume_path: "/data/a b" } : {}),
-        command: ["sh", "-c", 'printf "%s|%s" "$1" "$NASTY"; exec sleep 3600', "sh", nasty],
+        command: ["sh", "-c", 'printf "%s|%s\n" "$1" "$NASTY"; exec sleep 3600', "sh", nasty],
         env: { NASTY: nasty },
       },
     });
@@ -191,6 +191,10 @@ describe.each(BACKENDS)("two APIs and two workers, each a process of its own, on
       name: nasty.slice(0, 128).trim(),
       labels: { team: nasty },
     });
+    const logs = () => call<{ lines: object[] }>(1, "GET", `/workspaces/${id}/logs`);
+    await expect
+      .poll(logs, { timeout: 10_000 })
+      .toMatchObject({ backend, generation: 1, lines: [{ text: `${nasty}|${nasty}` }] });
     expect(await readdir(dataDir)).not.toContain("pwned");
     await call(0, "DELETE", `/workspaces/${id}`);
     expect(await atProvider()).toEqual([]);
