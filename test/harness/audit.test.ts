@@ -73,6 +73,16 @@ const DOCTORED: readonly Doctored[] = [
     }),
   },
   {
+    check: "prompt",
+    lie: "what waits begins two seconds after its turn",
+    record: withSql({
+      operations: Array.from({ length: 10 }, (_, n) => `w${n}`).flatMap((id) => [
+        operation(`${id}-1`, id, 1, "provision", 1_000, 2_000),
+        { ...operation(`${id}-2`, id, 2, "restart", 1_500, 5_000), started_at: 4_000 },
+      ]),
+    }),
+  },
+  {
     check: "answers",
     lie: "an operation that was answered isn't there",
     record: withSql({ operations: sql.operations.filter(({ id }) => id !== "o2") }),

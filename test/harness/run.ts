@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -67,6 +68,7 @@ async function runIn(root: string, options: RunOptions): Promise<RunResult> {
   const fleet = await startFleet({ root, seed, logs, providerFile, checkout: options.checkout, journal });
   const sampler = startSampler(fleet, journal);
   const giveUp = new AbortController();
+  setMaxListeners(0, giveUp.signal);
   try {
     const startedAt = Date.now();
     const plan = planFaults(seed, options.faultsMs, {

@@ -7,6 +7,7 @@ import { leaks } from "./checks/leaks.js";
 import { ledger } from "./checks/ledger.js";
 import { order } from "./checks/order.js";
 import { overlap } from "./checks/overlap.js";
+import { prompt } from "./checks/prompt.js";
 import { reaped } from "./checks/reaped.js";
 import { secrets } from "./checks/secrets.js";
 import { settled } from "./checks/settled.js";
@@ -18,6 +19,7 @@ import type { RunRecord } from "./record.js";
 export const CHECKS: readonly Check[] = [
   overlap,
   order,
+  prompt,
   answers,
   ended,
   leaks,

@@ -65,7 +65,7 @@ const KINDS: readonly [weight: number, Draw][] = [
     6,
     (r) => {
       const storm = r.pick(Object.keys(STORMS));
-      return fault(r.between(3_000, 15_000), { kind: "provider", storm, rules: STORMS[storm]! });
+      return fault(r.between(3_000, 20_000), { kind: "provider", storm, rules: STORMS[storm]! });
     },
   ],
   [

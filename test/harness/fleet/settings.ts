@@ -2,6 +2,8 @@
 export const SETTINGS: Readonly<Record<string, string>> = {
   BERTH_BACKENDS: "ec2,process,external",
   BERTH_CONCURRENCY: "5",
+  // So that some are exhausted.
+  BERTH_RETRY_ATTEMPTS: "3",
   BERTH_RETRY_MAX_DELAY_MS: "8000",
   BERTH_ATTEMPT_TIMEOUT_MS: "60000",
   BERTH_START_TIMEOUT_MS: "20000",

@@ -1,0 +1,222 @@
+/** A deliberate defect: a small change of the product that must not go unnoticed. */
+export interface Mutant {
+  name: string;
+  /** The invariant that it breaks. */
+  breaks: string;
+  file: string;
+  /** Found exactly once. */
+  find: string;
+  replace: string;
+  /** Test files that are to catch it; none: it takes a run of the harness. */
+  tests?: readonly string[];
+  /** The seed of that run, if it takes a certain one. */
+  seed?: number;
+}
+
+const CORE = "packages/core/src";
+
+export const MUTANTS: readonly Mutant[] = [
+  {
+    name: "records without looking at the fence",
+    breaks: "I1, I9",
+    file: `${CORE}/lifecycle/gate.ts`,
+    find: "if (!(await lockHeld(tx, hold))) throw",
+    replace: "if (!(await lockHeld(tx, hold)) && hold.fence < 0) throw",
+    tests: ["test/chaos/zombie.test.ts", "test/lifecycle/lease.test.ts"],
+  },
+  {
+    name: "ends an operation without looking at the fence",
+    breaks: "I1",
+    file: `${CORE}/lifecycle/gate.ts`,
+    find: "gate !== undefined && gate.fence === hold.fence && gate.owner !== null",
+    replace: "gate !== undefined",
+    tests: ["test/chaos/zombie.test.ts", "test/lifecycle/gate.property.test.ts"],
+  },
+  {
+    name: "unlocks whoever holds the gate",
+    breaks: "I1",
+    file: `${CORE}/db/gates.ts`,
+    find: '"select 1 from gates where workspace_id = $1 and fence = $2 and owner is not null for update"',
+    replace: '"select 1 from gates where workspace_id = $1 and $2::bigint is not null for update"',
+    tests: ["test/chaos/zombie.test.ts", "test/lifecycle/gate.property.test.ts"],
+  },
+  {
+    name: "claims under a living lease",
+    breaks: "I1",
+    file: `${CORE}/db/gates.ts`,
+    find: `g.head + 1 = w.ticket and not g.paused
+         and (g.lease_until is null or g.lease_until <= clock_timestamp())`,
+    replace: "g.head + 1 = w.ticket and not g.paused",
+    tests: ["test/lifecycle/gate.property.test.ts"],
+  },
+  {
+    name: "claims out of turn",
+    breaks: "I2",
+    file: `${CORE}/db/gates.ts`,
+    find: "and g.head + 1 = w.ticket and not g.paused",
+    replace: "and g.head + 1 <= w.ticket and not g.paused",
+    tests: ["test/lifecycle/gate.property.test.ts"],
+  },
+  {
+    name: "holds a gate for a sweep while an operation waits",
+    breaks: "I1",
+    file: `${CORE}/db/gates.ts`,
+    find: "where workspace_id = $1 and head = tail and not paused",
+    replace: "where workspace_id = $1 and not paused",
+    tests: ["test/lifecycle/gate.property.test.ts", "test/sweeps/matrix.test.ts"],
+  },
+  {
+    name: "makes the volume before its row in the ledger",
+    breaks: "I3",
+    file: `${CORE}/lifecycle/launch.ts`,
+    find: `    const row = await intend(context, "volume");
+    await context.fenced((tx) => markAsked(tx, row.id));
+    context.check();
+    const { providerId, details } = await context.backend.createVolume(volumeRef(row), {
+      ...callOf(context),
+      spec: context.workspace.spec,
+    });`,
+    replace: `    const id = randomUUID();
+    const known = await find(context, "volume");
+    const { workspace } = context;
+    const ref = { resourceId: id, workspaceId: workspace.id, name: \`ws-\${workspace.id}\`, providerId: null, clientToken: id, details: {} };
+    const { providerId, details } = await context.backend.createVolume(known === undefined ? ref : volumeRef(known), {
+      ...callOf(context),
+      spec: workspace.spec,
+    });
+    const row = known ?? (await context.fenced((tx) => intendResource(tx, {
+      id, workspace_id: workspace.id, kind: "volume", backend: context.backend.name, name: ref.name, client_token: id, generation: generationOf(context),
+    })));`,
+  },
+  {
+    name: "acts on unknown",
+    breaks: "I5",
+    file: `${CORE}/sweeps/instance-state.ts`,
+    find: 'return state === "gone" || state === "stopped";',
+    replace: 'return state === "gone" || state === "stopped" || state === "unknown";',
+    tests: ["test/sweeps/matrix.test.ts"],
+  },
+  {
+    name: "restarts without a last look",
+    breaks: "I5",
+    file: `${CORE}/sweeps/instance-state.ts`,
+    find: 'return isDead(again.get(one.instance.id)) ? null : "changed";',
+    replace: "return again.size < 0 ? null : null;",
+    tests: ["test/sweeps/matrix.test.ts"],
+  },
+  {
+    name: "judges agents that nobody could hear",
+    breaks: "I5",
+    file: `${CORE}/sweeps/liveness.ts`,
+    find: "if (listeningMs === null || listeningMs < listeningGraceMs)",
+    replace: "if (listeningMs !== null && listeningMs + listeningGraceMs < 0)",
+    tests: ["test/sweeps/matrix.test.ts"],
+  },
+  {
+    name: "takes the fruit of an unanswered call for unclaimed",
+    breaks: "I5",
+    file: `${CORE}/sweeps/compare.ts`,
+    find: "    claim.workspace_id === thing.workspaceId &&\n    (thing.kind",
+    replace: '    claim.workspace_id === "" &&\n    (thing.kind',
+    tests: ["test/sweeps/matrix.test.ts", "test/sweeps/unclaimed.test.ts"],
+  },
+  {
+    name: "removes the volume first",
+    breaks: "I8",
+    file: `${CORE}/lifecycle/plans.ts`,
+    find: "delete: [releaseAll, stopInstance, removeVolume, removeName]",
+    replace: "delete: [releaseAll, removeVolume, stopInstance, removeName]",
+  },
+  {
+    name: "believes a terminate that was answered 200",
+    breaks: "I4",
+    file: `${CORE}/compute/ec2/stop.ts`,
+    find: "  await askForEnd(ec2, first.things, caller);\n  const gone",
+    replace:
+      '  await askForEnd(ec2, first.things, caller);\n  if (first.things.length > 0) return "gone";\n  const gone',
+  },
+  {
+    name: "believes the first listing without the instance",
+    breaks: "I4",
+    file: `${CORE}/compute/ec2/stop.ts`,
+    find: 'return second.things.length === 0 && second.doubt === null ? "gone" : "stopping";',
+    replace: 'return second.things.length < 0 ? "stopping" : "gone";',
+    tests: ["test/ec2/stop.test.ts"],
+  },
+  {
+    name: "asks for each launch under a new token",
+    breaks: "I1",
+    file: `${CORE}/compute/ec2/run.ts`,
+    find: "if (changed || dead.has(token)) token = randomUUID();",
+    replace: "token = randomUUID();",
+    tests: ["test/ec2/launch.test.ts"],
+  },
+  {
+    name: "forgets to wake what waits",
+    breaks: "promptness",
+    file: `${CORE}/lifecycle/gate.ts`,
+    find: "if (next !== null) await wake(one.hold.workspaceId, next).catch(() => undefined);",
+    replace: "if (next === -1) await wake(one.hold.workspaceId, next).catch(() => undefined);",
+  },
+  {
+    name: "doesn't look for operations that the queue has lost",
+    breaks: "I6",
+    file: `${CORE}/sweeps/dispatch.ts`,
+    find: "const due = heads.filter((head) => (head.backoff_for_ms ?? 0) <= 0);",
+    replace: "const due = heads.filter((head) => (head.backoff_for_ms ?? 0) < -1e9);",
+  },
+  {
+    name: "carries out a request each time that it is sent",
+    breaks: "I6",
+    file: `${CORE}/lifecycle/once.ts`,
+    find: "answerOnce(tx, [once], () => work(tx))",
+    replace: "answerOnce(tx, [once && undefined], () => work(tx))",
+    tests: ["test/api/idempotency.test.ts"],
+  },
+  {
+    name: "counts a restart into one that runs",
+    breaks: "I2",
+    file: `${CORE}/lifecycle/requests.ts`,
+    find: 'if (last?.state === "queued" && (last.kind === "restart" || last.kind === "resume"))',
+    replace: 'if (last !== undefined && (last.kind === "restart" || last.kind === "resume"))',
+  },
+  {
+    name: "leaves what was made after a delete was accepted",
+    breaks: "I4",
+    file: `${CORE}/lifecycle/plans.ts`,
+    find: "delete: [releaseAll, stopInstance, removeVolume, removeName]",
+    replace: "delete: [stopInstance, removeVolume, removeName]",
+    tests: ["test/lifecycle/delete-in-time.test.ts"],
+  },
+  {
+    name: "leaves what a failed launch has started",
+    breaks: "I7",
+    file: `${CORE}/lifecycle/gate.ts`,
+    find: 'held.filter(({ status }) => status === "failed")',
+    replace: 'held.filter(({ status }) => status === "removed")',
+    tests: ["test/lifecycle/operations.test.ts", "test/lifecycle/cancel-in-time.test.ts"],
+  },
+  {
+    name: "doesn't tell that a delete has given up",
+    breaks: "I7",
+    file: `${CORE}/lifecycle/endings.ts`,
+    find: 'return ["terminate_retry_exhausted", "workspace.delete.terminate_retry_exhausted"];',
+    replace: 'return ["terminate_retry_exhausted", "workspace.delete.failed"];',
+    tests: ["test/lifecycle/operations.test.ts"],
+  },
+  {
+    name: "logs the tokens of workspaces",
+    breaks: "security",
+    file: `${CORE}/lifecycle/launch.ts`,
+    find: "      const tokenHash = createHash",
+    replace: "      console.log(context.tokenOf(generation));\n      const tokenHash = createHash",
+  },
+  {
+    name: "works on with a lease that ran out",
+    breaks: "I1",
+    file: `${CORE}/lifecycle/lease.ts`,
+    find: "          expire(lease);\n          lease.abort",
+    replace: "          lease.abort",
+    tests: ["test/lifecycle/lease.test.ts", "test/chaos/zombie.test.ts"],
+  },
+];
