@@ -34,6 +34,32 @@ describe("one launch makes one instance", () => {
     expect(lab.alive()).toEqual([made]);
   });
 
+  test("a launch that waits for its turn is noted as asked for when that comes, since it may be hidden from then on (I4)", async () => {
+    // Its RunInstances bucket holds one.
+    const lab = await openLab({}, { apiShare: 0.2 });
+    const noted = new Map<string, number>();
+    await Promise.all(
+      Array.from({ length: 4 }, async () => {
+        const workspace = await lab.workspace();
+        const instance = workspace.instance();
+        const request = workspace.request(instance);
+        const save: typeof request.save = async (change) => {
+          const at = change.details?.["asked_at"];
+          if (typeof at === "string") noted.set(workspace.id, Date.parse(at));
+          await request.save(change);
+        };
+        await lab.backend.launch({ ...request, save }, lab.call);
+      }),
+    );
+    const calls = lab.sim.calls.list({ action: "RunInstances" });
+    expect(calls).toHaveLength(4);
+    for (const { at, params } of calls) {
+      const [, id] = /^ws-(.{36})$/.exec(Object.values(params).find((value) => value.startsWith("ws-"))!)!;
+      expect(at - noted.get(id!)!).toBeLessThan(500);
+    }
+    expect(calls.at(-1)!.at - calls[0]!.at).toBeGreaterThan(1_000);
+  });
+
   test("two workers with one operation make one instance ([D] ClientToken)", async () => {
     const lab = await openLab(SLOW_TO_SHOW);
     const workspace = await lab.workspace();

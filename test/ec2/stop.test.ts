@@ -47,6 +47,19 @@ describe("an absence is no end (I4)", () => {
     expect(await lab.backend.stop(ref, lab.call)).toBe("stopping");
   });
 
+  test("an instance whose id was never learned must be missing twice, however long ago it was asked for", async () => {
+    const lab = await openLab();
+    const ref = {
+      ...(await launched(lab)),
+      providerId: null,
+      details: { asked_at: new Date(0).toISOString() },
+    };
+    lab.fault({ kind: "hidden", action: "DescribeInstances", count: 1 });
+    expect(await lab.backend.stop(ref, lab.call)).toBe("stopping");
+    expect(await lab.backend.stop(ref, lab.call)).toBe("gone");
+    expect(lab.alive()).toEqual([]);
+  });
+
   test("an instance whose id was never learned may be hidden for a while: until then its absence is none", async () => {
     const lab = await openLab({}, { settleMs: 600 });
     const ref = {

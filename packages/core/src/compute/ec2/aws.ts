@@ -29,6 +29,8 @@ export interface Call {
   signal?: AbortSignal | undefined;
   /** Instances that the call is about. Default 1. */
   instances?: number;
+  /** Called when its tokens are there, just before each attempt is sent; the wait for them may have been long. */
+  onTurn?: () => Promise<void>;
   /** Values that the provider may repeat in its message. */
   secrets?: readonly string[];
 }
@@ -110,11 +112,12 @@ interface Limitable {
   middlewareStack: { addRelativeTo(middleware: any, options: any): void };
 }
 
-function limit(aws: Aws, command: Limitable, { priority, signal, instances = 1 }: Call): void {
+function limit(aws: Aws, command: Limitable, { priority, signal, instances = 1, onTurn }: Call): void {
   const draw = drawOf(command.constructor.name.replace(/Command$/, ""), instances);
   command.middlewareStack.addRelativeTo(
     (next: (args: unknown) => Promise<unknown>) => async (args: unknown) => {
       await aws.limiter.take(draw, priority, signal);
+      await onTurn?.();
       try {
         return await next(args);
       } catch (error) {

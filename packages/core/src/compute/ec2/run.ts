@@ -14,6 +14,8 @@ import { typeName, type Wanted, wantedOf } from "./wanted.js";
 /** How often one RunInstances is repeated, under its one token, while its outcome isn't known. */
 const ATTEMPTS = 4;
 const FIRST_PAUSE_MS = 200;
+/** Far less than what a thing may take to show itself. */
+const WAIT_NOTED_MS = 100;
 
 /**
  * Launches in the volume's zone, as the first type for which there is room. Each different request has a token
@@ -106,13 +108,24 @@ async function run(
 ): Promise<Answer> {
   const what = `launch ${instance.name}`;
   const secrets = [...Object.values({ ...spec.env, ...env }), input.UserData ?? ""];
+  // Its effect may be invisible for a while from the last call on: not from the first, nor from when it began to wait.
+  let noted = Date.now();
+  let unsaved: unknown = null;
+  const onTurn = async (): Promise<void> => {
+    if (Date.now() - noted < WAIT_NOTED_MS) return;
+    noted = Date.now();
+    await save({ details: { asked_at: new Date(noted).toISOString() } }).catch((error: unknown) => {
+      unsaved = error;
+      throw error;
+    });
+  };
   for (let attempt = 1; ; attempt++) {
     try {
       const reply = await send(
         ec2.aws,
         ec2.aws.launcher,
         new RunInstancesCommand(input),
-        { what, secrets, ...caller },
+        { what, secrets, onTurn, ...caller },
         { raw: true },
       );
       const made = readInstance(reply.Instances?.[0] ?? {});
@@ -123,6 +136,8 @@ async function run(
         return { token: "ended", error: unusable(what, "IdempotentInstanceTerminated") };
       return { made };
     } catch (error) {
+      // It wasn't sent: the lease is lost, or the operation cancelled.
+      if (unsaved !== null) throw unsaved;
       const code = codeOf(error);
       const failure = failureOf(what, error, secrets);
       if (code === "IdempotentInstanceTerminated") return { token: "ended", error: unusable(what, code) };
@@ -131,8 +146,6 @@ async function run(
       if (isCapacity(code) || isLimit(code)) return { refused: failure };
       if (failure.kind === "permanent" || failure.code === "aborted" || attempt === ATTEMPTS) throw failure;
       await pause(FIRST_PAUSE_MS * 2 ** (attempt - 1) * (0.5 + Math.random() / 2), caller.signal);
-      // Its effect may be invisible for a while from the last call on, not from the first.
-      await save({ details: { asked_at: new Date().toISOString() } });
     }
   }
 }
