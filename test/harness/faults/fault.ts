@@ -11,20 +11,9 @@ export type Fault =
   /** `crash`: ended without a shutdown; `cut`: it runs on, its connections end. */
   | { kind: "postgres"; how: "stop" | "crash" | "cut" }
   | { kind: "network"; link: string; how: Exclude<LinkMode, "open"> }
-  | { kind: "provider"; storm: string; rules: readonly Rule[] }
+  | { kind: "provider"; storm: string }
   /** Ends one of those that run, without Berth; `pick` (0 to 1) says which. */
   | { kind: "strike"; how: "terminate" | "shutdown" | "process"; pick: number };
-
-/** A fault of the EC2 simulator, as its control API takes it. */
-export interface Rule {
-  kind: string;
-  action?: string | readonly string[];
-  probability?: number;
-  count?: number;
-  code?: string;
-  ms?: number;
-  state?: string;
-}
 
 /** Lasts `forMs`. */
 export type LastingFault = Fault & { forMs: number };

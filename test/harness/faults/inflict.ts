@@ -5,6 +5,7 @@ import type { Fleet } from "../fleet/fleet.js";
 import type { Journal } from "../journal.js";
 import type { Sampler } from "../sampler.js";
 import { describe, type Fault, type PlannedFault } from "./fault.js";
+import { type Storm, STORMS, VISIBILITY_MS } from "./storms.js";
 import { strike } from "./strike.js";
 
 export interface Scene {
@@ -90,7 +91,7 @@ async function begin(scene: Scene, fault: Fault): Promise<Begun> {
       return { mend: async () => link.set("open") };
     }
     case "provider":
-      return storm(fleet.simulatorUrl, fault.rules);
+      return storm(fleet.simulatorUrl, STORMS[fault.storm]!);
     case "strike":
       return { detail: { struck: await strike(scene, fault.how, fault.pick) } };
   }
@@ -121,11 +122,15 @@ async function breakRedis({ redis }: Fleet, how: "flush" | "stop" | "older"): Pr
   };
 }
 
-async function storm(url: string, rules: readonly object[]): Promise<Begun> {
+async function storm(url: string, { rules, visibilityMs }: Storm): Promise<Begun> {
+  const show = (visibility: number) =>
+    fetch(`${url}/_sim/settings`, { method: "PATCH", body: JSON.stringify({ delays: { visibility } }) });
+  if (visibilityMs !== undefined) await show(visibilityMs);
   const response = await fetch(`${url}/_sim/faults`, { method: "POST", body: JSON.stringify(rules) });
   const added = (await response.json()) as { id: string }[];
   return {
     async mend() {
+      await show(VISIBILITY_MS);
       for (const { id } of added) await fetch(`${url}/_sim/faults/${id}`, { method: "DELETE" });
       const state = (await (await fetch(`${url}/_sim/state`)).json()) as Record<
         "instances" | "volumes",

@@ -61,13 +61,7 @@ const KINDS: readonly [weight: number, Draw][] = [
         how: r.pick(["cut", "slow", "half-open", "one-way"] as const),
       }),
   ],
-  [
-    6,
-    (r) => {
-      const storm = r.pick(Object.keys(STORMS));
-      return fault(r.between(3_000, 20_000), { kind: "provider", storm, rules: STORMS[storm]! });
-    },
-  ],
+  [6, (r) => fault(r.between(3_000, 20_000), { kind: "provider", storm: r.pick(Object.keys(STORMS)) })],
   [
     3,
     (r) =>

@@ -1,29 +1,46 @@
-import type { Rule } from "./fault.js";
+/** A fault of the EC2 simulator, as its control API takes it. */
+interface Rule {
+  kind: string;
+  action?: readonly string[] | string;
+  probability?: number;
+  code?: string;
+  ms?: number;
+  state?: string;
+}
+
+export interface Storm {
+  rules: readonly Rule[];
+  /** For how long what is made meanwhile isn't seen. Less than BERTH_EC2_SETTLE_MS: that is what it is for. */
+  visibilityMs?: number;
+}
+
+/** When there is no storm. */
+export const VISIBILITY_MS = 500;
 
 const LAUNCHES = ["RunInstances", "CreateVolume", "AttachVolume"];
 const ENDS = ["TerminateInstances", "DeleteVolume"];
 const CHANGES = [...LAUNCHES, ...ENDS, "ChangeResourceRecordSets"];
 
 /** How the provider misbehaves, by name. */
-export const STORMS: Readonly<Record<string, readonly Rule[]>> = {
-  "throttles everything": [{ kind: "throttle", probability: 0.6 }],
-  "throttles launches and ends": [{ kind: "throttle", action: CHANGES, probability: 0.9 }],
-  "answers 500": [{ kind: "error", probability: 0.4 }],
-  "answers nothing but 500": [{ kind: "error" }],
-  "loses requests": [{ kind: "drop_before", action: CHANGES, probability: 0.6 }],
-  "loses replies": [{ kind: "drop_after", action: CHANGES, probability: 0.6 }],
-  "loses every reply to a launch": [{ kind: "drop_after", action: LAUNCHES }],
-  "has no capacity": [{ kind: "capacity", probability: 0.8 }],
-  "is slow": [{ kind: "latency", ms: 2_500 }],
-  hangs: [{ kind: "latency", ms: 20_000, probability: 0.3 }],
-  "says yes and ends nothing": [{ kind: "no_effect", action: ENDS, probability: 0.7 }],
-  "hides what is there": [{ kind: "hidden", probability: 0.4 }],
-  "loses a page": [{ kind: "page", probability: 0.5 }],
-  "fails launches later": [{ kind: "launch_failure", probability: 0.6 }],
-  "is stuck shutting down": [{ kind: "stuck", state: "shutting-down" }],
-  "is stuck pending": [{ kind: "stuck", state: "pending" }],
-  "is stuck attaching": [{ kind: "stuck", state: "attaching" }],
-  "refuses to end instances": [
-    { kind: "error", action: "TerminateInstances", code: "OperationNotPermitted" },
-  ],
+export const STORMS: Readonly<Record<string, Storm>> = {
+  "throttles everything": { rules: [{ kind: "throttle", probability: 0.6 }] },
+  "throttles launches and ends": { rules: [{ kind: "throttle", action: CHANGES, probability: 0.9 }] },
+  "answers 500": { rules: [{ kind: "error", probability: 0.4 }] },
+  "answers nothing but 500": { rules: [{ kind: "error" }] },
+  "loses requests": { rules: [{ kind: "drop_before", action: CHANGES, probability: 0.6 }] },
+  "loses replies": { rules: [{ kind: "drop_after", action: CHANGES, probability: 0.6 }] },
+  "loses every reply to a launch": { rules: [{ kind: "drop_after", action: LAUNCHES }] },
+  "has no capacity": { rules: [{ kind: "capacity", probability: 0.8 }] },
+  "is slow": { rules: [{ kind: "latency", ms: 2_500 }] },
+  hangs: { rules: [{ kind: "latency", ms: 20_000, probability: 0.3 }] },
+  "says yes and ends nothing": { rules: [{ kind: "no_effect", action: ENDS, probability: 0.7 }] },
+  "shows what is new late": { rules: [], visibilityMs: 3_000 },
+  "loses a page": { rules: [{ kind: "page", probability: 0.5 }] },
+  "fails launches later": { rules: [{ kind: "launch_failure", probability: 0.6 }] },
+  "is stuck shutting down": { rules: [{ kind: "stuck", state: "shutting-down" }] },
+  "is stuck pending": { rules: [{ kind: "stuck", state: "pending" }] },
+  "is stuck attaching": { rules: [{ kind: "stuck", state: "attaching" }] },
+  "refuses to end instances": {
+    rules: [{ kind: "error", action: "TerminateInstances", code: "OperationNotPermitted" }],
+  },
 };

@@ -1,5 +1,6 @@
 // The provider, as a process of its own that writes down whatever it is asked and whatever changes.
 import { startSimulator } from "berth-ec2-simulator/server";
+import { VISIBILITY_MS } from "../faults/storms.js";
 import { openJournal } from "../journal.js";
 
 const POLL_MS = 100;
@@ -19,7 +20,7 @@ const { sim, url } = await startSimulator({
     deletingVolume: 200,
     attaching: 200,
     detaching: 200,
-    visibility: [0, 1_000],
+    visibility: VISIBILITY_MS,
     dnsSync: 200,
   },
 });
