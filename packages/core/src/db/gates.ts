@@ -56,6 +56,9 @@ export async function takeTicket(tx: Tx, workspaceId: string): Promise<number> {
   return rows[0]!.tail;
 }
 
+const HEAD = `coalesce((select min(o.ticket) - 1 from operations o
+  where o.workspace_id = g.workspace_id and o.state in ('queued', 'running')), g.tail)`;
+
 /**
  * Moves each head to just before the first unfinished ticket, which steps over cancelled ones, and gives
  * back the leases. The fence moves on, so that whoever held one can record nothing more. The caller has
@@ -66,13 +69,21 @@ export async function passGates(
   workspaceIds: readonly string[],
 ): Promise<{ workspace_id: string; head: number; tail: number }[]> {
   const { rows } = await tx.query<{ workspace_id: string; head: number; tail: number }>(
-    `update gates g set owner = null, lease_until = null, fence = fence + 1,
-       head = coalesce((select min(o.ticket) - 1 from operations o
-                        where o.workspace_id = g.workspace_id and o.state in ('queued', 'running')), g.tail)
+    `update gates g set owner = null, lease_until = null, fence = fence + 1, head = ${HEAD}
      where workspace_id = any ($1) returning workspace_id, head, tail`,
     [workspaceIds],
   );
   return rows;
+}
+
+/**
+ * Moves the heads of gates that are held over what was cancelled there, and leaves their leases: if a sweep holds one
+ * and dies, what waits behind must be next all the same. The caller has locked the gates in an earlier statement.
+ */
+export async function stepOver(tx: Tx, workspaceIds: readonly string[]): Promise<void> {
+  await tx.query(`update gates g set head = ${HEAD} where workspace_id = any ($1) and head <> ${HEAD}`, [
+    workspaceIds,
+  ]);
 }
 
 /**

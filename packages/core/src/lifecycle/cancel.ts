@@ -1,5 +1,5 @@
 import { insertEvents } from "../db/events.js";
-import { passGates } from "../db/gates.js";
+import { passGates, stepOver } from "../db/gates.js";
 import {
   cancelOperations,
   getOperation,
@@ -53,7 +53,8 @@ export async function cancelOperation(
     let next: Operation | undefined;
     if (before.state === "queued") {
       await endAtOnce(tx, before, requester);
-      if (!gate.leased && gate.head + 1 === before.ticket) {
+      if (gate.leased) await stepOver(tx, [workspace.id]);
+      else if (gate.head + 1 === before.ticket) {
         await passGates(tx, [workspace.id]);
         next = behind[0];
       }

@@ -1,5 +1,5 @@
 import { insertEvents, type NewEvent } from "../db/events.js";
-import { lockGates, passGates, type Gate } from "../db/gates.js";
+import { lockGates, passGates, stepOver, type Gate } from "../db/gates.js";
 import {
   cancelOperations,
   getOperations,
@@ -165,8 +165,14 @@ async function driveDeletes(
     const source = workspaceId === drive.rootId ? drive.options.source : "cascade";
     made.push(await enqueue(tx, context, workspaceId, "delete", { ...drive.options, source }));
   }
-  const freed = all.filter((id) => drive.gates.get(id)?.leased !== true);
+  const isLeased = (id: string) => drive.gates.get(id)?.leased === true;
+  // A delete that has begun is at its gate's head. Passed on, a dead worker's lease would count as given back, and
+  // each repeated request as an attempt.
+  const hasBegun = (id: string) => deletes.get(id)?.state === "running";
+  await stepOver(tx, all.filter(isLeased));
+  const freed = all.filter((id) => !isLeased(id) && !hasBegun(id));
   const heads = new Map((await passGates(tx, freed)).map((gate) => [gate.workspace_id, gate.head]));
+  for (const id of all) if (!isLeased(id) && hasBegun(id)) heads.set(id, drive.gates.get(id)!.head);
   const operations = [...(await getOperations(tx, ids([...deletes.values()]))), ...made].toSorted(
     (a, b) => all.indexOf(a.workspace_id) - all.indexOf(b.workspace_id),
   );
