@@ -50,7 +50,7 @@ export interface Scope {
   faults: Faults;
   /** How many things may go wrong on one way; Infinity for any number. */
   faultsAtMost: number;
-  /** The sweep `dispatch`, and the end of a parking: without both, only a wake-up lets the next one in. */
+  /** The sweep `dispatch`, and that each parking ends in time: without both, only a wake-up lets the next one in. */
   mends: boolean;
 }
 
@@ -74,7 +74,7 @@ export interface Step {
   next: State;
   /**
    * Whom a fair scheduler can't pass over for ever: the same for all that one party may do next. Null for what
-   * needn't happen, a fault or a request.
+   * needn't happen: a fault, or one of {@link CHOICES}.
    */
   fair: string | null;
 }
@@ -84,13 +84,16 @@ export function waiting(state: State): string[] {
   return state.operations.flatMap(({ job }, index) => (job === "ready" ? [`take ${index}`] : []));
 }
 
+/** What may happen and needn't, and is no fault. */
+const CHOICES = new Set<Action["do"]>(["request", "cancel", "hold idle", "restart by itself", "park ends"]);
+
 /** All that may happen next. */
 export function steps(state: State, scope: Scope): Step[] {
   const found: Step[] = [];
   const add: Add = (action, fair, change) => {
     const next = copy(state);
     if (change(next) === false) return;
-    if (fair === null && action.do !== "request" && action.do !== "cancel" && --next.faultsLeft < 0) return;
+    if (fair === null && !CHOICES.has(action.do) && --next.faultsLeft < 0) return;
     if (scope.queue === "any") withoutQueue(next);
     forget(next);
     judge(next);
@@ -427,7 +430,8 @@ function time(state: State, scope: Scope, add: Add): void {
       operationOf(next, ticket)!.job = "ready";
     };
     if (job === "delayed") add({ do: "delay ends", ticket }, `delay ${index}`, becomesReady);
-    if (job === "parked" && scope.mends) add({ do: "park ends", ticket }, `park ${index}`, becomesReady);
+    if (job === "parked")
+      add({ do: "park ends", ticket }, scope.mends ? `park ${index}` : null, becomesReady);
     if (job === "active" && !state.workers.some((me) => me.lock && me.ticket === ticket))
       add({ do: "job stalls", ticket }, `stall ${index}`, becomesReady);
     if (faults.stale && scope.queue === "exact")
