@@ -14,6 +14,8 @@ export interface Defect {
 
 const FEW: Scope = { ...GATE, requests: ["restart", "delete"], cancels: false, keepers: false };
 
+const QUIET: Scope = { ...PROMPT, requests: ["restart"], cancels: false };
+
 export const DEFECTS: readonly Defect[] = [
   { name: "a claim ignores the lease", rules: { isFree: () => true }, scope: FEW, breaks: /^I1/ },
   { name: "a claim ignores the order", rules: { isNext: () => true }, scope: FEW, breaks: /^I[12]/ },
@@ -117,25 +119,25 @@ export const DEFECTS: readonly Defect[] = [
   {
     name: "a finish forgets to wake the next",
     rules: { finishWakes: false },
-    scope: PROMPT,
+    scope: QUIET,
     breaks: /^I6, I7/,
   },
   {
     name: "a sweep forgets to wake what came meanwhile",
     rules: { letGoWakes: false },
-    scope: PROMPT,
+    scope: QUIET,
     breaks: /^I6, I7/,
   },
   {
     name: "one that parks its job doesn't look once more",
     rules: { looksAgain: false },
-    scope: PROMPT,
+    scope: QUIET,
     breaks: /^I6, I7/,
   },
   {
     name: "a wake-up misses a job that is parked while it looks",
     rules: { wakePromotesAgain: false },
-    scope: PROMPT,
+    scope: QUIET,
     breaks: /^I6, I7/,
   },
   {

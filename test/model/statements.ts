@@ -70,15 +70,13 @@ function remove(state: State, rules: Rules): boolean {
   for (const operation of others)
     if (rules.runsNow(state, operation)) requestCancel(state, operation, "delete");
     else end(state, operation, "cancelled");
-  let driven = waiting;
-  if (driven === undefined && (live || state.owes)) driven = enqueue(state, rules, "delete");
-  // One that has begun has the gate's head already; passed on, its dead worker's lease would count as given back.
+  const driven = waiting ?? (live || state.owes ? enqueue(state, rules, "delete") : undefined);
   if (leased) stepOver(state, rules);
+  // One that has begun has the gate's head already; passed on, its dead worker's lease would count as given back.
   else if (!rules.keepsDelete(waiting)) pass(state, rules);
-  if (driven !== undefined) {
-    const isNext = !leased && state.gate.head === driven.ticket - 1;
-    driven.telling = (driven.telling & ~TELL.addParked) | (isNext ? TELL.addNow : TELL.addParked);
-  }
+  if (driven === undefined) return true;
+  if (waiting === undefined) driven.telling = 0;
+  driven.telling |= !leased && state.gate.head === driven.ticket - 1 ? TELL.addNow : TELL.addParked;
   return true;
 }
 
