@@ -14,6 +14,7 @@ export interface Defect {
 
 const FEW: Scope = { ...GATE, requests: ["restart", "delete"], cancels: false, keepers: false };
 
+const LOST: Scope = { ...MENDED, requests: [] };
 const QUIET: Scope = { ...PROMPT, requests: ["restart"], cancels: false };
 
 export const DEFECTS: readonly Defect[] = [
@@ -143,7 +144,7 @@ export const DEFECTS: readonly Defect[] = [
   {
     name: "there is no sweep, and the queue loses everything",
     rules: { sweepWakes: () => false },
-    scope: MENDED,
+    scope: LOST,
     breaks: /^I6, I7/,
   },
   {
@@ -151,13 +152,13 @@ export const DEFECTS: readonly Defect[] = [
     rules: {
       sweepWakes: (state, operation) => RULES.sweepWakes(state, operation) && state.gate.lease === "none",
     },
-    scope: { ...MENDED, requests: [], faultsAtMost: 2 },
+    scope: { ...LOST, faultsAtMost: 2 },
     breaks: /^I6, I7/,
   },
   {
     name: "a finished job is kept whose operation isn't, and its id is taken",
     rules: { wakeReplaces: false },
-    scope: MENDED,
+    scope: LOST,
     breaks: /^I6, I7/,
   },
 ];
