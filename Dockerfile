@@ -13,6 +13,7 @@ COPY apps/api/package.json apps/api/
 COPY apps/worker/package.json apps/worker/
 COPY apps/standalone/package.json apps/standalone/
 COPY apps/demo/package.json apps/demo/
+COPY apps/cli/package.json apps/cli/
 
 FROM manifests AS build
 # No install scripts: what is built here needs none of the databases and bindings that they fetch.

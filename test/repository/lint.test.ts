@@ -133,6 +133,11 @@ const DIRECTIONS: readonly Direction[] = [
     allowed: ["./client.js", "node:fs/promises"],
   },
   {
+    file: "apps/cli/src/lint.ts",
+    refused: ["@berth/core/errors", "@berth/api/description", "@berth/standalone/standalone", "openapi-fetch"],
+    allowed: ["./exit.js", "@berth/client", "commander", "node:child_process"],
+  },
+  {
     file: "packages/client/src/lint.ts",
     refused: ["@berth/core/errors", "@berth/api/description", "fastify", "node:fs", "openapi-typescript"],
     allowed: ["./errors.js", "./generated/openapi.js", "openapi-fetch", "eventsource-parser"],

@@ -30,10 +30,13 @@ export interface Client extends Calls {
   waitFor(
     workspace: string | Pick<Workspace, "id">,
     status: Status | readonly Status[],
-    options?: WaitOptions,
+    options?: WaitOptions<Workspace>,
   ): Promise<Workspace>;
   /** Waits until an operation has ended, in whatever state. @throws BerthError `timed_out` */
-  waitForOperation(operation: string | Pick<Operation, "id">, options?: WaitOptions): Promise<Operation>;
+  waitForOperation(
+    operation: string | Pick<Operation, "id">,
+    options?: WaitOptions<Operation>,
+  ): Promise<Operation>;
   /** What happens, each event once and in order. Goes on after each cut until it is left. */
   events(options?: EventsOptions): AsyncGenerator<StructureEvent, void, undefined>;
   /** What a workspace writes. */

@@ -3,10 +3,14 @@ import type { Calls } from "./calls.js";
 import { BerthError } from "./errors.js";
 import type { Operation, Status, Workspace } from "./types.js";
 
-export interface WaitOptions {
+export interface WaitOptions<Seen = Workspace | Operation> {
   /** At most so long, in ms; 5 minutes unless given. */
   timeoutMs?: number;
   signal?: AbortSignal;
+  /** How long Berth is asked to wait at a time, in s: 30 unless given. */
+  roundS?: number;
+  /** Told after each round what is waited for, as it is then. */
+  onRound?: (seen: Seen) => void;
 }
 
 const TIMEOUT_MS = 300_000;
@@ -20,7 +24,7 @@ export async function waitForStatus(
   { GET }: Calls,
   id: string,
   wanted: readonly Status[],
-  options: WaitOptions,
+  options: WaitOptions<Workspace>,
 ): Promise<Workspace> {
   return rounds(options, `workspace ${id} to be ${wanted.join(" or ")}`, async (prefer, signal) => {
     const params = { path: { id }, query: { wait_for: [...wanted] }, header: { prefer } };
@@ -33,7 +37,11 @@ export async function waitForStatus(
 }
 
 /** Waits until an operation has ended, in whatever state. @throws BerthError `timed_out` */
-export async function waitForOperation({ GET }: Calls, id: string, options: WaitOptions): Promise<Operation> {
+export async function waitForOperation(
+  { GET }: Calls,
+  id: string,
+  options: WaitOptions<Operation>,
+): Promise<Operation> {
   return rounds(options, `operation ${id} to end`, async (prefer, signal) => {
     const { data: operation } = await GET("/operations/{id}", {
       params: { path: { id }, header: { prefer } },
@@ -44,7 +52,7 @@ export async function waitForOperation({ GET }: Calls, id: string, options: Wait
 }
 
 async function rounds<T>(
-  { timeoutMs = TIMEOUT_MS, signal }: WaitOptions,
+  { timeoutMs = TIMEOUT_MS, signal, roundS = ROUND_S, onRound }: WaitOptions<T>,
   what: string,
   ask: (prefer: string, signal: AbortSignal) => Promise<{ done: boolean; value: T; state: string }>,
 ): Promise<T> {
@@ -56,7 +64,8 @@ async function rounds<T>(
   try {
     for (;;) {
       const began = performance.now();
-      const seen = await ask(`wait=${ROUND_S}`, either);
+      const seen = await ask(`wait=${roundS}`, either);
+      onRound?.(seen.value);
       if (seen.done) return seen.value;
       state = seen.state;
       await pause(Math.max(0, began + ROUND_AT_LEAST_MS - performance.now()), either);

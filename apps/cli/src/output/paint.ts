@@ -1,0 +1,34 @@
+const CODES = { red: 31, green: 32, yellow: 33, blue: 34, dim: 2, bold: 1 } as const;
+export type Colour = keyof typeof CODES;
+/** Colours a text, where colours are wanted. */
+export type Paint = (colour: Colour | null, text: string) => string;
+
+export function createPaint(wanted: boolean): Paint {
+  return (colour, text) => (wanted && colour !== null ? `\u001b[${CODES[colour]}m${text}\u001b[0m` : text);
+}
+
+const COLOURS: Readonly<Record<string, Colour>> = {
+  online: "green",
+  succeeded: "green",
+  finished: "green",
+  ok: "green",
+  provisioning: "yellow",
+  awaiting_agent: "yellow",
+  degraded: "yellow",
+  running: "yellow",
+  queued: "yellow",
+  held: "yellow",
+  failed: "red",
+  offline: "red",
+  silent: "red",
+  refused: "red",
+  paused: "blue",
+  hibernated: "blue",
+  removed: "dim",
+  cancelled: "dim",
+};
+
+/** The colour of a status or state. */
+export function colourOf(state: string): Colour | null {
+  return COLOURS[state] ?? null;
+}
