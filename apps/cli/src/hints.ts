@@ -5,7 +5,10 @@ type Hint = (problem: Record<string, unknown>) => string | undefined;
 
 const text = (value: unknown): string => (typeof value === "string" ? value : "…");
 const AGAIN: Hint = () => "try again in a moment";
-const WHY: Hint = ({ workspace_id: id }) => (id === undefined ? undefined : `see: berth why ${text(id)}`);
+const WHY: Hint = ({ workspace_id: id, instance }) => {
+  const asked = id ?? /^\/workspaces\/([0-9a-f-]{36})/.exec(text(instance))?.[1];
+  return asked === undefined ? undefined : `see: berth why ${text(asked)}`;
+};
 
 /** What to do next, by the code of the refusal. */
 const HINTS: Readonly<Record<string, Hint>> = {

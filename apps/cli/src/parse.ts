@@ -4,8 +4,8 @@ const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_
 
 /** `90s`, `15m`, `2h`, `7d`, in ms. */
 export function duration(text: string): number {
-  const [, count, unit] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
-  if (count !== undefined) return Number(count) * UNITS[unit!]!;
+  const [, many, unit] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
+  if (many !== undefined) return Number(many) * UNITS[unit!]!;
   throw new InvalidArgumentError("Expected a time such as 90s, 15m, 2h or 7d.");
 }
 

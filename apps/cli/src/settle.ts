@@ -26,10 +26,11 @@ export async function settle(
   const began = performance.now();
   const ended: Operation[] = [];
   for (const operation of operations) {
-    const show = (seen: Operation): void => progress.show(`${name}: ${stateOf(seen)}${rest()}`);
+    const show = (seen: Operation): void => {
+      if (seen.finished_at === null) progress.show(`${name}: ${stateOf(seen)}${rest()}`);
+    };
     const rest = (): string =>
       operations.length === 1 ? "" : ` (${ended.length} of ${operations.length} done)`;
-    show(operation);
     const timeoutMs = Math.max(1, began + timeout - performance.now());
     const options = { timeoutMs, signal, roundS: LOOK_EVERY_S, onRound: show };
     ended.push(

@@ -138,7 +138,7 @@ function countsOf({ counts }: BulkOperation): string {
 /** @throws CliError if something failed or was refused */
 async function judge(context: Context, { id, counts, kind }: BulkOperation): Promise<void> {
   const { berth, signal, json } = context;
-  const { refused, failed = 0, cancelled = 0 } = counts as Record<string, number> & typeof counts;
+  const { refused, failed, cancelled } = counts;
   if (refused > 0 && !json) {
     const params = { path: { id }, query: { state: ["refused" as const], limit: TOLD } };
     const { data: items } = await berth.GET("/operations/bulk/{id}/items", { params, signal });

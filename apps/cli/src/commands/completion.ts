@@ -1,6 +1,6 @@
 import { Argument, type Command } from "commander";
 import { action, examples, type Register } from "../command.js";
-import type { Context } from "../context.js";
+import { type Context, createContext } from "../context.js";
 
 const SHELLS = ["bash", "zsh", "fish"] as const;
 /** Of so many workspaces names are offered. */
@@ -43,12 +43,11 @@ export const completion: Register = (program, surroundings) => {
   program
     .command("__complete", { hidden: true })
     .argument("[words...]")
-    .action(
-      action(surroundings, async (context, _options, typed: string[]) => {
-        const offered = await offer(program, context, typed);
-        if (offered.length > 0) context.print(offered.join("\n"));
-      }),
-    );
+    .action(async (typed: string[]) => {
+      const context = createContext(surroundings, { quiet: true });
+      const offered = await offer(program, context, typed);
+      if (offered.length > 0) context.print(offered.join("\n"));
+    });
 };
 
 /** What the last word may be: what it begins with is left to the shell. */

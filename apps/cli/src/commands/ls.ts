@@ -40,7 +40,9 @@ export const ls: Register = (program, surroundings) => {
             ...(status === undefined ? {} : { status: oneOf("--status", STATUSES, status) }),
             ...(backend === undefined ? {} : { backend: oneOf("--backend", BACKENDS, backend) }),
             ...(labels === undefined ? {} : { label: labels }),
-            ...(parent === undefined ? {} : { parent_id: (await findWorkspace(context, parent)).id }),
+            ...(parent === undefined
+              ? {}
+              : { parent_id: (await findWorkspace(context, parent, { removed: all === true })).id }),
           };
           const found: Workspace[] = [];
           for await (const one of berth.rows("/workspaces", { params: { query }, signal })) {

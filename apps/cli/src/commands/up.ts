@@ -9,6 +9,8 @@ import { CliError, EXIT } from "../exit.js";
 /** The standalone is a program of its own, as the server is to this client. */
 const STANDALONE = fileURLToPath(new URL("../../../standalone/dist/main.js", import.meta.url));
 
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
 export const up: Register = (program, surroundings) => {
   const command = program
     .command("up")
@@ -31,11 +33,11 @@ export const up: Register = (program, surroundings) => {
           env: { ...env, ...(port === undefined ? {} : { PORT: port }) },
           stdio: "inherit",
         });
-        // A terminal's Ctrl-C reaches both; a signal to this process alone is passed on.
+        // A terminal's Ctrl-C reaches both, and the server takes two at once for one.
         const pass = (signal: NodeJS.Signals): void => void child.kill(signal);
-        for (const signal of ["SIGTERM", "SIGHUP"] as const) process.on(signal, pass);
+        for (const signal of SIGNALS) process.on(signal, pass);
         const [code, signal] = (await once(child, "close")) as [number | null, NodeJS.Signals | null];
-        for (const one of ["SIGTERM", "SIGHUP"] as const) process.off(one, pass);
+        for (const one of SIGNALS) process.off(one, pass);
         const exit = code ?? 128 + constants.signals[signal!];
         if (exit !== 0) throw new CliError(EXIT.failed, `the server ended with ${exit}`);
       }),

@@ -1,7 +1,8 @@
-import { BerthError } from "@berth/client";
+import { BerthError, type Workspace } from "@berth/client";
 import { action, examples, type Register, workspaceArgument } from "../command.js";
 import { printJson } from "../context.js";
 import { CliError, EXIT } from "../exit.js";
+import { span } from "../output/times.js";
 import { duration, words } from "../parse.js";
 import { STATUSES } from "../statuses.js";
 import { oneOf } from "../words.js";
@@ -19,18 +20,23 @@ export const wait: Register = (program, surroundings) => {
       action<{ for?: string[]; timeout: number }>(surroundings, async (context, options, given: string) => {
         const { berth, signal, progress, print, json } = context;
         const wanted = oneOf("--for", STATUSES, options.for ?? ["online"]);
-        const { id, name } = await findWorkspace(context, given, { removed: wanted.includes("removed") });
+        const found = await findWorkspace(context, given, { removed: wanted.includes("removed") });
+        const { id, name } = found;
+        let last = found.status;
+        const show = ({ status }: Workspace): void => {
+          last = status;
+          if (status !== "failed" && !wanted.includes(status)) progress.show(`${name}: ${status}`);
+        };
+        const { timeout: timeoutMs } = options;
         const seen = await berth
-          .waitFor(id, [...wanted, "failed"], {
-            timeoutMs: options.timeout,
-            signal,
-            roundS: 1,
-            onRound: ({ status }) => progress.show(`${name}: ${status}`),
-          })
+          .waitFor(id, [...wanted, "failed"], { timeoutMs, signal, roundS: 1, onRound: show })
           .catch((error: unknown) => {
-            if (error instanceof BerthError && error.code === "timed_out")
-              throw new CliError(EXIT.timedOut, error.detail, `see: berth why ${id}`);
-            throw error;
+            if (!(error instanceof BerthError) || error.code !== "timed_out") throw error;
+            throw new CliError(
+              EXIT.timedOut,
+              `${name} isn't ${wanted.join(" or ")} within ${span(timeoutMs)}: it is ${last}`,
+              `see: berth why ${id}`,
+            );
           });
         if (!wanted.includes(seen.status)) {
           const reason = seen.status_reason === null ? "" : `: ${seen.status_reason}`;

@@ -31,5 +31,5 @@ export function details(paint: Paint, entries: readonly (readonly [string, strin
 
 /** What others wrote must not steer the terminal. */
 export function plain(text: string): string {
-  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, " ");
+  return text.replaceAll(/\p{Cc}+/gu, " ");
 }
