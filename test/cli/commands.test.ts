@@ -232,6 +232,8 @@ describe("operations", () => {
     });
     expect(await json("ls", "--label", label)).toEqual([]);
     expect(await berth("ops", "bulk", "delete")).toMatchObject({ code: 2 });
+    const { id } = JSON.parse((await berth("--json", "ops", "bulk", "pause", "--label", label)).stdout);
+    expect((await berth("ops", "get", id)).stdout).toBe(`pause of 0: nothing to do: ${id}\n`);
     expect(await berth("ops", "bulk", "delete", names[0]!, "--label", label)).toMatchObject({ code: 2 });
   });
 });

@@ -102,7 +102,7 @@ describe("completion", () => {
       for typed in "berth re" "berth restart ec" "berth ops ca"; do
         COMP_WORDS=($typed); COMP_CWORD=$((\${#COMP_WORDS[@]} - 1)); _berth; echo "\${COMPREPLY[*]}"
       done`;
-    const { stdout } = await promisify(execFile)("bash", ["-c", complete], {
+    const { stdout } = await promisify(execFile)("bash", ["--norc", "-c", complete], {
       env: { ...stage.env, PATH: `${bin}:${process.env.PATH}` },
     });
     expect(stdout).toBe("restart resume\necho\ncancel\n");

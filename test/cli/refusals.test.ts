@@ -68,7 +68,11 @@ describe("a command ends with", () => {
 
   it("4 when it is refused as things are", async () => {
     await berth("create", "runs", ...RUNS);
-    expectRefusal(await berth("resume", "runs"), 4, /can't be asked to resume.*; see: berth why [0-9a-f-]{36}\n/);
+    expectRefusal(
+      await berth("resume", "runs"),
+      4,
+      /can't be asked to resume.*; see: berth why [0-9a-f-]{36}\n/,
+    );
   });
 
   it("5 without a key that may do it", async () => {

@@ -134,7 +134,12 @@ const DIRECTIONS: readonly Direction[] = [
   },
   {
     file: "apps/cli/src/lint.ts",
-    refused: ["@berth/core/errors", "@berth/api/description", "@berth/standalone/standalone", "openapi-fetch"],
+    refused: [
+      "@berth/core/errors",
+      "@berth/api/description",
+      "@berth/standalone/standalone",
+      "openapi-fetch",
+    ],
     allowed: ["./exit.js", "@berth/client", "commander", "node:child_process"],
   },
   {

@@ -71,8 +71,7 @@ export function bulk(group: Command, surroundings: Surroundings): void {
           return refusals(context, data.refused);
         }
         const ended = options.wait ? await untilFinished(context, data, options.timeout) : data;
-        if (json) printJson(context, ended);
-        else print(`${kind} of ${ended.total}: ${countsOf(ended)}: ${ended.id}`);
+        showBulk(context, ended);
         if (options.wait) await judge(context, ended);
       }),
     );
@@ -120,7 +119,7 @@ async function untilFinished(
   for (let seen = begun; ;) {
     if (seen.state === "finished") return seen;
     progress.show(`${seen.kind} of ${seen.total}: ${countsOf(seen)}`);
-    const where = `it goes on; its id is ${seen.id}`;
+    const where = `it goes on: berth ops get ${seen.id}`;
     if (performance.now() > deadline)
       throw new CliError(EXIT.timedOut, `the bulk ${seen.kind} hasn't ended within ${span(timeout)}`, where);
     await delay(LOOK_EVERY_MS);
@@ -128,6 +127,12 @@ async function untilFinished(
       throw new CliError(EXIT.interrupted, `the bulk ${seen.kind} isn't waited for any more`, where);
     seen = (await berth.GET("/operations/bulk/{id}", { params: { path: { id: seen.id } }, signal })).data;
   }
+}
+
+/** How far it is, in a line. */
+export function showBulk(context: Context, seen: BulkOperation): void {
+  if (context.json) printJson(context, seen);
+  else context.print(`${seen.kind} of ${seen.total}: ${countsOf(seen)}: ${seen.id}`);
 }
 
 function countsOf({ counts }: BulkOperation): string {

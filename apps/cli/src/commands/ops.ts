@@ -1,4 +1,4 @@
-import type { Operation } from "@berth/client";
+import { BerthError, type Operation } from "@berth/client";
 import type { Command } from "commander";
 import { action, examples, type Register, waits } from "../command.js";
 import { type Context, printJson, type Surroundings } from "../context.js";
@@ -9,7 +9,7 @@ import { settle, type WaitOptions } from "../settle.js";
 import { KINDS, STATES } from "../statuses.js";
 import { oneOf } from "../words.js";
 import { findWorkspace, namesOf } from "../workspaces.js";
-import { bulk } from "./bulk.js";
+import { bulk, showBulk } from "./bulk.js";
 
 interface ListOptions {
   workspace?: string;
@@ -111,13 +111,18 @@ async function rowsOf(context: Context, options: ListOptions): Promise<AsyncIter
 function get(group: Command, surroundings: Surroundings): void {
   const command = group
     .command("get")
-    .argument("<id>", "id of the operation")
-    .description("Shows an operation.")
+    .argument("<id>", "id of the operation, or of a bulk operation")
+    .description("Shows an operation, or how far a bulk operation is.")
     .action(
       action(surroundings, async (context, _options, id: string) => {
         const { berth, signal } = context;
-        const { data } = await berth.GET("/operations/{id}", { params: { path: { id } }, signal });
-        await show(context, data);
+        const params = { path: { id } };
+        try {
+          await show(context, (await berth.GET("/operations/{id}", { params, signal })).data);
+        } catch (error) {
+          if (!(error instanceof BerthError) || error.code !== "operation_not_found") throw error;
+          showBulk(context, (await berth.GET("/operations/bulk/{id}", { params, signal })).data);
+        }
       }),
     );
   examples(command, "berth ops get 5f0c2a8e-91d4-4b7a-8c36-2e1d0f9b8a75");
