@@ -3,6 +3,7 @@ import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startWire } from "../client/wire.js";
 import { command, startStage, type Stage } from "./berth.js";
 
 let stage: Stage;
@@ -265,6 +266,24 @@ describe("what happens", () => {
       .filter((line) => line !== "")
       .map((line) => JSON.parse(line).id as number);
     expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  it("between the last of them and the stream isn't lost either", async () => {
+    const name = await running();
+    await using wire = await startWire(stage.api.url);
+    wire.before = async (request) => {
+      if (request.startsWith("GET /events/stream")) await berth("label", name, "between:1");
+    };
+    const leave = new AbortController();
+    let text = "";
+    const following = command(["events", "-f", "--since", "10m", "-w", name, "--json"], {
+      env: { ...stage.env, BERTH_URL: wire.url },
+      signal: leave.signal,
+      onOutput: (piece) => (text += piece),
+    });
+    await expect.poll(() => text, { timeout: 10_000 }).toContain('"event_type":"workspace.updated"');
+    leave.abort();
+    await following;
   });
 
   it("is what a workspace writes, followed to its removal", async () => {

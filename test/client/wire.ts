@@ -8,6 +8,8 @@ export interface Wire extends AsyncDisposable {
   made: number;
   /** How many requests went through. */
   requests: number;
+  /** Done before a request goes on to the API. */
+  before?: (request: string) => Promise<unknown>;
   /** Connections lead there from now on. */
   leadTo(target: string): void;
   /** The next so many replies are lost: their requests arrive. */
@@ -43,7 +45,9 @@ export async function startWire(target: string): Promise<Wire> {
     if (wire.broken) return cut();
     client.on("data", (data) => {
       wire.requests++;
-      upstream.write(data);
+      const arrive = (): void => void upstream.write(data);
+      if (wire.before === undefined) arrive();
+      else void wire.before(data.toString("latin1")).then(arrive, cut);
     });
     upstream.on("data", (data) => {
       if (lost > 0) {

@@ -29,8 +29,7 @@ export class CliError extends Error {
   }
 }
 
-export function exitOf({ code, status, problem }: BerthError): Exit {
-  if (problem?.["operation_state"] !== undefined) return EXIT.failed;
+export function exitOf({ code, status }: BerthError): Exit {
   if (code === "timed_out") return EXIT.timedOut;
   if (code === "removed" || status === 404) return EXIT.notFound;
   if (code === "unreachable" || code === "not_berth") return EXIT.unreachable;

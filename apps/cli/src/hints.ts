@@ -49,8 +49,5 @@ const HINTS: Readonly<Record<string, Hint>> = {
 /** A refusal as people are told it. */
 export function told(error: BerthError): CliError {
   const { code, problem, detail } = error;
-  const operation = problem?.["operation_state"] === undefined ? undefined : problem.operation_id;
-  const next =
-    operation === undefined ? HINTS[code]?.(problem ?? {}) : `try again: berth ops retry ${operation}`;
-  return new CliError(exitOf(error), detail === "" ? code : detail, next);
+  return new CliError(exitOf(error), detail === "" ? code : detail, HINTS[code]?.(problem ?? {}));
 }

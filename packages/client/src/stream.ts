@@ -60,9 +60,13 @@ async function* messages(
   const parser = createParser({ onEvent: (message) => arrived.push(message) });
   const decoder = new TextDecoder();
   const reader = body.getReader();
+  // Not left to the request: once it is answered, nothing holds it and the link from the caller's signal to the body.
+  const leave = (): void => void reader.cancel().catch(() => undefined);
+  signal?.addEventListener("abort", leave, { once: true });
   try {
     for (;;) {
       const { done, value } = await beforeSilence(reader.read());
+      signal?.throwIfAborted();
       if (done) return;
       parser.feed(decoder.decode(value, { stream: true }));
       yield* arrived.splice(0);
@@ -75,6 +79,7 @@ async function* messages(
       cause: error,
     });
   } finally {
+    signal?.removeEventListener("abort", leave);
     await reader.cancel().catch(() => undefined);
   }
 }

@@ -1,5 +1,6 @@
 import { backoffMs, pause, type Retry, retryAfterMs } from "./backoff.js";
 import { BerthError, errorOf } from "./errors.js";
+import { limit } from "./limit.js";
 
 /** Told before each further try. */
 export interface Trouble {
@@ -30,15 +31,16 @@ export function createTransport(options: {
 
   const attempt = async (request: Request): Promise<Response> => {
     const limitMs = timeoutMs + waitOf(request) * 1_000;
-    const late = new AbortController();
-    const timer = setTimeout(() => late.abort(), limitMs);
+    const within = limit(request.signal, limitMs);
+    let streams = false;
     try {
       const response = await fetch(request.clone(), {
-        signal: AbortSignal.any([request.signal, late.signal]),
+        signal: within.signal,
         // Followed, a POST that is answered 301 would become a GET.
         redirect: "manual",
       });
-      if (isStream(request) && response.ok) return response;
+      streams = isStream(request) && response.ok;
+      if (streams) return response;
       const { status, headers } = response;
       // An answer that is cut half-way is as lost as one that never came.
       const body = await response.arrayBuffer();
@@ -46,13 +48,15 @@ export function createTransport(options: {
     } catch (error) {
       request.signal.throwIfAborted();
       const { origin } = new URL(request.url);
-      const reason = late.signal.aborted ? `no answer within ${limitMs} ms` : reasonOf(error);
+      const reason = within.late() ? `no answer within ${limitMs} ms` : reasonOf(error);
       throw new BerthError("unreachable", `Berth doesn't answer at ${origin}: ${reason}`, {
         retryable: true,
         cause: error,
       });
     } finally {
-      clearTimeout(timer);
+      // The caller may still leave a stream that has begun.
+      if (streams) within.untime();
+      else within.end();
     }
   };
 

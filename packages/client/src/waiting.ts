@@ -1,6 +1,7 @@
 import { pause } from "./backoff.js";
 import type { Calls } from "./calls.js";
 import { BerthError } from "./errors.js";
+import { limit } from "./limit.js";
 import type { Operation, Status, Workspace } from "./types.js";
 
 export interface WaitOptions<Seen = Workspace | Operation> {
@@ -56,25 +57,22 @@ async function rounds<T>(
   what: string,
   ask: (prefer: string, signal: AbortSignal) => Promise<{ done: boolean; value: T; state: string }>,
 ): Promise<T> {
-  // AbortSignal.timeout() may be garbage-collected before it fires where only AbortSignal.any() knows it.
-  const late = new AbortController();
-  const timer = setTimeout(() => late.abort(), timeoutMs);
-  const either = signal === undefined ? late.signal : AbortSignal.any([signal, late.signal]);
+  const within = limit(signal, timeoutMs);
   let state = "";
   try {
     for (;;) {
       const began = performance.now();
-      const seen = await ask(`wait=${roundS}`, either);
+      const seen = await ask(`wait=${roundS}`, within.signal);
       onRound?.(seen.value);
       if (seen.done) return seen.value;
       state = seen.state;
-      await pause(Math.max(0, began + ROUND_AT_LEAST_MS - performance.now()), either);
+      await pause(Math.max(0, began + ROUND_AT_LEAST_MS - performance.now()), within.signal);
     }
   } catch (error) {
-    if (error instanceof BerthError || !late.signal.aborted || signal?.aborted === true) throw error;
+    if (error instanceof BerthError || !within.late() || signal?.aborted === true) throw error;
     const now = state === "" ? "" : `; it is ${state}`;
     throw new BerthError("timed_out", `waited ${timeoutMs / 1_000} s for ${what}${now}`, { cause: error });
   } finally {
-    clearTimeout(timer);
+    within.end();
   }
 }
