@@ -284,6 +284,16 @@ const DOCTORED: readonly Doctored[] = [
     }),
   },
   {
+    check: "failures",
+    lie: "a delete has failed although nothing was wrong with its provider",
+    record: withSql({
+      operations: changed(sql.operations, "o4", {
+        state: "failed",
+        error: { code: "terminate_retry_exhausted", message: "the volume is in use" },
+      }),
+    }),
+  },
+  {
     check: "statuses",
     lie: "an online workspace's instance is gone",
     record: withProvider({ instances: changed(provider.instances, SECOND, { state: "terminated" }) }),

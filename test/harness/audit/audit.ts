@@ -3,6 +3,7 @@ import { answers } from "./checks/answers.js";
 import { crashes } from "./checks/crashes.js";
 import { ended } from "./checks/ended.js";
 import { exhaustion } from "./checks/exhaustion.js";
+import { failures } from "./checks/failures.js";
 import { leaks } from "./checks/leaks.js";
 import { ledger } from "./checks/ledger.js";
 import { order } from "./checks/order.js";
@@ -22,6 +23,7 @@ export const CHECKS: readonly Check[] = [
   prompt,
   answers,
   ended,
+  failures,
   leaks,
   ledger,
   reaped,
