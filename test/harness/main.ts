@@ -19,6 +19,8 @@ const [minutes, seed, clients] = [values.minutes, values.seed, values.clients].m
 if (!(minutes > 0) || !Number.isInteger(seed) || !Number.isInteger(clients) || clients < 1)
   throw new TypeError("--minutes must be a number above 0, --seed and --clients whole numbers");
 
+// What a run has started is ended when this process exits, and not by a signal that it doesn't handle.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => process.exit(130));
 const say = (line: string) => void process.stdout.write(`${line}\n`);
 const { report, violations } = await runChaos({
   seed,

@@ -1,5 +1,6 @@
 import { setMaxListeners } from "node:events";
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { rmSync } from "node:fs";
+import { chmod, mkdir, mkdtemp, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { endLeakedProcesses } from "../support/leaked-processes.js";
@@ -44,16 +45,23 @@ const WORKSPACES_EACH = 5;
 
 /** Starts a whole Berth, breaks it under load, lets it settle, and audits it from outside. */
 export async function runChaos(options: RunOptions): Promise<RunResult> {
-  const root = await mkdtemp(join(process.env.TMPDIR ?? "/tmp", "berth-chaos-"));
+  const before = process.env.TMPDIR;
+  const root = await mkdtemp(join(before ?? "/tmp", "berth-chaos-"));
   await chmod(root, 0o711);
-  const endAll = () => void endLeakedProcesses(root);
+  // Inherited by all that is started: by this a run's processes are known.
+  process.env.TMPDIR = root;
+  const endAll = () => {
+    endLeakedProcesses(root);
+    rmSync(root, { recursive: true, force: true });
+  };
   process.once("exit", endAll);
   try {
     return await runIn(root, options);
   } finally {
     endAll();
     process.off("exit", endAll);
-    await rm(root, { recursive: true, force: true });
+    if (before === undefined) delete process.env.TMPDIR;
+    else process.env.TMPDIR = before;
   }
 }
 

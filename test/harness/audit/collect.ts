@@ -69,7 +69,8 @@ interface State {
   records: { name: string }[];
 }
 
-const ms = (column: string) => `(extract(epoch from ${column}) * 1000)::float8 as ${column}`;
+/** Whole ms, as all others write them. */
+const ms = (column: string) => `floor(extract(epoch from ${column}) * 1000)::float8 as ${column}`;
 
 async function readTables(client: pg.Client): Promise<RunRecord["sql"]> {
   const rows = async <Row>(text: string) => (await client.query(text)).rows as Row[];

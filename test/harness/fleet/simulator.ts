@@ -1,15 +1,24 @@
 // The provider, as a process of its own that writes down whatever it is asked and whatever changes.
 import { startSimulator } from "berth-ec2-simulator/server";
+import { RealClock } from "berth-ec2-simulator/time/clock";
 import { VISIBILITY_MS } from "../faults/storms.js";
 import { openJournal } from "../journal.js";
 
 const POLL_MS = 100;
+
+/** That of the database and the clients, so that what each of them wrote down can be put in order. */
+class WallClock extends RealClock {
+  override now(): number {
+    return Date.now();
+  }
+}
 
 const [path, port, seed] = process.argv.slice(2) as [string, string, string];
 const journal = openJournal(path);
 const { sim, url } = await startSimulator({
   port: Number(port),
   seed: Number(seed),
+  clock: new WallClock(),
   buckets: { scale: 4 },
   callLogSize: 500_000,
   delays: {

@@ -4,7 +4,7 @@ import { byWorkspace } from "../view.js";
 /** Fewer say nothing about the rest. */
 const LEAST = 10;
 /** Far less than the sweep needs that finds what nobody has woken. */
-const MEDIAN_MS = 1_000;
+const MEDIAN_MS = 1_500;
 
 export const prompt: Check = {
   name: "prompt",
