@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer as createNetServer } from "node:net";
 import { BerthError, type Client, type ClientOptions, createClient, type Trouble } from "@berth/client";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { KEY, PROCESS_SPEC, startTestApi, type TestApi } from "../api/api.js";
@@ -117,6 +117,19 @@ describe("a request whose reply is lost", () => {
     const error = await refused(berth.GET("/workspaces"));
     expect(error.detail).toMatch(/^Berth doesn't answer at http:\/\/127\.0\.0\.1:\d+: \S+/);
     expect(requests).toHaveLength(3);
+  });
+
+  it("is given up after its time: what takes a request may never answer it", async () => {
+    const silent = createNetServer(() => undefined).listen(0, "127.0.0.1");
+    await once(silent, "listening");
+    onTestFinished(() => void silent.close());
+    const url = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+    const { berth, requests } = watched({ url, timeoutMs: 100, retry: { ...QUICK, tries: 2 } });
+    expect(await refused(berth.GET("/workspaces"))).toMatchObject({
+      code: "unreachable",
+      detail: `Berth doesn't answer at ${url}: no answer within 100 ms`,
+    });
+    expect(requests).toHaveLength(2);
   });
 
   it("ends at once with the caller's own reason when the caller gives up", async () => {

@@ -5,6 +5,8 @@ import { readConfig } from "@berth/core/config";
 import { createLogger } from "@berth/core/logger";
 import { startApi } from "@berth/api/start";
 import { startWorker } from "@berth/worker/start";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { KEY, startTestApi, type TestApi } from "../api/api.js";
 import { fleetEnvironment } from "../support/fleet.js";
@@ -140,6 +142,32 @@ describe("events()", () => {
     await expect.poll(() => seen.answered, SOON).toBe(1);
     await admin.DELETE("/keys/{id}", { params: { path: { id: made.id } } });
     await expect(ended).rejects.toMatchObject({ code: "unauthorized", status: 401 });
+  });
+
+  it("last longer than a request may take", async () => {
+    const { berth, seen } = watched({ timeoutMs: 100 });
+    const { numbers } = following(berth, 0);
+    await expect.poll(() => seen.answered, SOON).toBe(1);
+    const { id } = await api.create();
+    await expect(berth.waitFor(id, "online", { timeoutMs: 300 })).rejects.toMatchObject({
+      code: "timed_out",
+    });
+    await happen(1);
+    await expect.poll(numbers, SOON).toEqual([1]);
+    expect(seen.answered, "over the same connection").toBe(1);
+  });
+
+  it("end when their caller leaves, also once the request is forgotten by all", async () => {
+    const { berth, seen } = watched();
+    const { ended, leave } = following(berth);
+    await expect.poll(() => seen.answered, SOON).toBe(1);
+    setFlagsFromString("--expose-gc");
+    for (let round = 0; round < 5; round++) {
+      runInNewContext("gc")();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    leave.abort(new Error("enough"));
+    await expect(ended).rejects.toThrow("enough");
   });
 
   it("can't begin where Berth isn't, and ends with the caller's own reason", async () => {

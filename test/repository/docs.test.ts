@@ -10,6 +10,8 @@ const PAGES = [
   "CONTRIBUTING.md",
   "docs/deployment.md",
   "docs/configuration.md",
+  "docs/cli.md",
+  "docs/client.md",
 ];
 /** Where a path in a page may begin. */
 const BASES = ["", "packages/core/src", "packages/core"];
