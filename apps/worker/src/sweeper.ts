@@ -1,4 +1,5 @@
 import type { Pool } from "@berth/core/db/pool";
+import { noteMemory } from "@berth/core/db/memory";
 import { registerSweeps, sinceLastRun } from "@berth/core/db/sweeps";
 import { withDeadline } from "@berth/core/deadline";
 import { openWorker, SWEEPS_QUEUE, type QueueConfig, type Queues } from "@berth/core/queues";
@@ -26,6 +27,14 @@ const REASSERT_EVERY_MS = 5_000;
 export function startSweeper(options: SweeperOptions): { close(limitMs: number): Promise<void> } {
   const { config, pool, queues, owner, everyMs, logger } = options;
   const stop = new AbortController();
+  const look = async (): Promise<void> => {
+    const left = await noteMemory(pool);
+    if (left !== null)
+      logger.warn(
+        { since: left },
+        "nobody has looked after this database for a while: what was made since and isn't known is only reported",
+      );
+  };
   const { close } = openWorker<Record<string, never>>(
     config,
     SWEEPS_QUEUE,
@@ -34,6 +43,8 @@ export function startSweeper(options: SweeperOptions): { close(limitMs: number):
       const [, dry] = /^dry-run (.+)$/.exec(job.name) ?? [];
       const sweep = SWEEPS.find((one) => one.name === (dry ?? job.name));
       if (sweep === undefined) return null;
+      // Before any sweep acts on what it doesn't know.
+      await look();
       const deps = { ...options.deps, signal: stop.signal };
       if (dry === undefined) return runSweep(sweep, deps, owner, everyMs[sweep.name]);
       return withDeadline(sweep.runLimitMs, [stop.signal], (signal) => dryRun(sweep, { ...deps, signal }));
@@ -68,6 +79,7 @@ export function startSweeper(options: SweeperOptions): { close(limitMs: number):
     asserted = true;
   };
   const reassert = (): void => {
+    look().catch((error: unknown) => logger.debug({ err: error }, "not noted yet"));
     assertSchedulers().catch((error: unknown) => logger.debug({ err: error }, "sweeps not scheduled yet"));
   };
   reassert();

@@ -1,6 +1,7 @@
 import { withDeadline } from "../deadline.js";
 import type { Backend, OwnedResource } from "../compute/backend.js";
 import { insertEvents } from "../db/events.js";
+import { listBreaks, type Break } from "../db/memory.js";
 import { transaction } from "../db/pool.js";
 import {
   forgetSightings,
@@ -12,7 +13,7 @@ import {
   type OrphanedRow,
   type SightingNow,
 } from "../db/sightings.js";
-import { getWorkspaces } from "../db/workspaces.js";
+import { getWorkspaces, type Workspace } from "../db/workspaces.js";
 import type { SweepName } from "../domain/sweep.js";
 import { hasOther, unclaimedOf } from "./compare.js";
 import { reap, reapedEvent, type Group, type Ripe } from "./reap.js";
@@ -75,6 +76,7 @@ async function planOne(sweep: SweepName, deps: SweepDeps, backend: Backend): Pro
   const old = lost.filter(
     (thing) => thing.createdAt === null || nowMs - thing.createdAt.getTime() >= graceMs,
   );
+  const breaks = await listBreaks(deps.pool);
   const statuses = await statusesOf(deps, [
     ...old,
     ...orphaned.map((row) => ({ workspaceId: row.workspace_id })),
@@ -82,7 +84,7 @@ async function planOne(sweep: SweepName, deps: SweepDeps, backend: Backend): Pro
 
   const unlabelled = unclaimedOf(alike, claims);
   const seen: SightingOf[] = [
-    ...old.map((thing) => ({ thing, why: whyOf(thing, statuses, claims) })),
+    ...old.map((thing) => ({ thing, why: whyOf(thing, statuses, claims, breaks) })),
     ...unlabelled.map((thing) => ({ thing, why: UNLABELLED })),
   ];
   const ripe: Ripe[] = [];
@@ -151,12 +153,14 @@ async function list(
   });
 }
 
+type Known = Pick<Workspace, "status" | "generation">;
+
 async function statusesOf(
   deps: SweepDeps,
   things: readonly { workspaceId: string | null }[],
-): Promise<Map<string, string>> {
+): Promise<Map<string, Known>> {
   const ids = [...new Set(things.flatMap((thing) => thing.workspaceId ?? []))];
-  return new Map((await getWorkspaces(deps.pool, ids)).map((row) => [row.id, row.status]));
+  return new Map((await getWorkspaces(deps.pool, ids)).map((row) => [row.id, row]));
 }
 
 interface Why {
@@ -171,11 +175,29 @@ const UNLABELLED: Why = {
   kept: true,
 };
 
-function whyOf(thing: OwnedResource, statuses: Map<string, string>, claims: readonly Claim[]): Why {
+/** A restored backup knows nothing of what was made since: that may be the only copy of somebody's data. */
+const FORGOTTEN: Why = {
+  text: "it was made while nobody looked after this database, which may be a restored backup: it is left to you",
+  kept: true,
+};
+
+function whyOf(
+  thing: OwnedResource,
+  statuses: Map<string, Known>,
+  claims: readonly Claim[],
+  breaks: readonly Break[],
+): Why {
   if (thing.workspaceId === null) return { text: "it doesn't say which workspace it is of", kept: true };
   if (thing.kind === "instance" && thing.generation === null)
     return { text: "it doesn't say of which generation it is", kept: true };
-  const status = statuses.get(thing.workspaceId);
+  if (breaks.some((one) => isIn(thing.createdAt, one))) return FORGOTTEN;
+  const known = statuses.get(thing.workspaceId);
+  if (known !== undefined && thing.kind === "instance" && (thing.generation ?? 0) > known.generation)
+    return {
+      text: "it is of a later generation than its workspace's row: its workspace may live on it",
+      kept: true,
+    };
+  const status = known?.status;
   if (status === undefined) return { text: "its workspace has no row", kept: false };
   if (status === "removed")
     return { text: "its workspace is removed, and no row of the ledger claims it", kept: false };
@@ -187,6 +209,11 @@ function whyOf(thing: OwnedResource, statuses: Map<string, string>, claims: read
   return hasOther(thing, claims)
     ? { text: `its workspace is ${status} and has another volume`, kept: false }
     : { text: `its workspace is ${status} and has no other volume: it may hold its data`, kept: true };
+}
+
+/** What doesn't tell its age may have been made at any time. */
+function isIn(createdAt: Date | null, { from, to }: Break): boolean {
+  return createdAt === null || (createdAt >= from && createdAt <= to);
 }
 
 function isRipe(
@@ -211,7 +238,7 @@ function groupsOf(
   listed: readonly OwnedResource[],
   orphaned: readonly OrphanedRow[],
   graceMs: number,
-  statuses: Map<string, string>,
+  statuses: Map<string, Known>,
 ): Group[] {
   const groups = new Map<string, Group>();
   const groupOf = (workspaceId: string): Group => {
