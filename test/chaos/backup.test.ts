@@ -2,7 +2,9 @@ import { describe, expect, test } from "vitest";
 import { listLeaks } from "@berth/core/db/leaks";
 import type { Pool } from "@berth/core/db/pool";
 import { getWorkspace } from "@berth/core/db/workspaces";
+import { removeWorkspace } from "@berth/core/lifecycle/remove";
 import { requestRestart } from "@berth/core/lifecycle/requests";
+import { requestPause, requestResume } from "@berth/core/lifecycle/suspend";
 import { transaction } from "@berth/core/db/pool";
 import { openEc2Fleet, type Ec2Fleet } from "../ec2/fleet.js";
 import { BY_TEST } from "../support/fleet.js";
@@ -97,5 +99,75 @@ describe("a database restored from ten minutes ago", () => {
     ]);
     expect(leaks.find(({ kind }) => kind === "instance")).toMatchObject({ provider_id: survivor });
     for (const { why } of leaks) expect(why).toContain("may be a restored backup");
+  }, 60_000);
+
+  test("leaves a workspace that was restarted twice its instance, until another restart takes it back (I1)", async () => {
+    const fleet = await openEc2Fleet({ workers: 0, env: { ...HASTY, BERTH_RETRY_ATTEMPTS: "2" } });
+    const open = () => fleet.startWorker({ backends: new Map([["ec2", fleet.lab.open()]]) });
+    const before = open();
+    const id = await fleet.provisioned();
+    const backup = await dump(fleet.pool);
+    const restart = async () => {
+      const { operation } = await requestRestart(fleet.context, id, BY_TEST);
+      return (await ended(fleet.pool, [operation.id]))[0];
+    };
+    await restart();
+    await restart();
+    const alive = fleet.lab.alive();
+    await before.close();
+    await restore(fleet.pool, backup);
+    await fleet.queues.operations.obliterate({ force: true });
+    open();
+    // Its instance of generation 1 is gone, and generation 3 is in the way of the second.
+    await expect
+      .poll(() => getWorkspace(fleet.pool, id), { timeout: 20_000 })
+      .toMatchObject({ status: "failed", generation: 2 });
+    expect((await getWorkspace(fleet.pool, id))!.status_reason).toMatch(/^other_generation/);
+    const runs = await runsOf(fleet, "leaked-instances");
+    await expect.poll(() => runsOf(fleet, "leaked-instances"), { timeout: 20_000 }).toBeGreaterThan(runs + 4);
+    expect(await listLeaks(fleet.pool, { limit: 100 })).toMatchObject([{ provider_id: alive[0] }]);
+
+    expect(await restart()).toMatchObject({ state: "succeeded", generation: 3 });
+    expect(await getWorkspace(fleet.pool, id)).toMatchObject({ status: "online", instance_id: alive[0] });
+    expect(fleet.lab.alive(), "what lived lives").toEqual(alive);
+    await expect.poll(() => listLeaks(fleet.pool, { limit: 100 }), { timeout: 20_000 }).toEqual([]);
+  }, 60_000);
+
+  test("starts what was paused since, nothing in place of what was deleted, and leaves what was resumed running", async () => {
+    const fleet = await openEc2Fleet({ workers: 0, env: { ...HASTY, BERTH_RETRY_ATTEMPTS: "2" } });
+    const open = () => fleet.startWorker({ backends: new Map([["ec2", fleet.lab.open()]]) });
+    const before = open();
+    const [deleted, paused, resumed] = await Promise.all([
+      fleet.provisioned(),
+      fleet.provisioned(),
+      fleet.provisioned(),
+    ]);
+    const pause = async (id: string) =>
+      ended(fleet.pool, [(await requestPause(fleet.context, id, BY_TEST)).operation.id]);
+    await pause(resumed);
+    const backup = await dump(fleet.pool);
+    await pause(paused);
+    const { operation } = await requestResume(fleet.context, resumed, BY_TEST);
+    await ended(fleet.pool, [operation.id]);
+    const removal = await removeWorkspace(fleet.context, deleted, { cascade: false, ...BY_TEST });
+    await ended(fleet.pool, [removal.operation!.id]);
+    const { instance_id: survivor } = (await getWorkspace(fleet.pool, resumed))!;
+    await before.close();
+    await restore(fleet.pool, backup);
+    await fleet.queues.operations.obliterate({ force: true });
+    open();
+    await expect
+      .poll(() => getWorkspace(fleet.pool, paused), { timeout: 20_000 })
+      .toMatchObject({ status: "online", generation: 2 });
+    const runs = await runsOf(fleet, "leaked-instances");
+    await expect.poll(() => runsOf(fleet, "leaked-instances"), { timeout: 20_000 }).toBeGreaterThan(runs + 4);
+    await expect
+      .poll(() => getWorkspace(fleet.pool, deleted), { timeout: 20_000 })
+      .toMatchObject({ status: "failed", instance_id: null });
+    expect((await getWorkspace(fleet.pool, deleted))!.status_reason).toContain("never makes an empty one");
+    expect(fleet.lab.alive()).toContain(survivor);
+    const again = await requestResume(fleet.context, resumed, BY_TEST);
+    expect(await ended(fleet.pool, [again.operation.id])).toMatchObject([{ state: "succeeded" }]);
+    expect(await getWorkspace(fleet.pool, resumed)).toMatchObject({ instance_id: survivor });
   }, 60_000);
 });
