@@ -16,6 +16,7 @@ import { sweeps } from "./commands/sweeps.js";
 import { up } from "./commands/up.js";
 import { wait } from "./commands/wait.js";
 import { why } from "./commands/why.js";
+import { webhooks } from "./commands/webhooks.js";
 import type { Surroundings } from "./context.js";
 
 /** All commands, under the headings of the help. */
@@ -23,7 +24,7 @@ const COMMANDS: readonly (readonly [heading: string, commands: readonly Register
   ["Begin:", [up]],
   ["Workspaces:", [create, ls, get, restart, pause, resume, hibernate, wake, set, relabel, rm]],
   ["What happens:", [wait, why, logs, events, ops]],
-  ["The fleet:", [leaks, sweeps, quotas, keys]],
+  ["The fleet:", [leaks, sweeps, quotas, webhooks, keys]],
   ["Your shell:", [completion]],
 ];
 

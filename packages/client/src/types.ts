@@ -11,6 +11,8 @@ export type Leak = Schemas["Leak"];
 export type Sweep = Schemas["Sweep"];
 export type ApiKey = Schemas["ApiKey"];
 export type Quota = Schemas["Quota"];
+export type Webhook = Schemas["Webhook"];
+export type WebhookDelivery = Schemas["WebhookDelivery"];
 export type Problem = Schemas["Problem"];
 export type Status = Workspace["status"];
 
