@@ -164,7 +164,7 @@ export const webhooks: Register = (program, surroundings) => {
           throw new CliError(
             EXIT.failed,
             delivery.last_error ?? "it was not sent",
-            "see: berth webhooks get",
+            `see: berth webhooks get ${given}`,
           );
       }),
     );
