@@ -1,0 +1,36 @@
+import { execFile } from "node:child_process";
+import { mkdir, mkdtemp, readdir, symlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+const exec = promisify(execFile);
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+/** Where npm links this repository's own packages. */
+const OWN = new Set(["@berth", "berth-ec2-simulator"]);
+
+/**
+ * The sources of an earlier commit of this repository, on the dependencies of this checkout.
+ * @throws with what to do if this clone doesn't have that commit.
+ */
+export async function oldCheckout(commit: string): Promise<string> {
+  await exec("git", ["-C", ROOT, "cat-file", "-e", `${commit}^{commit}`]).catch((error: unknown) => {
+    throw new Error(
+      `commit ${commit} is not in this clone, and the test of upgrades runs it: git fetch --unshallow`,
+      { cause: error },
+    );
+  });
+  const directory = await mkdtemp(join(tmpdir(), "old-"));
+  const archive = join(directory, "old.tar");
+  await exec("git", ["-C", ROOT, "archive", "--output", archive, commit, "package.json", "apps", "packages"]);
+  await exec("tar", ["-xf", archive, "-C", directory]);
+  const modules = join(directory, "node_modules");
+  await mkdir(join(modules, "@berth"), { recursive: true });
+  for (const name of await readdir(join(ROOT, "node_modules")))
+    if (!OWN.has(name)) await symlink(join(ROOT, "node_modules", name), join(modules, name));
+  for (const folder of ["apps", "packages"])
+    for (const name of await readdir(join(directory, folder)))
+      await symlink(join(directory, folder, name), join(modules, "@berth", name));
+  return directory;
+}
