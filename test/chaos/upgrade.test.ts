@@ -94,10 +94,11 @@ test("an old and a new version, side by side, each carry out what the other has 
     process.term();
     expect(await process.exited, process.output()).toMatchObject({ code: 0 });
   };
-  const serves = (api: Api, workspace: Body, status: string) =>
-    expect
+  const serves = async (api: Api, workspace: Body, status: string): Promise<void> => {
+    await expect
       .poll(() => call(api, "GET", `/workspaces/${workspace.id}`), { timeout: 30_000 })
       .toMatchObject({ status });
+  };
 
   const oldApi = await startApi(checkout);
   const oldWorker = start(checkout, "worker");
