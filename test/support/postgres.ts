@@ -62,6 +62,8 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   const name = `test_${randomBytes(6).toString("hex")}`;
   await query(admin, `create database ${name} template ${TEMPLATE}`);
   const url = withDatabase(admin, name);
+  // The template may be minutes old: a copy of it would be taken for a restored backup.
+  await query(url, "update memory set until = clock_timestamp()");
   const pool = createPool(url, { name: "test" });
   return {
     url,
