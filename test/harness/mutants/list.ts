@@ -47,7 +47,7 @@ export const MUTANTS: readonly Mutant[] = [
     find: `g.head + 1 = w.ticket and not g.paused
          and (g.lease_until is null or g.lease_until <= clock_timestamp())`,
     replace: "g.head + 1 = w.ticket and not g.paused",
-    tests: ["test/lifecycle/gate.property.test.ts"],
+    tests: ["test/lifecycle/claim.test.ts"],
   },
   {
     name: "claims out of turn",
@@ -55,7 +55,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${CORE}/db/gates.ts`,
     find: "and g.head + 1 = w.ticket and not g.paused",
     replace: "and g.head + 1 <= w.ticket and not g.paused",
-    tests: ["test/lifecycle/gate.property.test.ts"],
+    tests: ["test/lifecycle/claim.test.ts"],
   },
   {
     name: "holds a gate for a sweep while an operation waits",
