@@ -16,6 +16,7 @@ export interface Mutant {
 const CORE = "packages/core/src";
 
 export const MUTANTS: readonly Mutant[] = [
+  // The quickest first: those that named tests are to catch, then those that take a run of the harness.
   {
     name: "records without looking at the fence",
     breaks: "I1, I9",
@@ -66,35 +67,12 @@ export const MUTANTS: readonly Mutant[] = [
     tests: ["test/lifecycle/gate.property.test.ts", "test/sweeps/matrix.test.ts"],
   },
   {
-    name: "makes the volume before its row in the ledger",
-    breaks: "I3",
-    file: `${CORE}/lifecycle/launch.ts`,
-    find: `    const row = await intend(context, "volume");
-    await context.fenced((tx) => markAsked(tx, row.id));
-    context.check();
-    const { providerId, details } = await context.backend.createVolume(volumeRef(row), {
-      ...callOf(context),
-      spec: context.workspace.spec,
-    });`,
-    replace: `    const id = randomUUID();
-    const known = await find(context, "volume");
-    const { workspace } = context;
-    const ref = { resourceId: id, workspaceId: workspace.id, name: \`ws-\${workspace.id}\`, providerId: null, clientToken: id, details: {} };
-    const { providerId, details } = await context.backend.createVolume(known === undefined ? ref : volumeRef(known), {
-      ...callOf(context),
-      spec: workspace.spec,
-    });
-    const row = known ?? (await context.fenced((tx) => intendResource(tx, {
-      id, workspace_id: workspace.id, kind: "volume", backend: context.backend.name, name: ref.name, client_token: id, generation: generationOf(context),
-    })));`,
-  },
-  {
     name: "acts on unknown",
     breaks: "I5",
     file: `${CORE}/sweeps/instance-state.ts`,
     find: 'return state === "gone" || state === "stopped";',
     replace: 'return state === "gone" || state === "stopped" || state === "unknown";',
-    tests: ["test/sweeps/matrix.test.ts"],
+    tests: ["test/sweeps/health.test.ts"],
   },
   {
     name: "restarts without a last look",
@@ -102,7 +80,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${CORE}/sweeps/instance-state.ts`,
     find: 'return isDead(again.get(one.instance.id)) ? null : "changed";',
     replace: "return again.size < 0 ? null : null;",
-    tests: ["test/sweeps/matrix.test.ts"],
+    tests: ["test/sweeps/matrix.test.ts", "test/sweeps/health.test.ts"],
   },
   {
     name: "judges agents that nobody could hear",
@@ -110,7 +88,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${CORE}/sweeps/liveness.ts`,
     find: "if (listeningMs === null || listeningMs < listeningGraceMs)",
     replace: "if (listeningMs !== null && listeningMs + listeningGraceMs < 0)",
-    tests: ["test/sweeps/matrix.test.ts"],
+    tests: ["test/sweeps/health.test.ts"],
   },
   {
     name: "takes the fruit of an unanswered call for unclaimed",
@@ -118,22 +96,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${CORE}/sweeps/compare.ts`,
     find: "    claim.workspace_id === thing.workspaceId &&\n    (thing.kind",
     replace: '    claim.workspace_id === "" &&\n    (thing.kind',
-    tests: ["test/sweeps/matrix.test.ts", "test/sweeps/unclaimed.test.ts"],
-  },
-  {
-    name: "removes the volume first",
-    breaks: "I8",
-    file: `${CORE}/lifecycle/plans.ts`,
-    find: "delete: [releaseAll, stopInstance, removeVolume, removeName]",
-    replace: "delete: [releaseAll, removeVolume, stopInstance, removeName]",
-  },
-  {
-    name: "believes a terminate that was answered 200",
-    breaks: "I4",
-    file: `${CORE}/compute/ec2/stop.ts`,
-    find: "  await askForEnd(ec2, first.things, caller);\n  const gone",
-    replace:
-      '  await askForEnd(ec2, first.things, caller);\n  if (first.things.length > 0) return "gone";\n  const gone',
+    tests: ["test/sweeps/unclaimed.test.ts"],
   },
   {
     name: "believes the first listing without the instance",
@@ -150,35 +113,6 @@ export const MUTANTS: readonly Mutant[] = [
     find: "if (changed || dead.has(token)) token = randomUUID();",
     replace: "token = randomUUID();",
     tests: ["test/ec2/launch.test.ts"],
-  },
-  {
-    name: "forgets to wake what waits",
-    breaks: "promptness",
-    file: `${CORE}/lifecycle/gate.ts`,
-    find: "if (next !== null) await wake(one.hold.workspaceId, next).catch(() => undefined);",
-    replace: "if (next === -1) await wake(one.hold.workspaceId, next).catch(() => undefined);",
-  },
-  {
-    name: "doesn't look for operations that the queue has lost",
-    breaks: "I6",
-    file: `${CORE}/sweeps/dispatch.ts`,
-    find: "const due = heads.filter((head) => (head.backoff_for_ms ?? 0) <= 0);",
-    replace: "const due = heads.filter((head) => (head.backoff_for_ms ?? 0) < -1e9);",
-  },
-  {
-    name: "carries out a request each time that it is sent",
-    breaks: "I6",
-    file: `${CORE}/lifecycle/once.ts`,
-    find: "answerOnce(tx, [once], () => work(tx))",
-    replace: "answerOnce(tx, [once && undefined], () => work(tx))",
-    tests: ["test/api/idempotency.test.ts"],
-  },
-  {
-    name: "counts a restart into one that runs",
-    breaks: "I2",
-    file: `${CORE}/lifecycle/requests.ts`,
-    find: 'if (last?.state === "queued" && (last.kind === "restart" || last.kind === "resume"))',
-    replace: 'if (last !== undefined && (last.kind === "restart" || last.kind === "resume"))',
   },
   {
     name: "leaves what was made after a delete was accepted",
@@ -205,18 +139,84 @@ export const MUTANTS: readonly Mutant[] = [
     tests: ["test/lifecycle/operations.test.ts"],
   },
   {
-    name: "logs the tokens of workspaces",
-    breaks: "security",
-    file: `${CORE}/lifecycle/launch.ts`,
-    find: "      const tokenHash = createHash",
-    replace: "      console.log(context.tokenOf(generation));\n      const tokenHash = createHash",
-  },
-  {
     name: "works on with a lease that ran out",
     breaks: "I1",
     file: `${CORE}/lifecycle/lease.ts`,
     find: "          expire(lease);\n          lease.abort",
     replace: "          lease.abort",
     tests: ["test/lifecycle/lease.test.ts", "test/chaos/zombie.test.ts"],
+  },
+  {
+    name: "makes the volume before its row in the ledger",
+    breaks: "I3",
+    file: `${CORE}/lifecycle/launch.ts`,
+    find: `    const row = await intend(context, "volume");
+    await context.fenced((tx) => markAsked(tx, row.id));
+    context.check();
+    const { providerId, details } = await context.backend.createVolume(volumeRef(row), {
+      ...callOf(context),
+      spec: context.workspace.spec,
+    });`,
+    replace: `    const id = randomUUID();
+    const known = await find(context, "volume");
+    const { workspace } = context;
+    const ref = { resourceId: id, workspaceId: workspace.id, name: \`ws-\${workspace.id}\`, providerId: null, clientToken: id, details: {} };
+    const { providerId, details } = await context.backend.createVolume(known === undefined ? ref : volumeRef(known), {
+      ...callOf(context),
+      spec: workspace.spec,
+    });
+    const row = known ?? (await context.fenced((tx) => intendResource(tx, {
+      id, workspace_id: workspace.id, kind: "volume", backend: context.backend.name, name: ref.name, client_token: id, generation: generationOf(context),
+    })));`,
+  },
+  {
+    name: "removes the volume first",
+    breaks: "I8",
+    file: `${CORE}/lifecycle/plans.ts`,
+    find: "delete: [releaseAll, stopInstance, removeVolume, removeName]",
+    replace: "delete: [releaseAll, removeVolume, stopInstance, removeName]",
+  },
+  {
+    name: "believes a terminate that was answered 200",
+    breaks: "I4",
+    file: `${CORE}/compute/ec2/stop.ts`,
+    find: "  await askForEnd(ec2, first.things, caller);\n  const gone",
+    replace:
+      '  await askForEnd(ec2, first.things, caller);\n  if (first.things.length > 0) return "gone";\n  const gone',
+  },
+  {
+    name: "forgets to wake what waits",
+    breaks: "promptness",
+    file: `${CORE}/lifecycle/gate.ts`,
+    find: "if (next !== null) await wake(one.hold.workspaceId, next).catch(() => undefined);",
+    replace: "if (next === -1) await wake(one.hold.workspaceId, next).catch(() => undefined);",
+  },
+  {
+    name: "doesn't look for operations that the queue has lost",
+    breaks: "I6",
+    file: `${CORE}/sweeps/dispatch.ts`,
+    find: "const due = heads.filter((head) => (head.backoff_for_ms ?? 0) <= 0);",
+    replace: "const due = heads.filter((head) => (head.backoff_for_ms ?? 0) < -1e9);",
+  },
+  {
+    name: "carries out a request each time that it is sent",
+    breaks: "I6",
+    file: `${CORE}/lifecycle/once.ts`,
+    find: "answerOnce(tx, [once], () => work(tx))",
+    replace: "answerOnce(tx, [once && undefined], () => work(tx))",
+  },
+  {
+    name: "counts a restart into one that runs",
+    breaks: "I2",
+    file: `${CORE}/lifecycle/requests.ts`,
+    find: 'if (last?.state === "queued" && (last.kind === "restart" || last.kind === "resume"))',
+    replace: 'if (last !== undefined && (last.kind === "restart" || last.kind === "resume"))',
+  },
+  {
+    name: "logs the tokens of workspaces",
+    breaks: "security",
+    file: `${CORE}/lifecycle/launch.ts`,
+    find: "      const tokenHash = createHash",
+    replace: "      console.log(context.tokenOf(generation));\n      const tokenHash = createHash",
   },
 ];

@@ -30,6 +30,10 @@ const { values } = parseArgs({
 });
 const say = (line: string) => void process.stdout.write(`${line}\n`);
 
+// What runs is told to end, and ends what it has started.
+const interrupted = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => interrupted.abort());
+
 const tree = await mkdtemp(join(tmpdir(), "berth-mutants-"));
 let survivors = 0;
 try {
@@ -80,10 +84,19 @@ async function run(
   limitMs: number,
   node: string[] = [],
 ): Promise<string | null> {
-  const options = { cwd: tree, timeout: limitMs, maxBuffer: 2 ** 27, killSignal: "SIGINT" as const };
+  const options = {
+    cwd: tree,
+    timeout: limitMs,
+    maxBuffer: 2 ** 27,
+    killSignal: "SIGINT" as const,
+    signal: interrupted.signal,
+  };
   return promisify(execFile)(process.execPath, [...node, script, ...args], options).then(
     () => null,
-    ({ stdout, stderr }: { stdout: string; stderr: string }) => `${stdout}\n${stderr}`,
+    ({ stdout, stderr }: { stdout: string; stderr: string }) => {
+      interrupted.signal.throwIfAborted();
+      return `${stdout}\n${stderr}`;
+    },
   );
 }
 
