@@ -12,6 +12,7 @@ const PAGES = [
   "docs/configuration.md",
   "docs/cli.md",
   "docs/client.md",
+  "docs/reliability.md",
 ];
 /** Where a path in a page may begin. */
 const BASES = ["", "packages/core/src", "packages/core"];

@@ -117,9 +117,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "leaves what was made after a delete was accepted",
     breaks: "I4",
-    file: `${CORE}/lifecycle/plans.ts`,
-    find: "delete: [releaseAll, stopInstance, removeVolume, removeName]",
-    replace: "delete: [stopInstance, removeVolume, removeName]",
+    file: `${CORE}/lifecycle/stop.ts`,
+    find: "await context.fenced((tx) => markReleasing(tx, [context.workspaceId]));",
+    replace: 'await context.fenced((tx) => markReleasing(tx, [context.workspaceId], ["instance"]));',
     tests: ["test/lifecycle/delete-in-time.test.ts"],
   },
   {
