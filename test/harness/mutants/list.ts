@@ -136,7 +136,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${CORE}/lifecycle/endings.ts`,
     find: 'return ["terminate_retry_exhausted", "workspace.delete.terminate_retry_exhausted"];',
     replace: 'return ["terminate_retry_exhausted", "workspace.delete.failed"];',
-    tests: ["test/lifecycle/operations.test.ts"],
+    tests: ["test/ec2/terminate.test.ts", "test/sweeps/removed-instances.test.ts"],
   },
   {
     name: "works on with a lease that ran out",

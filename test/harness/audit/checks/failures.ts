@@ -1,5 +1,6 @@
 import type { Check } from "../check.js";
-import type { FaultLine } from "../record.js";
+import type { FaultLine, Operation, RunRecord } from "../record.js";
+import { instanceLives, type Life } from "../view.js";
 
 /** What a provider did may come to light when it is well again. */
 const AFTERMATH_MS = 15_000;
@@ -7,23 +8,30 @@ const AFTERMATH_MS = 15_000;
 export const failures: Check = {
   name: "failures",
   invariant: "I7",
-  promise: "No operation fails but for its provider: whatever else breaks only delays it",
-  find: ({ sql, faults }) =>
-    sql.operations
+  promise: "No operation fails but for its own provider: whatever else breaks only delays it",
+  find(record) {
+    const lives = instanceLives(record);
+    return record.sql.operations
       .filter(
-        ({ state, created_at, finished_at }) =>
-          state === "failed" &&
-          !faults.some(
-            (one) => isOfProvider(one) && one.at <= finished_at! && one.until + AFTERMATH_MS >= created_at,
-          ),
+        (one) => one.state === "failed" && !record.faults.some((fault) => excuses(record, lives, fault, one)),
       )
       .map(({ workspace_id, ticket, kind, finished_at, error }) => ({
         workspace: workspace_id,
         at: finished_at,
         what: `${kind} (ticket ${ticket}) failed while its provider was well: ${error?.message}`,
-      })),
+      }));
+  },
 };
 
-function isOfProvider({ fault }: FaultLine): boolean {
-  return fault.kind === "provider" || fault.kind === "strike" || fault.link?.endsWith("-provider") === true;
+function excuses({ sql }: RunRecord, lives: readonly Life[], line: FaultLine, operation: Operation): boolean {
+  const { fault, struck, at, until } = line;
+  const { workspace_id, created_at, finished_at } = operation;
+  if (at > finished_at! || until + AFTERMATH_MS < created_at) return false;
+  const own = struck?.instance.includes(`/${workspace_id}/`) === true;
+  if (sql.workspaces.find(({ id }) => id === workspace_id)?.backend !== "ec2") return own;
+  return (
+    fault.kind === "provider" ||
+    fault.link?.endsWith("-provider") === true ||
+    lives.some(({ id, workspace }) => id === struck?.instance && workspace === workspace_id)
+  );
 }
