@@ -71,9 +71,11 @@ export async function createTestDatabase(): Promise<TestDatabase> {
     drop: async () => {
       await pool.end();
       const connected = () =>
-        query(admin, "select pid, application_name, state, query from pg_stat_activity where datname = $1", [
-          name,
-        ]);
+        query(
+          admin,
+          "select pid, application_name, state, query from pg_stat_activity where backend_type = 'client backend' and datname = $1",
+          [name],
+        );
       try {
         // What was just killed or closed needs a moment to be gone.
         await vi.waitFor(async () => expect(await connected(), "connections left open").toEqual([]), {
