@@ -200,6 +200,16 @@ const DOCTORED: readonly Doctored[] = [
     record: withSql({ resources: sql.resources.filter(({ id }) => id !== "r6") }),
   },
   {
+    check: "proof",
+    lie: "an instance is gone in the ledger before it is",
+    record: withSql({ resources: changed(sql.resources, "r2", { gone_at: 2_950 }) }),
+  },
+  {
+    check: "proof",
+    lie: "a process that is gone in the ledger still writes",
+    record: withSql({ resources: changed(sql.resources, "r6", { state: "gone", gone_at: 4_000 }) }),
+  },
+  {
     check: "reaped",
     lie: "an instance is ended whose row doesn't say that it is to go",
     record: withSql({ resources: changed(sql.resources, "r2", { releasing_at: null }) }),
@@ -394,7 +404,7 @@ describe("the report", () => {
   it("says which promise was broken, with the timeline of the workspace, and draws the run", () => {
     const { record } = DOCTORED[0]!;
     const report = reportOf(record, audit(record));
-    expect(report).toContain("# Chaos, seed 1: 1 violations");
+    expect(report).toContain("# Chaos, seed 1: 2 violations");
     expect(report).toMatch(new RegExp(`overlap: ${RESTARTED} .* was made beside ${FIRST}`));
     expect(report).toMatch(/operation restart #2 .* began/);
     expect(pictureOf(record)).toMatch(/^<svg [^]*<polyline [^]*<\/svg>\n$/);

@@ -178,7 +178,12 @@ export const SOUND: RunRecord = {
       made("vol-1", 1_100, RESTARTED, "r1"),
       made("vol-2", 1_100, DELETED, "r4"),
     ],
-    changes: [...life(FIRST, 1_200, 2_900), ...life(SECOND, 3_200, null), ...life(LONE, 1_200, 4_000)],
+    changes: [
+      ...life(FIRST, 1_200, 2_900),
+      ...life(SECOND, 3_200, null),
+      ...life(LONE, 1_200, 4_000),
+      change("vol-2", 4_190, "available", "deleting"),
+    ],
     calls: [
       asked(1_300, "AttachVolume", `attaching vol-2 to ${LONE}`),
       asked(2_900, "TerminateInstances", `${FIRST} running -> shutting-down`),

@@ -9,6 +9,7 @@ import { ledger } from "./checks/ledger.js";
 import { order } from "./checks/order.js";
 import { overlap } from "./checks/overlap.js";
 import { prompt } from "./checks/prompt.js";
+import { proof } from "./checks/proof.js";
 import { reaped } from "./checks/reaped.js";
 import { secrets } from "./checks/secrets.js";
 import { settled } from "./checks/settled.js";
@@ -26,6 +27,7 @@ export const CHECKS: readonly Check[] = [
   failures,
   leaks,
   ledger,
+  proof,
   reaped,
   volumes,
   exhaustion,
