@@ -33,7 +33,7 @@ async function backendOn(listener: RequestListener) {
 function instance() {
   const workspaceId = randomUUID();
   const row = { resourceId: randomUUID(), providerId: null, clientToken: randomUUID(), details: {} };
-  return { ...row, workspaceId, generation: 1, name: `ws-${workspaceId}` };
+  return { ...row, askedAt: null, workspaceId, generation: 1, name: `ws-${workspaceId}` };
 }
 
 describe("docker: replies that prove nothing (I4, I5)", () => {

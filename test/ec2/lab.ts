@@ -75,6 +75,7 @@ export async function openLab(server: ServerOptions = {}, changes: Partial<Ec2Op
       providerId: null,
       clientToken: randomUUID(),
       details: {},
+      askedAt: null,
     });
     const volume: VolumeRef = row();
     const request: LabWorkspace["request"] = (instance, spec = {}) => ({
@@ -85,6 +86,7 @@ export async function openLab(server: ServerOptions = {}, changes: Partial<Ec2Op
       save: async ({ clientToken, details }) => {
         const ref: Mutable<InstanceRef> = instance;
         if (clientToken !== undefined) ref.clientToken = clientToken;
+        ref.askedAt = performance.now();
         ref.details = { ...ref.details, ...details };
       },
     });
@@ -97,6 +99,7 @@ export async function openLab(server: ServerOptions = {}, changes: Partial<Ec2Op
         const answer = await by.launch(request(instance, spec), call);
         const ref: Mutable<InstanceRef> = instance;
         ref.providerId = answer.providerId;
+        ref.askedAt = performance.now();
         ref.details = { ...ref.details, ...answer.details };
         return answer.providerId;
       },
@@ -127,6 +130,7 @@ export async function openLab(server: ServerOptions = {}, changes: Partial<Ec2Op
       const ref: Mutable<VolumeRef> = made.volume;
       const answer = await backend.createVolume(ref, { ...call, ...(spec === undefined ? {} : { spec }) });
       ref.providerId = answer.providerId;
+      ref.askedAt = performance.now();
       ref.details = answer.details ?? {};
       return made;
     },

@@ -44,8 +44,7 @@ describe("one launch makes one instance", () => {
         const instance = workspace.instance();
         const request = workspace.request(instance);
         const save: typeof request.save = async (change) => {
-          const at = change.details?.["asked_at"];
-          if (typeof at === "string") noted.set(workspace.id, Date.parse(at));
+          noted.set(workspace.id, Date.now());
           await request.save(change);
         };
         await lab.backend.launch({ ...request, save }, lab.call);

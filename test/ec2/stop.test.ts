@@ -8,7 +8,7 @@ import {
   TerminateInstancesCommand,
 } from "@aws-sdk/client-ec2";
 import type { InstanceRef } from "@berth/core/compute/backend";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { failure } from "../compute/conformance/harness.js";
 import { IMAGE } from "../compute/ec2-harness.js";
 import { type Lab, openLab } from "./lab.js";
@@ -30,7 +30,7 @@ describe("an absence is no end (I4)", () => {
     // Another worker, which has never seen it.
     const other = lab.open();
     lab.fault({ kind: "hidden", instance: ref.providerId });
-    const asked = { ...ref, details: { asked_at: new Date().toISOString() } };
+    const asked = { ...ref, askedAt: performance.now() };
     expect((await other.probe([asked], lab.call)).get(ref.resourceId)).toBe("unknown");
     expect(await other.stop(asked, lab.call)).toBe("stopping");
     // Once nothing can be hidden any more it is what the listing says.
@@ -41,7 +41,7 @@ describe("an absence is no end (I4)", () => {
 
   test("an instance that was seen a moment ago can't have vanished", async () => {
     const lab = await openLab();
-    const ref = { ...(await launched(lab)), details: {} };
+    const ref = { ...(await launched(lab)), askedAt: null };
     lab.fault({ kind: "hidden", instance: ref.providerId });
     expect(await stateOf(lab, ref)).toBe("unknown");
     expect(await lab.backend.stop(ref, lab.call)).toBe("stopping");
@@ -52,7 +52,7 @@ describe("an absence is no end (I4)", () => {
     const ref = {
       ...(await launched(lab)),
       providerId: null,
-      details: { asked_at: new Date(0).toISOString() },
+      askedAt: performance.now() - 86_400_000,
     };
     lab.fault({ kind: "hidden", action: "DescribeInstances", count: 1 });
     expect(await lab.backend.stop(ref, lab.call)).toBe("stopping");
@@ -65,7 +65,7 @@ describe("an absence is no end (I4)", () => {
     const ref = {
       ...(await launched(lab)),
       providerId: null,
-      details: { asked_at: new Date().toISOString() },
+      askedAt: performance.now(),
     };
     lab.fault({ kind: "hidden", action: "DescribeInstances" });
     expect(await lab.backend.stop(ref, lab.call)).toBe("stopping");
@@ -73,6 +73,18 @@ describe("an absence is no end (I4)", () => {
     lab.clearFaults();
     expect(await lab.backend.stop(ref, lab.call)).toBe("gone");
     expect(lab.alive()).toEqual([]);
+  });
+
+  test("what may still be hidden doesn't depend on this machine's wall clock, which may be an hour ahead of others'", async () => {
+    const lab = await openLab({}, { settleMs: 600 });
+    const ref = { ...(await launched(lab)), providerId: null, askedAt: performance.now() };
+    lab.fault({ kind: "hidden", action: "DescribeInstances" });
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 3_600_000 });
+    onTestFinished(() => void vi.useRealTimers());
+    expect(await stateOf(lab, ref)).toBe("unknown");
+    expect(await lab.backend.stop(ref, lab.call)).toBe("stopping");
+    lab.clearFaults();
+    expect(await lab.backend.stop(ref, lab.call)).toBe("gone");
   });
 
   test("NotFound on terminate is no deletion ([D]): the instance is asked again until it is seen terminated", async () => {

@@ -98,6 +98,7 @@ describe.each(Object.keys(PROVIDERS))("two deployments on one %s", (name) => {
       providerId: thing.providerId,
       clientToken: thing.workspaceId!,
       details: {},
+      askedAt: null,
       generation: thing.generation ?? 0,
     };
     if (thing.kind === "volume") return void (await backend.removeVolume(ref, { signal }));

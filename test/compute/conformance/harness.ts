@@ -91,6 +91,7 @@ function openBench(harness: BackendHarness) {
       providerId: null,
       clientToken: randomUUID(),
       details: {},
+      askedAt: null,
     });
     const volume = { ...row(), workspaceId: id, name };
     volumes.push(volume);

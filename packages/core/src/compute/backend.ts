@@ -157,6 +157,11 @@ export interface VolumeRef {
   /** Makes repeated calls one (at most 64 ASCII characters); new for each ledger row. */
   clientToken: string;
   details: Details;
+  /**
+   * When the provider was last asked to make it, by this process's monotonic clock (`performance.now()`, ms): from
+   * its age by the database's clock, since wall clocks of workers differ. Null: never.
+   */
+  askedAt: number | null;
 }
 
 export interface InstanceRef {
@@ -170,6 +175,8 @@ export interface InstanceRef {
   /** Makes repeated calls one (at most 64 ASCII characters); new for each ledger row. */
   clientToken: string;
   details: Details;
+  /** As in {@link VolumeRef}. */
+  askedAt: number | null;
 }
 
 export interface LaunchRequest {
@@ -179,8 +186,9 @@ export interface LaunchRequest {
   /** Given to the instance with the spec's own: `BERTH_WORKSPACE_ID`, `BERTH_TOKEN`, `BERTH_GENERATION`, … */
   env: Readonly<Record<string, string>>;
   /**
-   * Records another client token, or more details, in the instance's ledger row. A backend that changes what
-   * it asks for (another zone or type) does so under a new token, and saves it before it calls (I3).
+   * Records another client token, or more details, in the instance's ledger row, and that its provider is asked now.
+   * A backend that changes what it asks for (another zone or type) does so under a new token, and saves it before it
+   * calls (I3).
    */
   save(change: { clientToken?: string; details?: Details }): Promise<void>;
 }

@@ -1,6 +1,6 @@
 import type { Status } from "../domain/status.js";
 import type { Queryable, Tx } from "./pool.js";
-import type { Resource } from "./resources.js";
+import type { OpenResource } from "./resources.js";
 
 /** A workspace that should run, with the ledger row of its instance. Ages in ms by the database's clock. */
 export interface Checked {
@@ -11,7 +11,7 @@ export interface Checked {
   readiness: string;
   heartbeat_ms_ago: number | null;
   contradicted: boolean;
-  instance: Resource;
+  instance: OpenResource;
 }
 
 const IDLE = `g.head = g.tail and not g.paused and (g.lease_until is null or g.lease_until <= clock_timestamp())`;
@@ -28,7 +28,8 @@ export async function leastRecentlyChecked(
   const { rows } = await db.query<Checked>(
     `select w.id, w.backend, w.status, w.generation, coalesce(w.spec ->> 'readiness', 'running') as readiness,
        floor(extract(epoch from clock_timestamp() - w.last_heartbeat_at) * 1000)::int8 as heartbeat_ms_ago,
-       w.contradicted_at is not null as contradicted, to_jsonb(r) as instance
+       w.contradicted_at is not null as contradicted, 
+       to_jsonb(r) || jsonb_build_object('asked_ms_ago', extract(epoch from clock_timestamp() - r.asked_at) * 1000) as instance
      from workspaces w join gates g on g.workspace_id = w.id
      join resources r on r.workspace_id = w.id and r.kind = 'instance' and r.state = 'present'
        and r.provider_id = w.instance_id

@@ -15,7 +15,7 @@ export interface Resource {
   client_token: string;
   provider_id: string | null;
   generation: number;
-  /** When the provider was last asked to make it. */
+  /** When the provider was last asked to make it, or answered that it has. */
   asked_at: Date | null;
   state: ResourceState;
   details: Record<string, unknown>;
@@ -92,7 +92,7 @@ export async function workspacesWithOpenResources(tx: Queryable, ids: readonly s
   return rows.map((row) => row.workspace_id);
 }
 
-/** The provider has answered: the thing is there. */
+/** The provider has answered: the thing is there, though it may take a while to show itself, counted from now. */
 export async function markPresent(
   tx: Tx,
   id: string,
@@ -101,13 +101,13 @@ export async function markPresent(
 ): Promise<void> {
   await tx.query(
     `update resources set state = case when state = 'intended' then 'present' else state end, provider_id = $2,
-       details = details || $3, last_error = null, updated_at = clock_timestamp()
+       details = details || $3, last_error = null, asked_at = clock_timestamp(), updated_at = clock_timestamp()
      where id = $1 and state <> 'gone'`,
     [id, providerId, JSON.stringify(details)],
   );
 }
 
-/** Changes what a row remembers before its provider is asked (I3). */
+/** Changes what a row remembers, and notes that its provider is about to be asked (I3). */
 export async function saveResource(
   tx: Tx,
   id: string,

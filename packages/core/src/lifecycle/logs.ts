@@ -1,7 +1,7 @@
 import { withDeadline } from "../deadline.js";
 import { type Backend, BackendError, type Logs } from "../compute/backend.js";
 import type { Queryable } from "../db/pool.js";
-import { openResources, type Resource } from "../db/resources.js";
+import { openResources, type OpenResource } from "../db/resources.js";
 import type { LogsQuestion } from "../domain/logs.js";
 import { instanceRef } from "./step.js";
 
@@ -23,7 +23,7 @@ export type LogsAnswer =
 export const POSITION = /^(\d{1,15})~([\w.:/-]{1,128})$/;
 
 /** The instance whose logs a workspace has: the one that isn't proven gone, since its end takes them along. */
-export async function instanceWithLogs(db: Queryable, workspaceId: string): Promise<Resource | null> {
+export async function instanceWithLogs(db: Queryable, workspaceId: string): Promise<OpenResource | null> {
   return (await openResources(db, workspaceId)).find(({ kind }) => kind === "instance") ?? null;
 }
 

@@ -1,7 +1,7 @@
 import type { Backend, CallOptions, CallPriority, InstanceRef, VolumeRef } from "../compute/backend.js";
 import type { Operation } from "../db/operations.js";
 import type { Queryable, Tx } from "../db/pool.js";
-import type { Resource } from "../db/resources.js";
+import type { OpenResource } from "../db/resources.js";
 import type { Workspace } from "../db/workspaces.js";
 
 /** What may be used while a workspace's gate is held. Everything recorded goes through `fenced`. */
@@ -56,12 +56,12 @@ export function callOf({ signal, priority }: HeldContext): CallOptions {
   return { signal, priority };
 }
 
-export function instanceRef(row: Resource): InstanceRef {
+export function instanceRef(row: OpenResource): InstanceRef {
   return { ...volumeRef(row), generation: row.generation };
 }
 
 /** How a backend is told of a volume or a DNS record. */
-export function volumeRef(row: Resource): VolumeRef {
+export function volumeRef(row: OpenResource): VolumeRef {
   return {
     resourceId: row.id,
     workspaceId: row.workspace_id,
@@ -69,5 +69,7 @@ export function volumeRef(row: Resource): VolumeRef {
     providerId: row.provider_id,
     clientToken: row.client_token,
     details: row.details,
+    // Since the row was read it has only aged: what is too young for proof here is so all the more.
+    askedAt: row.asked_ms_ago === null ? null : performance.now() - row.asked_ms_ago,
   };
 }

@@ -1,4 +1,4 @@
-import { BackendError, type Details, type InstanceRef, type VolumeRef } from "../backend.js";
+import { BackendError, type InstanceRef, type VolumeRef } from "../backend.js";
 import type { Caller, Ec2 } from "./context.js";
 import { poll } from "./pause.js";
 import type { SeenInstance, SeenVolume } from "./seen.js";
@@ -48,15 +48,14 @@ export async function findVolume(ec2: Ec2, ref: VolumeRef, caller: Caller): Prom
 export async function awaitVolume(ec2: Ec2, ref: VolumeRef, caller: Caller): Promise<SeenVolume | null> {
   const answer = await poll(ec2.options.settleMs, caller.signal, async () => {
     const volume = await findVolume(ec2, ref, caller);
-    return volume === null && doubtOf(ec2, ref, null) !== null ? null : { volume };
+    return volume === null && ref.providerId !== null && doubtOf(ec2, ref, null) !== null ? null : { volume };
   });
   return answer?.volume ?? null;
 }
 
 /** Null if a thing that isn't seen can't be there: nothing about it is so young that it may still be hidden. */
 export function doubtOf(ec2: Ec2, ref: InstanceRef | VolumeRef, id: string | null): string | null {
-  const asked = Math.max(timeIn(ref.details, "asked_at"), timeIn(ref.details, "launched_at"));
-  if (Date.now() - asked < ec2.options.settleMs)
+  if (ref.askedAt !== null && performance.now() - ref.askedAt < ec2.options.settleMs)
     return "it was asked for a moment ago and may not be visible yet";
   const seen = id === null ? undefined : ec2.lookups.lastAlive(id);
   if (seen !== undefined && performance.now() - seen < ec2.options.settleMs)
@@ -74,12 +73,6 @@ function insistOnOwnership(ec2: Ec2, ref: InstanceRef | VolumeRef, id: string, t
       { providerCode: "tags_missing" },
     );
   return owner === "us";
-}
-
-/** A time that the ledger remembers, in ms since the epoch; 0 if it has none. */
-export function timeIn(details: Details, key: string): number {
-  const value = details[key];
-  return typeof value === "string" ? Date.parse(value) || 0 : 0;
 }
 
 function malformed(providerCode: string, id: string): BackendError {

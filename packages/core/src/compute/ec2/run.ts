@@ -5,7 +5,6 @@ import { send } from "./aws.js";
 import { inOrderOfRoom } from "./capacity.js";
 import type { Caller, Ec2 } from "./context.js";
 import { codeOf, failureOf, isCapacity, isLimit } from "./failure.js";
-import { timeIn } from "./identity.js";
 import { pause, poll } from "./pause.js";
 import { type Candidate, fingerprintOf, runInputOf } from "./run-input.js";
 import { readInstance, type SeenInstance, type SeenVolume } from "./seen.js";
@@ -42,8 +41,8 @@ export async function runInstance(
     const fingerprint = fingerprintOf(input);
     const changed = known !== null && known !== fingerprint;
     if (changed && index === 0 && earlierAsk !== null && !dead.has(token)) {
-      const shownBy = timeIn(ref.details, "asked_at") + ec2.options.settleMs;
-      const earlier = await awaitEarlier(ec2, ref, { token, limitMs: shownBy - Date.now(), caller });
+      const limitMs = ec2.options.settleMs - askedAgo(ref);
+      const earlier = await awaitEarlier(ec2, ref, { token, limitMs, caller });
       if (earlier !== null) return earlier;
     }
     if (changed || dead.has(token)) token = randomUUID();
@@ -56,7 +55,6 @@ export async function runInstance(
           subnet: candidate.subnet.id,
           az: candidate.subnet.az,
           request: fingerprint,
-          asked_at: new Date().toISOString(),
         },
       });
       const answer = await run(ec2, request, { ...input, ClientToken: token }, caller);
@@ -83,13 +81,18 @@ export async function runInstance(
 }
 
 /** The request that an earlier call recorded and whose outcome isn't known. */
-function underWay(ec2: Ec2, { instance: { details } }: LaunchRequest): Details | null {
+function underWay(ec2: Ec2, { instance: ref }: LaunchRequest): Details | null {
+  const { details } = ref;
   if (typeof details["request"] !== "string") return null;
   const type = typeof details["type"] === "string" ? details["type"] : null;
-  const askedAgo = Date.now() - timeIn(details, "asked_at");
   const lackedAgo = ec2.capacity.lackedAgo(typeName(type), String(details["az"]));
   // Refused since: nothing of it is under way.
-  return lackedAgo !== null && lackedAgo <= askedAgo ? null : details;
+  return lackedAgo !== null && lackedAgo <= askedAgo(ref) ? null : details;
+}
+
+/** In ms. */
+function askedAgo({ askedAt }: InstanceRef): number {
+  return askedAt === null ? Infinity : performance.now() - askedAt;
 }
 
 type Answer =
@@ -109,12 +112,12 @@ async function run(
   const what = `launch ${instance.name}`;
   const secrets = [...Object.values({ ...spec.env, ...env }), input.UserData ?? ""];
   // Its effect may be invisible for a while from the last call on: not from the first, nor from when it began to wait.
-  let noted = Date.now();
+  let noted = performance.now();
   let unsaved: unknown = null;
   const onTurn = async (): Promise<void> => {
-    if (Date.now() - noted < WAIT_NOTED_MS) return;
-    noted = Date.now();
-    await save({ details: { asked_at: new Date(noted).toISOString() } }).catch((error: unknown) => {
+    if (performance.now() - noted < WAIT_NOTED_MS) return;
+    noted = performance.now();
+    await save({}).catch((error: unknown) => {
       unsaved = error;
       throw error;
     });

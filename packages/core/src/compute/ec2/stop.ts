@@ -14,7 +14,7 @@ export async function stopInstance(ec2: Ec2, ref: InstanceRef, caller: Caller): 
   if (first.things.length === 0) {
     if (first.doubt !== null) return "stopping";
     // It was never asked for.
-    if (ref.providerId === null && ref.details["asked_at"] === undefined) return "gone";
+    if (ref.providerId === null && ref.details["request"] === undefined) return "gone";
     await pause(ec2.options.settleMs / 4, caller.signal);
     const second = await findInstances(ec2, ref, caller);
     return second.things.length === 0 && second.doubt === null ? "gone" : "stopping";

@@ -55,7 +55,7 @@ export async function createVolume(
       { what: `create volume ${ref.name}`, ...caller },
       { raw: true },
     );
-    return { providerId: id, details: { az, size_gb: wanted.volumeGb, asked_at: new Date().toISOString() } };
+    return { providerId: id, details: { az, size_gb: wanted.volumeGb } };
   } catch (error) {
     if (codeOf(error) !== "IdempotentParameterMismatch") throw failureOf(`create volume ${ref.name}`, error);
     return made(await earlier(ec2, ref, caller));
