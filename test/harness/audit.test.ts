@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { audit } from "./audit/audit.js";
+import { figuresOf } from "./audit/figures.js";
 import { pictureOf } from "./audit/picture.js";
 import type { RunRecord } from "./audit/record.js";
 import { reportOf } from "./audit/report.js";
+import { type SeriesRun, seriesOf } from "./audit/series.js";
 import {
   call,
   change,
@@ -400,6 +402,33 @@ describe("the auditor", () => {
   });
 });
 
+describe("the database's clock", () => {
+  const early = withSql({ operations: changed(sql.operations, "o2", { started_at: 1_400 }) });
+  const wrong = (at: number, stepMs: number): RunRecord => ({
+    ...early,
+    faults: [
+      ...early.faults,
+      {
+        id: 90,
+        at,
+        until: at + 1_000,
+        what: "clock postgres",
+        fault: { kind: "clock", of: "postgres", stepMs },
+      },
+    ],
+  });
+  const order = (record: RunRecord) => audit(record).find(({ check }) => check.name === "order")!.violations;
+
+  it("is believed only as far as it was right: what it dated while it was wrong by more shows nothing", () => {
+    expect(order(wrong(1_000, -500))).toEqual([]);
+  });
+
+  it("is believed when it was wrong by less, and when it was wrong at another time", () => {
+    expect(order(wrong(1_000, -50))).not.toEqual([]);
+    expect(order(wrong(6_000, -500))).not.toEqual([]);
+  });
+});
+
 describe("the report", () => {
   it("says which promise was broken, with the timeline of the workspace, and draws the run", () => {
     const { record } = DOCTORED[0]!;
@@ -408,5 +437,21 @@ describe("the report", () => {
     expect(report).toMatch(new RegExp(`overlap: ${RESTARTED} .* was made beside ${FIRST}`));
     expect(report).toMatch(/operation restart #2 .* began/);
     expect(pictureOf(record)).toMatch(/^<svg [^]*<polyline [^]*<\/svg>\n$/);
+  });
+
+  it("of several runs has a row for each, and rates over all: a bound where nothing was found", () => {
+    const run = (seed: number, record: RunRecord): SeriesRun => ({
+      seed,
+      figures: figuresOf(record),
+      verdicts: audit(record),
+    });
+    const sound = seriesOf([run(1, SOUND), run(2, SOUND)]);
+    expect(sound).toContain("# 2 runs: 0 violations");
+    expect(sound).toMatch(/^\| 1 \| 0 \| [^]*^\| 2 \| 0 \| /m);
+    expect(sound).toMatch(
+      /^- Leaked, of what was made: 0 of \d+ \(below [\d.]+ % with 95 % confidence\)\.$/m,
+    );
+    const broken = seriesOf([run(1, SOUND), run(2, DOCTORED[0]!.record)]);
+    expect(broken).toMatch(/^- Overlaps, of all launches: 1 of \d+ \([\d.]+ %\)\.$/m);
   });
 });

@@ -2,7 +2,13 @@ import { describe, expect, it } from "vitest";
 import { targetOf } from "./faults/fault.js";
 import { planFaults } from "./faults/plan.js";
 
-const TARGETS = { apis: ["api-1", "api-2"], workers: ["worker-1", "worker-2"], links: ["worker-1-postgres"] };
+const TARGETS = {
+  apis: ["api-1", "api-2"],
+  workers: ["worker-1", "worker-2"],
+  links: ["worker-1-postgres"],
+  disks: ["postgres", "redis"],
+  clocks: ["api-1", "postgres"],
+} as const;
 const FIVE_MINUTES = 300_000;
 
 describe("the schedule of faults", () => {
@@ -15,7 +21,7 @@ describe("the schedule of faults", () => {
 
   it("breaks something every few seconds, in every way", () => {
     expect(plan.length).toBeGreaterThan(FIVE_MINUTES / 10_000);
-    expect(new Set(plan.map(({ kind }) => kind)).size).toBe(8);
+    expect(new Set(plan.map(({ kind }) => kind)).size).toBe(10);
   });
 
   it("has mended all by its end, and breaks nothing that is broken already", () => {

@@ -4,6 +4,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, writeFile } from "node:fs/pro
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { endLeakedProcesses } from "../support/leaked-processes.js";
+import { unmountAllUnder } from "../support/process-tree.js";
 import { audit, type Verdict } from "./audit/audit.js";
 import { collect } from "./audit/collect.js";
 import { pictureOf } from "./audit/picture.js";
@@ -52,6 +53,7 @@ export async function runChaos(options: RunOptions): Promise<RunResult> {
   process.env.TMPDIR = root;
   const endAll = () => {
     endLeakedProcesses(root);
+    if (process.platform === "linux") unmountAllUnder(root);
     rmSync(root, { recursive: true, force: true });
   };
   process.once("exit", endAll);
@@ -83,6 +85,8 @@ async function runIn(root: string, options: RunOptions): Promise<RunResult> {
       apis: [...fleet.programs.keys()].filter((name) => name.startsWith("api")),
       workers: [...fleet.programs.keys()].filter((name) => name.startsWith("worker")),
       links: [...fleet.links.keys()],
+      disks: [...fleet.disks.keys()],
+      clocks: fleet.clocks === null ? [] : [...fleet.programs.keys(), "postgres"],
     });
     for (const one of plan) say(scheduled(one));
     const stop = new AbortController();

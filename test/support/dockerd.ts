@@ -48,7 +48,7 @@ export async function startDockerd({ root }: { root: string }): Promise<TestDock
     const left = child.exitCode === null && child.signalCode === null ? await removeAll(docker) : [];
     await end("SIGTERM");
     await endProcessesNaming(`${root}/`);
-    await unmountAllUnder(root);
+    unmountAllUnder(root);
     await rm(root, { recursive: true, force: true });
     return left;
   };

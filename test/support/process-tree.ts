@@ -1,9 +1,6 @@
-import { execFile } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import { promisify } from "node:util";
-
-const exec = promisify(execFile);
 
 /**
  * Ends every process that was started with `path` in its arguments, and its descendants: what a daemon
@@ -25,13 +22,14 @@ export async function endProcessesNaming(path: string): Promise<void> {
   throw new Error(`processes of ${path} can't be ended: ${processesNaming(path).join(", ")}`);
 }
 
-/** Unmounts what is mounted at `root` and below, the deepest first. */
-export async function unmountAllUnder(root: string): Promise<void> {
+/** Unmounts what is mounted at `root` and below, the deepest first. At once, so that it can be done at the exit. */
+export function unmountAllUnder(root: string): void {
   const points = readFileSync("/proc/self/mounts", "utf8")
     .split("\n")
     .map((line) => (line.split(" ")[1] ?? "").replaceAll("\\040", " "))
     .filter((point) => point === root || point.startsWith(`${root}/`));
-  for (const point of points.toSorted((a, b) => b.length - a.length)) await exec("umount", ["--lazy", point]);
+  for (const point of points.toSorted((a, b) => b.length - a.length))
+    execFileSync("umount", ["--lazy", point]);
 }
 
 function processesNaming(path: string): number[] {

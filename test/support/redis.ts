@@ -23,9 +23,19 @@ export interface TestRedis {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** A Redis of one's own, for tests that flush or stop it. Without `durable` it forgets all when it stops. */
-export async function startRedis({ durable = false } = {}): Promise<TestRedis> {
-  const directory = await mkdtemp(join(tmpdir(), "redis-"));
+export interface TestRedisOptions {
+  /** Without it, it forgets all when it stops. */
+  durable?: boolean;
+  /** Where its directory is made; default: the temporary directory. */
+  parent?: string;
+}
+
+/** A Redis of one's own, for tests that flush or stop it. */
+export async function startRedis({
+  durable = false,
+  parent = tmpdir(),
+}: TestRedisOptions = {}): Promise<TestRedis> {
+  const directory = await mkdtemp(join(parent, "redis-"));
   const port = await freePort();
   const url = `redis://127.0.0.1:${port}`;
   let child: ChildProcess | null = null;

@@ -29,6 +29,8 @@ export interface EmbeddedPostgresOptions {
   durable?: boolean;
   /** Gets PostgreSQL's own lines. */
   logger?: { debug(message: string): void };
+  /** More of its environment. For tests. */
+  environment?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -58,14 +60,20 @@ async function run(
   cluster: Cluster,
   binaries: string,
   port: number,
-  { durable = true, logger }: EmbeddedPostgresOptions,
+  { durable = true, logger, environment = {} }: EmbeddedPostgresOptions,
 ): Promise<EmbeddedPostgres | string> {
   const settings = Object.entries({ ...SETTINGS, ...(durable ? {} : UNSAFE_SETTINGS), port });
   const child = spawn(
     join(binaries, "bin/postgres"),
     ["-D", cluster.pgdata, ...settings.flatMap(([key, value]) => ["-c", `${key}=${value}`])],
     // A group of its own: Ctrl-C in the terminal must not end the database before those who use it.
-    { ...cluster.account, cwd: "/", env: CHILD_ENV, detached: true, stdio: ["ignore", "ignore", "pipe"] },
+    {
+      ...cluster.account,
+      cwd: "/",
+      env: { ...CHILD_ENV, ...environment },
+      detached: true,
+      stdio: ["ignore", "ignore", "pipe"],
+    },
   );
   const { ready, ended } = watch(child, logger);
   const failure = await Promise.race([ready, ended]);

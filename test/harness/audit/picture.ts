@@ -13,6 +13,8 @@ const COLORS: Readonly<Record<string, string>> = {
   postgres: "#1f6f54",
   provider: "#8a6d3b",
   strike: "#333333",
+  disk: "#a6761d",
+  clock: "#666699",
 };
 
 /** The faults over time, what waited and what was still owed: an SVG. */

@@ -53,7 +53,7 @@ export interface FaultLine {
   at: number;
   until: number;
   what: string;
-  fault: { kind: string; program?: string; link?: string; how?: string };
+  fault: { kind: string; program?: string; link?: string; how?: string; of?: string; stepMs?: number };
   /** A killed worker: the gates that it held. */
   held?: readonly { workspace: string; head: number; fence: number }[];
   killedAt?: number;

@@ -107,7 +107,7 @@ function shown({ n, p50, p99, max }: Spread): string {
   return `p50 ${seconds(p50)}, p99 ${seconds(p99)}, max ${seconds(max)} (${n})`;
 }
 
-function seconds(ms: number): string {
+export function seconds(ms: number): string {
   return `${(ms / 1_000).toFixed(ms < 10_000 ? 2 : 0)} s`;
 }
 

@@ -38,6 +38,22 @@ export function instanceLives(record: RunRecord): Life[] {
     .toSorted((a, b) => a.madeAt - b.madeAt);
 }
 
+/** A process sees that its clock was set within this time. */
+const CLOCK_SEEN_MS = 1_500;
+
+/**
+ * By how much what the database dated `at` may be misdated against anything else, in ms: its clock was wrong on
+ * purpose then.
+ */
+export function misdated({ faults }: RunRecord, at: number): number {
+  const steps = faults.flatMap(({ fault, at: from, until }) => {
+    if (fault.kind !== "clock" || fault.of !== "postgres") return [];
+    const step = Math.abs(fault.stepMs ?? 0);
+    return at >= from - step && at <= until + step + CLOCK_SEEN_MS ? [step] : [];
+  });
+  return Math.max(0, ...steps);
+}
+
 /** What a call did to one thing, such as `deleting vol-1`. */
 export function effectsOf(call: ProviderCall): string[] {
   return call.effect === "" ? [] : call.effect.split("; ");

@@ -13,7 +13,11 @@ export type Fault =
   | { kind: "network"; link: string; how: Exclude<LinkMode, "open"> }
   | { kind: "provider"; storm: string }
   /** Ends one of those that run, without Berth; `pick` (0 to 1) says which. */
-  | { kind: "strike"; how: "terminate" | "shutdown" | "process"; pick: number };
+  | { kind: "strike"; how: "terminate" | "shutdown" | "process"; pick: number }
+  /** There is no room for another byte on the disk of `of`. */
+  | { kind: "disk"; of: "postgres" | "redis" }
+  /** The wall clock of `of`, a program or `postgres`, is wrong by `stepMs`, and then right again. */
+  | { kind: "clock"; of: string; stepMs: number };
 
 /** Lasts `forMs`. */
 export type LastingFault = Fault & { forMs: number };
@@ -34,6 +38,10 @@ export function targetOf(fault: Fault): string {
     case "provider":
     case "strike":
       return fault.kind;
+    case "disk":
+      return fault.of;
+    case "clock":
+      return `clock ${fault.of}`;
   }
 }
 
@@ -53,5 +61,9 @@ export function describe(fault: Fault): string {
       return `network ${fault.how} ${fault.link}`;
     case "provider":
       return `provider ${fault.storm}`;
+    case "disk":
+      return `disk full ${fault.of}`;
+    case "clock":
+      return `clock ${fault.of} ${fault.stepMs > 0 ? "+" : ""}${fault.stepMs / 1_000} s`;
   }
 }

@@ -94,6 +94,23 @@ async function begin(scene: Scene, fault: Fault): Promise<Begun> {
       return storm(fleet.simulatorUrl, STORMS[fault.storm]!);
     case "strike":
       return { detail: { struck: await strike(scene, fault.how, fault.pick) } };
+    case "clock": {
+      fleet.clocks!.set(fault.of, fault.stepMs);
+      return { mend: async () => fleet.clocks!.set(fault.of, 0) };
+    }
+    case "disk": {
+      const disk = fleet.disks.get(fault.of)!;
+      await disk.fill();
+      return {
+        async mend() {
+          await disk.clear();
+          // They may have ended themselves; an orchestrator starts them again.
+          if (fault.of === "postgres") return fleet.postgres.start();
+          await fleet.redis.stop();
+          await fleet.redis.start();
+        },
+      };
+    }
   }
 }
 

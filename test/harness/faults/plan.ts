@@ -7,11 +7,19 @@ export interface Targets {
   apis: readonly string[];
   workers: readonly string[];
   links: readonly string[];
+  /** That can be full; none where the harness doesn't run as root. */
+  disks: readonly ("postgres" | "redis")[];
+  /** That can be wrong. */
+  clocks: readonly string[];
 }
 
 const MEAN_GAP_MS = 3_500;
 /** The load alone, so that there is something to break. */
 const QUIET_START_MS = 5_000;
+
+const CLOCK_STEP_MS = 3_600_000;
+/** All ages are told by the database's clock: it may be set by less than leases and grace times leave room for. */
+const DATABASE_STEP_MS = 2_000;
 
 /** Steps at which a worker kills itself, before or after. */
 const STEPS = [
@@ -27,7 +35,8 @@ const STEPS = [
   "delete/volume",
 ];
 
-type Draw = (random: Random, targets: Targets) => LastingFault;
+/** Null: there is nothing of the kind. */
+type Draw = (random: Random, targets: Targets) => LastingFault | null;
 
 const fault = (forMs: number, what: Fault): LastingFault => ({ ...what, forMs });
 
@@ -71,6 +80,20 @@ const KINDS: readonly [weight: number, Draw][] = [
         pick: r.fraction(),
       }),
   ],
+  [
+    2,
+    (r, t) =>
+      t.disks.length === 0 ? null : fault(r.between(2_000, 10_000), { kind: "disk", of: r.pick(t.disks) }),
+  ],
+  [
+    3,
+    (r, t) => {
+      if (t.clocks.length === 0) return null;
+      const of = r.pick(t.clocks);
+      const most = of === "postgres" ? DATABASE_STEP_MS : CLOCK_STEP_MS;
+      return fault(r.between(3_000, 20_000), { kind: "clock", of, stepMs: r.between(-most, most) });
+    },
+  ],
 ];
 const WHOLE = KINDS.reduce((sum, [weight]) => sum + weight, 0);
 
@@ -85,6 +108,7 @@ export function planFaults(seed: number, lengthMs: number, targets: Targets): Pl
     at += 500 + Math.round(-Math.log(1 - random.fraction()) * MEAN_GAP_MS)
   ) {
     const drawn = draw(random)(random, targets);
+    if (drawn === null) continue;
     const target = targetOf(drawn);
     if (at + drawn.forMs > lengthMs || at < (busyUntil.get(target) ?? 0)) continue;
     plan.push({ ...drawn, at });

@@ -9,6 +9,8 @@ import { startEmbeddedPostgres, type EmbeddedPostgres } from "@berth/standalone/
 import { freePort } from "@berth/standalone/postgres/free-port";
 import { startRedis, type TestRedis } from "../../support/redis.js";
 import { openJournal, type Journal } from "../journal.js";
+import { type Clocks, openClocks } from "./clocks.js";
+import { type Disk, mountDisk } from "./disk.js";
 import { type Link, openLink } from "./link.js";
 import { type Program, startProgram } from "./program.js";
 import { SETTINGS } from "./settings.js";
@@ -20,11 +22,18 @@ const WORKERS = ["worker-1", "worker-2", "worker-3", "worker-4"] as const;
 export interface Fleet {
   /** Of the database itself, past all links. */
   databaseUrl: string;
-  postgres: { end(how: "stop" | "crash"): Promise<void>; start(): Promise<void> };
+  postgres: {
+    end(how: "stop" | "crash"): Promise<void>;
+    /** Starts it, unless it runs. */
+    start(): Promise<void>;
+  };
   redis: TestRedis;
   simulatorUrl: string;
   programs: ReadonlyMap<string, Program>;
   links: ReadonlyMap<string, Link>;
+  /** Without root there are none, and no clocks. */
+  disks: ReadonlyMap<"postgres" | "redis", Disk>;
+  clocks: Clocks | null;
   /** As the clients reach the APIs. */
   apiUrls: readonly string[];
   adminKey: string;
@@ -67,9 +76,30 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     toClose: (() => Promise<void>)[],
     closeAll: () => Promise<void>,
   ): Promise<Fleet> {
-    const postgres = await startDatabase(root, join(logs, "postgres.jsonl"));
+    const privileged = process.getuid?.() === 0;
+    const disks = new Map<"postgres" | "redis", Disk>();
+    for (const name of ["postgres", "redis"] as const) {
+      const path = join(root, name);
+      if (!privileged) {
+        await mkdir(path, { mode: 0o711 });
+        continue;
+      }
+      const disk = await mountDisk(path);
+      disks.set(name, disk);
+      toClose.push(disk.close);
+    }
+    const clocks = privileged
+      ? await openClocks(join(root, "clocks"), [...APIS, ...WORKERS, "postgres"])
+      : null;
+    const clockOf = (name: string) => clocks?.environment(name) ?? {};
+    const postgres = await startDatabase(
+      join(root, "postgres"),
+      join(logs, "postgres.jsonl"),
+      clockOf("postgres"),
+    );
     toClose.push(() => postgres.end("stop"));
-    const redis = await startRedis({ durable: true });
+    // Its clock stays right: libfaketime and the jemalloc in Debian's Redis block each other at the start.
+    const redis = await startRedis({ durable: true, parent: join(root, "redis") });
     toClose.push(() => redis[Symbol.asyncDispose]());
     const simulator = await startProvider(providerFile, seed);
     toClose.push(simulator.close);
@@ -116,6 +146,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
           AWS_ENDPOINT_URL_EC2: provider,
           AWS_ENDPOINT_URL_ROUTE_53: provider,
           AWS_EC2_METADATA_DISABLED: "true",
+          ...clockOf(name),
           ...SETTINGS,
           ...extra,
         }),
@@ -142,6 +173,8 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
       simulatorUrl: simulator.url,
       programs,
       links,
+      disks,
+      clocks,
       apiUrls,
       adminKey,
       deployment,
@@ -151,22 +184,39 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
   }
 }
 
-async function startDatabase(root: string, logFile: string) {
-  const dataDir = join(root, "database");
-  await mkdir(dataDir, { mode: 0o711 });
+async function startDatabase(
+  dataDir: string,
+  logFile: string,
+  environment: Readonly<Record<string, string>>,
+) {
   const log = openJournal(logFile);
   const logger = { debug: (line: string) => log.write({ line }) };
-  let server: EmbeddedPostgres = await startEmbeddedPostgres({ dataDir, durable: false, logger });
+  let running = false;
+  const launch = async (port?: number): Promise<EmbeddedPostgres> => {
+    const launched = await startEmbeddedPostgres({
+      dataDir,
+      durable: false,
+      logger,
+      environment,
+      ...(port === undefined ? {} : { port }),
+    });
+    running = true;
+    void launched.ended.then(() => {
+      if (launched === server) running = false;
+    });
+    return launched;
+  };
+  let server = await launch();
   const { port, url } = server;
   return {
     url: () => url,
     async end(how: "stop" | "crash") {
-      if (how === "stop") return server.stop();
-      server.kill();
+      if (how === "stop") await server.stop();
+      else server.kill();
       await server.ended;
     },
     async start() {
-      server = await startEmbeddedPostgres({ dataDir, durable: false, logger, port });
+      if (!running) server = await launch(port);
     },
   };
 }

@@ -37,6 +37,8 @@ export interface CallerOptions {
 const PATIENCE_MS = 12_000;
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 3_000;
+/** Of the answers that come is lost by the client itself, as by one that ends and is started again. */
+const FORGOTTEN = 0.05;
 
 export function createCaller({ client, apiUrls, adminKey, journal, random, signal }: CallerOptions): Caller {
   let asked = 0;
@@ -67,7 +69,8 @@ export function createCaller({ client, apiUrls, adminKey, journal, random, signa
         cascade: body["cascade_deleted"] ?? null,
         code: body["code"] ?? error,
       });
-      const again = status === 0 || status === 429 || status >= 500;
+      const forgotten = patient && ask.kind !== "read" && random.chance(FORGOTTEN);
+      const again = status === 0 || status === 429 || status >= 500 || forgotten;
       if (!again || !patient || signal.aborted) return { status, body };
       api = (api + 1) % apiUrls.length;
       const pause = Math.min(FIRST_PAUSE_MS * 2 ** (attempt - 1), LONGEST_PAUSE_MS);

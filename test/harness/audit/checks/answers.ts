@@ -1,5 +1,6 @@
 import type { Check, Violation } from "../check.js";
 import type { ClientCall, Operation, RunRecord } from "../record.js";
+import { misdated } from "../view.js";
 
 export const answers: Check = {
   name: "answers",
@@ -35,7 +36,7 @@ export const answers: Check = {
         else if (operation === null) {
           // A delete of what is gone already has nothing to do.
           if (call.kind !== "delete") report(call, `answered ${call.status} without an operation`);
-        } else checkServes(operation, call, first!, report);
+        } else checkServes(record, operation, call, first!, report);
       }
       if (new Set(accepted.map(({ operation }) => operation)).size > 1)
         report(accepted.at(-1)!, "answered with two operations under one Idempotency-Key");
@@ -57,6 +58,7 @@ const SERVED_BY: Readonly<Record<ClientCall["kind"], readonly string[]>> = {
 };
 
 function checkServes(
+  record: RunRecord,
   operation: Operation,
   call: ClientCall,
   first: ClientCall,
@@ -65,11 +67,9 @@ function checkServes(
   if (operation.workspace_id !== call.workspace || !SERVED_BY[call.kind].includes(operation.kind))
     report(call, `answered with a ${operation.kind} of ${operation.workspace_id}`);
   // One that runs already doesn't serve it: it may have read what the caller has changed since.
-  if (call.kind === "restart" && operation.started_at !== null && operation.started_at < first.asked)
-    report(
-      call,
-      `served by a restart that had begun ${first.asked - operation.started_at} ms before it was asked for`,
-    );
+  const { started_at: began } = operation;
+  if (call.kind === "restart" && began !== null && began + misdated(record, began) < first.asked)
+    report(call, `served by a restart that had begun ${first.asked - began} ms before it was asked for`);
 }
 
 /** What is there and nobody can have asked for. */

@@ -1,5 +1,5 @@
 import type { Check, Violation } from "../check.js";
-import { RESOURCE_TAG, WORKSPACE_TAG } from "../view.js";
+import { misdated, RESOURCE_TAG, WORKSPACE_TAG } from "../view.js";
 
 export const ledger: Check = {
   name: "ledger",
@@ -27,7 +27,7 @@ export const ledger: Check = {
     ];
     return made.flatMap(({ at, id, row, workspace }): Violation[] => {
       const found = rows.get(row);
-      if (found !== undefined && found.created_at <= at) return [];
+      if (found !== undefined && found.created_at <= at + misdated(record, found.created_at)) return [];
       const when = found === undefined ? "never" : `${found.created_at - at} ms later`;
       return [{ workspace, at, what: `${id} was made, and its row in the ledger was written ${when}` }];
     });

@@ -1,5 +1,5 @@
 import type { Check, Violation } from "../check.js";
-import { byWorkspace, instanceLives } from "../view.js";
+import { byWorkspace, instanceLives, misdated } from "../view.js";
 
 export const order: Check = {
   name: "order",
@@ -30,8 +30,8 @@ export const order: Check = {
       const ran = all.filter((one) => one.started_at !== null).toSorted((a, b) => a.ticket - b.ticket);
       for (const [n, one] of ran.entries()) {
         const before = ran[n - 1];
-        if (before === undefined || (before.finished_at !== null && before.finished_at <= one.started_at!))
-          continue;
+        const began = one.started_at! + misdated(record, one.started_at!);
+        if (before === undefined || (before.finished_at !== null && before.finished_at <= began)) continue;
         const what = `${one.kind} (ticket ${one.ticket}) began before ${before.kind} (ticket ${before.ticket}) had ended`;
         found.push({ workspace, at: one.started_at, what });
       }

@@ -1,6 +1,14 @@
 import type { Check, Violation } from "../check.js";
 import type { Operation, RunRecord } from "../record.js";
-import { effectsOf, instanceLives, type Life, RESOURCE_TAG, short, WORKSPACE_TAG } from "../view.js";
+import {
+  effectsOf,
+  instanceLives,
+  type Life,
+  misdated,
+  RESOURCE_TAG,
+  short,
+  WORKSPACE_TAG,
+} from "../view.js";
 
 const ENDED = /^(i-\w+) (pending|running) -> (?:shutting-down|stopping)$/;
 const DELETED = /^deleting (vol-\w+)$/;
@@ -35,10 +43,11 @@ function endedWhileWanted(record: RunRecord): Violation[] {
       const workspace = tags.get(id)?.[WORKSPACE_TAG] ?? null;
       const report = (why: string) =>
         found.push({ workspace, at: call.at, what: `${id} was ended by ${call.action}, ${why}` });
-      if (row?.provider_id === id && (row.releasing_at ?? Infinity) > call.at)
+      const releasingAt = row?.releasing_at ?? Infinity;
+      if (row?.provider_id === id && releasingAt > call.at + misdated(record, releasingAt))
         report("and its row in the ledger didn't say that it is to go");
       const removedAt = workspaces.get(workspace ?? "")?.removed_at ?? Infinity;
-      if (id.startsWith("vol-") && used.has(id) && removedAt > call.at)
+      if (id.startsWith("vol-") && used.has(id) && removedAt > call.at + misdated(record, removedAt))
         report("with the data of a workspace that wasn't removed");
     }
   return found;
@@ -56,7 +65,7 @@ function restartedWithoutReason(record: RunRecord): Violation[] {
         source === "liveness"
           ? heardWithin(record, operation)
           : backends.get(workspace_id) === "ec2"
-            ? ranAt(lives, operation)
+            ? ranAt(record, lives, operation)
             : processRanAt(record, operation);
       if (why === null) return [];
       return [
@@ -69,28 +78,33 @@ function restartedWithoutReason(record: RunRecord): Violation[] {
     });
 }
 
-function ranAt(lives: readonly Life[], { workspace_id, created_at }: Operation): string | null {
+function ranAt(
+  record: RunRecord,
+  lives: readonly Life[],
+  { workspace_id, created_at }: Operation,
+): string | null {
   const last = lives.findLast((life) => life.workspace === workspace_id && life.madeAt <= created_at);
-  if (last === undefined || (last.endingAt !== null && last.endingAt <= created_at)) return null;
+  const endedBy = created_at + misdated(record, created_at);
+  if (last === undefined || (last.endingAt !== null && last.endingAt <= endedBy)) return null;
   return `${last.id} ran`;
 }
 
-function processRanAt({ agents, faults }: RunRecord, { workspace_id, created_at }: Operation): string | null {
+function processRanAt(record: RunRecord, { workspace_id, created_at }: Operation): string | null {
+  const { agents, faults } = record;
+  const skew = misdated(record, created_at);
   const lines = agents.filter((line) => line.workspace === workspace_id && line.at <= created_at);
   const start = lines.findLast(({ what }) => what === "start");
   const last = lines.findLast(({ generation }) => generation === start?.generation);
   if (start === undefined || last === undefined || last.what === "end") return null;
   const marker = `/${workspace_id}/${start.generation}/`;
-  if (faults.some(({ struck, at }) => struck?.instance.includes(marker) === true && at <= created_at))
+  if (faults.some(({ struck, at }) => struck?.instance.includes(marker) === true && at <= created_at + skew))
     return null;
-  if (created_at - last.at > AGENT_MISSING_MS) return null;
+  if (created_at - last.at > AGENT_MISSING_MS - skew) return null;
   return `its process said so ${created_at - last.at} ms before`;
 }
 
-function heardWithin(
-  { about, agents, calls }: RunRecord,
-  { workspace_id, created_at }: Operation,
-): string | null {
+function heardWithin(record: RunRecord, { workspace_id, created_at }: Operation): string | null {
+  const { about, agents, calls } = record;
   const beats = [
     ...agents
       .filter(
@@ -104,7 +118,9 @@ function heardWithin(
       .map(({ answered }) => answered),
   ].filter((at) => at <= created_at);
   const last = Math.max(...beats, 0);
-  return created_at - last < about.agentSilentMs - SLACK_MS
+  // Both ages may be told by a clock that was set in between.
+  const skew = 2 * Math.max(misdated(record, created_at), misdated(record, last));
+  return created_at - last < about.agentSilentMs - SLACK_MS - skew
     ? `its agent was heard ${created_at - last} ms before`
     : null;
 }
