@@ -4,10 +4,10 @@ import { figuresOf } from "./audit/figures.js";
 import { runChaos } from "./run.js";
 
 const SEED = 42;
-const FAULTS_MS = 60_000;
+const FAULTS_MS = 180_000;
 
 // The same with other seeds, for longer: npm run chaos.
-it("a whole Berth that is broken for a minute under load keeps every promise (I1 to I11)", async () => {
+it("a whole Berth that is broken for three minutes under load keeps every promise (I1 to I11)", async () => {
   const { record, report, violations } = await runChaos({
     seed: SEED,
     faultsMs: FAULTS_MS,
@@ -26,4 +26,4 @@ it("a whole Berth that is broken for a minute under load keeps every promise (I1
     Object.values(faults).reduce((sum, n) => sum + n, 0),
     report,
   ).toBeGreaterThan(5);
-}, 420_000);
+}, 600_000);

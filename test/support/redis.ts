@@ -17,6 +17,8 @@ export interface TestRedis {
   flush(): Promise<void>;
   /** Ends the server; connections break and new ones are refused until `start`. */
   stop(): Promise<void>;
+  /** Sends the server a signal: SIGKILL ends it without a goodbye, SIGSTOP freezes it until SIGCONT. */
+  signal(name: NodeJS.Signals): void;
   /** Starts it again on the same port, with its data only if it is `durable`. */
   start(): Promise<void>;
   /** Ends it and removes its files. */
@@ -46,8 +48,9 @@ export async function startRedis({
     const ending = child;
     child = null;
     if (ending === null || ending.exitCode !== null || ending.signalCode !== null) return;
+    const ended = once(ending, "exit");
     ending.kill(durable ? "SIGTERM" : "SIGKILL");
-    await once(ending, "exit");
+    await ended;
   };
   await start();
   return {
@@ -56,6 +59,7 @@ export async function startRedis({
     directory,
     start,
     stop,
+    signal: (name) => void child?.kill(name),
     flush: async () => {
       const client = new Redis(url);
       await client.flushall();

@@ -6,8 +6,8 @@ export type Fault =
   /** Started anew so that it kills itself at `<kind>/<step>/<before or after>`. */
   | { kind: "kill-at-step"; program: string; step: string }
   | { kind: "freeze"; program: string }
-  /** `older`: started again with what its AOF held when the fault began. */
-  | { kind: "redis"; how: "flush" | "stop" | "older" }
+  /** `crash`: SIGKILL. `older`: started again with what its AOF held when the fault began. */
+  | { kind: "redis"; how: "flush" | "stop" | "crash" | "freeze" | "older" }
   /** `crash`: ended without a shutdown; `cut`: it runs on, its connections end. */
   | { kind: "postgres"; how: "stop" | "crash" | "cut" }
   | { kind: "network"; link: string; how: Exclude<LinkMode, "open"> }
@@ -18,6 +18,8 @@ export type Fault =
   | { kind: "disk"; of: "postgres" | "redis" }
   /** The wall clock of `of`, a program or `postgres`, is wrong by `stepMs`, and then right again. */
   | { kind: "clock"; of: string; stepMs: number };
+
+export type FaultOf<Kind extends Fault["kind"]> = Extract<Fault, { kind: Kind }>;
 
 /** Lasts `forMs`. */
 export type LastingFault = Fault & { forMs: number };

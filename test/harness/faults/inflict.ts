@@ -1,10 +1,11 @@
 import { cp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import type { TestRedis } from "../../support/redis.js";
 import type { Fleet } from "../fleet/fleet.js";
 import type { Journal } from "../journal.js";
 import type { Sampler } from "../sampler.js";
-import { describe, type Fault, type PlannedFault } from "./fault.js";
+import { describe, type Fault, type FaultOf, type PlannedFault } from "./fault.js";
 import { type Storm, STORMS, VISIBILITY_MS } from "./storms.js";
 import { strike } from "./strike.js";
 
@@ -105,24 +106,39 @@ async function begin(scene: Scene, fault: Fault): Promise<Begun> {
         async mend() {
           await disk.clear();
           // They may have ended themselves; an orchestrator starts them again.
-          if (fault.of === "postgres") return fleet.postgres.start();
-          await fleet.redis.stop();
-          await fleet.redis.start();
+          await (fault.of === "postgres" ? fleet.postgres.start() : restart(fleet.redis));
         },
       };
     }
   }
 }
 
-async function breakRedis({ redis }: Fleet, how: "flush" | "stop" | "older"): Promise<Begun> {
-  if (how === "flush") {
-    await redis.flush();
-    return {};
+async function breakRedis({ redis }: Fleet, how: FaultOf<"redis">["how"]): Promise<Begun> {
+  switch (how) {
+    case "flush":
+      await redis.flush();
+      return {};
+    case "stop":
+      await redis.stop();
+      return { mend: () => redis.start() };
+    case "crash":
+      redis.signal("SIGKILL");
+      return { mend: () => restart(redis) };
+    case "freeze":
+      redis.signal("SIGSTOP");
+      return { mend: async () => redis.signal("SIGCONT") };
+    case "older":
+      return restoreOlder(redis);
   }
-  if (how === "stop") {
-    await redis.stop();
-    return { mend: () => redis.start() };
-  }
+}
+
+/** Also where it has ended itself. */
+async function restart(redis: TestRedis): Promise<void> {
+  await redis.stop();
+  await redis.start();
+}
+
+async function restoreOlder(redis: TestRedis): Promise<Begun> {
   const [files, older] = ["appendonlydir", "older"].map((name) => join(redis.directory, name)) as [
     string,
     string,

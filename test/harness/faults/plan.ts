@@ -56,7 +56,10 @@ const KINDS: readonly [weight: number, Draw][] = [
   [3, (r, t) => fault(r.between(1_000, 20_000), { kind: "freeze", program: r.pick(t.workers) })],
   [1, (r, t) => fault(r.between(1_000, 10_000), { kind: "freeze", program: r.pick(t.apis) })],
   [2, () => fault(0, { kind: "redis", how: "flush" })],
-  [1, (r) => fault(r.between(500, 8_000), { kind: "redis", how: "stop" })],
+  [
+    2,
+    (r) => fault(r.between(500, 8_000), { kind: "redis", how: r.pick(["stop", "crash", "freeze"] as const) }),
+  ],
   [1, (r) => fault(r.between(5_000, 15_000), { kind: "redis", how: "older" })],
   [1, (r) => fault(r.between(500, 6_000), { kind: "postgres", how: "stop" })],
   [1, (r) => fault(r.between(500, 4_000), { kind: "postgres", how: "crash" })],

@@ -1,4 +1,4 @@
-// npm run chaos:mutants [-- --only <part of a name>] [--seed 7] [--minutes 1]
+// npm run chaos:mutants [-- --only <part of a name>[,…]] [--seed 7] [--minutes 1]
 import { execFile } from "node:child_process";
 import { cp, lstat, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -38,7 +38,9 @@ const tree = await mkdtemp(join(tmpdir(), "berth-mutants-"));
 let survivors = 0;
 try {
   await copyTree(tree);
-  for (const mutant of MUTANTS.filter(({ name }) => name.includes(values.only))) {
+  for (const mutant of MUTANTS.filter(({ name }) =>
+    values.only.split(",").some((part) => name.includes(part)),
+  )) {
     const by = await withMutant(tree, mutant, () => catcherOf(mutant));
     if (by === null) survivors++;
     say(
