@@ -95,7 +95,7 @@ export async function openDeployment(
       const process = start(root, "api", { PORT: String(port) });
       const ready = () =>
         fetch(`${url}/ready`).then(
-          ({ status }) => status,
+          async (a) => (a.ok ? 200 : `${a.status} ${await a.text()}`),
           () => process.output(),
         );
       await expect.poll(ready, { timeout: READY_MS }).toBe(200);
