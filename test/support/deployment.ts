@@ -53,6 +53,9 @@ const SETTINGS = {
   BERTH_STALLED_EVERY_MS: "1000",
   BERTH_LEASE_MS: "3000",
   BERTH_LOCK_MS: "2000",
+  // A busy machine is no reason to refuse what a test asks for.
+  BERTH_OVERLOAD_LOOP_DELAY_MS: "0",
+  BERTH_OVERLOAD_POOL_WAIT_MS: "8000",
   LOG_LEVEL: "info",
   AWS_REGION: REGION,
   AWS_SECRET_ACCESS_KEY: "s3cr3t-of-the-test-account",
