@@ -3,7 +3,6 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { freePort } from "@berth/standalone/postgres/free-port";
 import { startSimulator, type RunningSimulator } from "berth-ec2-simulator/server";
 import { expect, inject, onTestFinished } from "vitest";
 import { IMAGE, QUICK_DELAYS, REGION } from "../compute/ec2-harness.js";
@@ -93,9 +92,8 @@ export async function openDeployment(
     directory,
     start,
     async startApi(root) {
-      const port = await freePort();
-      const url = `http://127.0.0.1:${port}`;
-      const process = start(root, "api", { PORT: String(port) });
+      const process = start(root, "api", { HOST: "127.0.0.1", PORT: "0" });
+      const [url] = await process.said(/http:\/\/127\.0\.0\.1:\d+/, READY_MS);
       const ready = () =>
         fetch(`${url}/ready`).then(
           async (a) => (a.ok ? 200 : `${a.status} ${await a.text()}`),
