@@ -13,6 +13,7 @@ const TEMPLATE = "berth_template";
 export interface TestPostgres {
   url: string;
   port: number;
+  dataDir: string;
   /** Ends the server; connections break and new ones are refused until `start`. */
   stop(): Promise<void>;
   /** Starts it again on the same port with the same data. */
@@ -21,15 +22,22 @@ export interface TestPostgres {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** A PostgreSQL of one's own with an empty database, for tests that stop it. With `durable` it fsyncs. */
-export async function startPostgres({ durable = false } = {}): Promise<TestPostgres> {
-  const dataDir = await mkdtemp(join(tmpdir(), "postgres-"));
+/**
+ * A PostgreSQL of one's own, for tests that stop it: with an empty database, or with what a `baseBackup` has. With
+ * `durable` it fsyncs.
+ */
+export async function startPostgres({
+  durable = false,
+  backup,
+}: { durable?: boolean; backup?: string } = {}): Promise<TestPostgres> {
+  const dataDir = backup ?? (await mkdtemp(join(tmpdir(), "postgres-")));
   await chmod(dataDir, 0o711);
   let server = await startEmbeddedPostgres({ dataDir, durable });
   const { url, port } = server;
   return {
     url,
     port,
+    dataDir,
     stop: () => server.stop(),
     start: async () => {
       server = await startEmbeddedPostgres({ dataDir, durable, port });

@@ -61,7 +61,10 @@ export function startSweeper(options: SweeperOptions): { close(limitMs: number):
     if (!asserted)
       await registerSweeps(
         pool,
-        SWEEPS.map(({ name }) => ({ name, everyMs: everyMs[name] })),
+        SWEEPS.map(({ name }) => ({
+          name,
+          everyMs: options.deps.settings.paused.includes(name) ? null : everyMs[name],
+        })),
       );
     const since = await sinceLastRun(pool);
     const scheduled = new Set((await queues.sweeps.getJobSchedulers()).map(({ key }) => key));

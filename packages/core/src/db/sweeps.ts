@@ -112,10 +112,13 @@ export async function endSweep(
   );
 }
 
-/** Notes which sweeps this deployment's workers run and how often, so that one that never runs is missed. */
+/**
+ * Notes which sweeps this deployment's workers run and how often, so that one that never runs is missed. `everyMs` null:
+ * a worker's settings pause it, so that it isn't missed, until another worker runs it.
+ */
 export async function registerSweeps(
   db: Queryable,
-  sweeps: readonly { name: string; everyMs: number }[],
+  sweeps: readonly { name: string; everyMs: number | null }[],
 ): Promise<void> {
   await db.query(
     `insert into sweeps as s (name, every_ms) select * from unnest($1::text[], $2::int[])
