@@ -6,12 +6,15 @@ import { reportOf } from "./audit/report.js";
 import {
   call,
   change,
+  CONTAINERS,
   ended,
   INSTANCES,
   made,
   operation,
   resource,
   SOUND,
+  told,
+  toldOfVolume,
   WORKSPACES,
 } from "./sound-record.js";
 
@@ -22,9 +25,10 @@ interface Doctored {
   record: RunRecord;
 }
 
-const { provider, sql } = SOUND;
+const { provider, sql, docker } = SOUND;
 const [FIRST, SECOND, LONE] = INSTANCES;
-const [RESTARTED, DELETED, PROCESS] = WORKSPACES;
+const [RESTARTED, DELETED, PROCESS, CONTAINED, FREED] = WORKSPACES;
+const [OLDER, NEWER, FORMER] = CONTAINERS;
 
 const withProvider = (changes: Partial<RunRecord["provider"]>): RunRecord => ({
   ...SOUND,
@@ -34,6 +38,13 @@ const withSql = (changes: Partial<RunRecord["sql"]>): RunRecord => ({
   ...SOUND,
   sql: { ...sql, ...changes },
 });
+const withDocker = (changes: Partial<RunRecord["docker"]>): RunRecord => ({
+  ...SOUND,
+  docker: { ...docker, ...changes },
+});
+/** As if the daemon had told one thing at another time. */
+const toldAt = (of: string, what: string, at: number) =>
+  docker.events.map((one) => (one.id === of && one.action === what ? { ...one, at } : one));
 const changed = <Row extends { id: string }>(rows: readonly Row[], id: string, to: Partial<Row>): Row[] => {
   expect(rows.some((row) => row.id === id)).toBe(true);
   return rows.map((row) => (row.id === id ? { ...row, ...to } : row));
@@ -61,6 +72,16 @@ const DOCTORED: readonly Doctored[] = [
     },
   },
   {
+    check: "overlap",
+    lie: "a second container is made while the first one is there",
+    record: withDocker({ events: toldAt(OLDER, "destroy", 5_000) }),
+  },
+  {
+    check: "overlap",
+    lie: "a second container starts before the first one has ended",
+    record: withDocker({ events: toldAt(OLDER, "die", 3_310) }),
+  },
+  {
     check: "order",
     lie: "an operation begins before the one before it has ended",
     record: withSql({ operations: changed(sql.operations, "o2", { started_at: 1_400 }) }),
@@ -70,6 +91,17 @@ const DOCTORED: readonly Doctored[] = [
     lie: "an older generation is launched after a newer one",
     record: withProvider({
       made: provider.made.map((one) => (one.id === FIRST ? made(FIRST, 9_000, RESTARTED, "r2", 1) : one)),
+    }),
+  },
+  {
+    check: "order",
+    lie: "a container of an older generation is launched after a newer one",
+    record: withDocker({
+      events: [
+        ...docker.events,
+        told("c0ffee04", "create", 5_000, CONTAINED, "r8"),
+        told("c0ffee04", "destroy", 5_100, CONTAINED, "r8"),
+      ],
     }),
   },
   {
@@ -116,7 +148,7 @@ const DOCTORED: readonly Doctored[] = [
       calls: [
         ...SOUND.calls,
         call({
-          request: "c-9",
+          request: "c-19",
           kind: "restart",
           workspace: RESTARTED,
           operation: "o2",
@@ -134,7 +166,7 @@ const DOCTORED: readonly Doctored[] = [
   {
     check: "answers",
     lie: "an operation was asked for by nobody",
-    record: withSql({ operations: [...sql.operations, operation("o9", DELETED, 9, "pause", 9_000, 9_100)] }),
+    record: withSql({ operations: [...sql.operations, operation("o19", DELETED, 9, "pause", 9_000, 9_100)] }),
   },
   {
     check: "ended",
@@ -181,6 +213,41 @@ const DOCTORED: readonly Doctored[] = [
   },
   {
     check: "leaks",
+    lie: "a container is left that has ended, of a workspace that was removed",
+    record: withDocker({
+      containers: [
+        ...docker.containers,
+        { id: FORMER, state: "exited", labels: { "berth.workspace": FREED, "berth.resource": "r11" } },
+      ],
+    }),
+  },
+  {
+    check: "leaks",
+    lie: "a container is left beside the one that its workspace has",
+    record: withDocker({
+      containers: [
+        ...docker.containers,
+        { id: OLDER, state: "created", labels: { "berth.workspace": CONTAINED, "berth.resource": "r8" } },
+      ],
+    }),
+  },
+  {
+    check: "leaks",
+    lie: "a volume is left in the daemon",
+    record: withDocker({
+      volumes: [
+        ...docker.volumes,
+        { name: `ws-${FREED}`, labels: { "berth.workspace": FREED, "berth.resource": "r10" } },
+      ],
+    }),
+  },
+  {
+    check: "leaks",
+    lie: "a volume without labels is left in the daemon",
+    record: withDocker({ volumes: [...docker.volumes, { name: "0af5", labels: {} }] }),
+  },
+  {
+    check: "leaks",
     lie: "the ledger still owes something",
     record: withSql({ resources: changed(sql.resources, "r3", { state: "releasing" }) }),
   },
@@ -200,6 +267,16 @@ const DOCTORED: readonly Doctored[] = [
     record: withSql({ resources: sql.resources.filter(({ id }) => id !== "r6") }),
   },
   {
+    check: "ledger",
+    lie: "a container was made before its row was written",
+    record: withSql({ resources: changed(sql.resources, "r9", { created_at: 3_250 }) }),
+  },
+  {
+    check: "ledger",
+    lie: "a container's volume was made before its row was written",
+    record: withSql({ resources: changed(sql.resources, "r7", { created_at: 1_150 }) }),
+  },
+  {
     check: "proof",
     lie: "an instance is gone in the ledger before it is",
     record: withSql({ resources: changed(sql.resources, "r2", { gone_at: 2_950 }) }),
@@ -208,6 +285,37 @@ const DOCTORED: readonly Doctored[] = [
     check: "proof",
     lie: "a process that is gone in the ledger still writes",
     record: withSql({ resources: changed(sql.resources, "r6", { state: "gone", gone_at: 4_000 }) }),
+  },
+  {
+    check: "proof",
+    lie: "a container is gone in the ledger, and its process ends later",
+    record: withSql({ resources: changed(sql.resources, "r8", { gone_at: 2_450 }) }),
+  },
+  {
+    check: "proof",
+    lie: "a container is gone in the ledger that is there when all has settled",
+    record: withSql({ resources: changed(sql.resources, "r9", { state: "gone", gone_at: 9_000 }) }),
+  },
+  {
+    check: "proof",
+    lie: "a container that is gone in the ledger still writes",
+    record: {
+      ...SOUND,
+      agents: [
+        ...SOUND.agents,
+        { at: 4_300, workspace: FREED, generation: 1, resource: FORMER, what: "beat", status: 200 },
+      ],
+    },
+  },
+  {
+    check: "proof",
+    lie: "a volume is gone in the ledger long before the daemon has removed it",
+    record: withDocker({
+      events: [
+        ...docker.events.filter(({ id, action }) => id !== `ws-${FREED}` || action !== "destroy"),
+        toldOfVolume(FREED, "destroy", 8_000),
+      ],
+    }),
   },
   {
     check: "reaped",
@@ -221,6 +329,21 @@ const DOCTORED: readonly Doctored[] = [
   },
   {
     check: "reaped",
+    lie: "a container that runs is removed, and its row doesn't say that it is to go",
+    record: withSql({ resources: changed(sql.resources, "r8", { releasing_at: 9_000 }) }),
+  },
+  {
+    check: "reaped",
+    lie: "a container's volume with data is removed before its workspace is",
+    record: withSql({ workspaces: changed(sql.workspaces, FREED, { removed_at: 9_000 }) }),
+  },
+  {
+    check: "reaped",
+    lie: "a sweep restarts a container that runs",
+    record: withSql({ operations: changed(sql.operations, "o7", { source: "reconciler" }) }),
+  },
+  {
+    check: "reaped",
     lie: "a sweep restarts what ran",
     record: withSql({ operations: changed(sql.operations, "o2", { source: "reconciler" }) }),
   },
@@ -230,7 +353,7 @@ const DOCTORED: readonly Doctored[] = [
     record: withSql({
       operations: [
         ...sql.operations,
-        { ...operation("o9", PROCESS, 2, "restart", 5_000, 5_100), source: "reconciler" },
+        { ...operation("o19", PROCESS, 2, "restart", 5_000, 5_100), source: "reconciler" },
       ],
     }),
   },
@@ -240,7 +363,7 @@ const DOCTORED: readonly Doctored[] = [
     record: withSql({
       operations: [
         ...sql.operations,
-        { ...operation("o9", PROCESS, 2, "restart", 5_000, 5_100), source: "liveness" },
+        { ...operation("o19", PROCESS, 2, "restart", 5_000, 5_100), source: "liveness" },
       ],
     }),
   },
@@ -252,6 +375,28 @@ const DOCTORED: readonly Doctored[] = [
         one.action === "DeleteVolume" ? { ...one, at: 4_050, outcome: "VolumeInUse", effect: "" } : one,
       ),
     }),
+  },
+  {
+    check: "volumes",
+    lie: "a container's volume is asked away before the container is",
+    record: withDocker({
+      requests: docker.requests.map((one) =>
+        one.path.startsWith("/volumes/") ? { ...one, at: 3_990 } : one,
+      ),
+    }),
+  },
+  {
+    check: "volumes",
+    lie: "a container's volume is asked away long before the container is gone",
+    record: withDocker({ events: toldAt(FORMER, "destroy", 8_000) }),
+  },
+  {
+    check: "volumes",
+    lie: "a container finds its volume empty",
+    record: {
+      ...SOUND,
+      agents: SOUND.agents.map((one) => (one.generation === 2 ? { ...one, status: 0 } : one)),
+    },
   },
   {
     check: "volumes",
@@ -304,6 +449,27 @@ const DOCTORED: readonly Doctored[] = [
     }),
   },
   {
+    check: "failures",
+    lie: "a restart of a container has failed although nothing was wrong with its daemon",
+    record: {
+      ...withSql({
+        operations: changed(sql.operations, "o7", { state: "failed", error: { code: "x", message: "" } }),
+      }),
+      faults: [
+        ...SOUND.faults,
+        { id: 1, at: 2_000, until: 3_000, what: "", fault: { kind: "provider", how: "hangs" } },
+        {
+          id: 2,
+          at: 2_000,
+          until: 2_000,
+          what: "",
+          fault: { kind: "strike" },
+          struck: { instance: FORMER, workspace: FREED },
+        },
+      ],
+    },
+  },
+  {
     check: "statuses",
     lie: "an online workspace's instance is gone",
     record: withProvider({ instances: changed(provider.instances, SECOND, { state: "terminated" }) }),
@@ -317,6 +483,21 @@ const DOCTORED: readonly Doctored[] = [
     check: "statuses",
     lie: "an online process isn't there",
     record: { ...SOUND, processes: { ...SOUND.processes, running: [] } },
+  },
+  {
+    check: "statuses",
+    lie: "an online workspace's container has ended",
+    record: withDocker({ containers: changed(docker.containers, NEWER, { state: "exited" }) }),
+  },
+  {
+    check: "statuses",
+    lie: "an online workspace has no container",
+    record: withDocker({ containers: [] }),
+  },
+  {
+    check: "statuses",
+    lie: "a paused workspace's container is there",
+    record: withSql({ workspaces: changed(sql.workspaces, CONTAINED, { status: "paused" }) }),
   },
   {
     check: "secrets",
@@ -367,10 +548,10 @@ describe("the auditor", () => {
         change(SECOND, 6_000, "running", "shutting-down"),
         change(SECOND, 6_100, "shutting-down", "terminated"),
       ],
-      made: [...provider.made, made("i-4", 7_500, RESTARTED, "r7", 3)],
+      made: [...provider.made, made("i-4", 7_500, RESTARTED, "r17", 3)],
       instances: [
         ...changed(provider.instances, SECOND, { state: "terminated" }),
-        { id: "i-4", state: "running", tags: made("i-4", 0, RESTARTED, "r7").tags },
+        { id: "i-4", state: "running", tags: made("i-4", 0, RESTARTED, "r17").tags },
       ],
     });
     const healed: RunRecord = {
@@ -379,11 +560,11 @@ describe("the auditor", () => {
         ...sql,
         operations: [
           ...sql.operations,
-          { ...operation("o9", RESTARTED, 3, "restart", 7_000, 7_900), source: "reconciler" },
+          { ...operation("o19", RESTARTED, 3, "restart", 7_000, 7_900), source: "reconciler" },
         ],
         resources: [
           ...changed(sql.resources, "r3", { state: "gone", releasing_at: 7_100, gone_at: 7_200 }),
-          resource("r7", RESTARTED, "instance", "i-4", 7_300),
+          resource("r17", RESTARTED, "instance", "i-4", 7_300),
         ],
         workspaces: changed(sql.workspaces, RESTARTED, { instance_id: "i-4", generation: 3 }),
       },
@@ -397,6 +578,74 @@ describe("the auditor", () => {
       ],
     };
     expect(violated(retried), "a retry is answered as the first attempt was").toEqual([]);
+  });
+
+  it("lets pass what a daemon that was killed has ended, or hasn't told", () => {
+    const killed = {
+      id: 1,
+      at: 5_000,
+      until: 6_000,
+      what: "docker kill",
+      fault: { kind: "docker", how: "kill" },
+    };
+    const third = "c0ffee04".repeat(8);
+    const healed = (events: RunRecord["docker"]["events"]): RunRecord => ({
+      ...SOUND,
+      faults: [...SOUND.faults, killed],
+      agents: [
+        ...SOUND.agents,
+        // It goes on without its daemon.
+        { at: 5_500, workspace: CONTAINED, generation: 2, resource: NEWER, what: "beat", status: 200 },
+        { at: 7_620, workspace: CONTAINED, generation: 3, resource: third, what: "start", status: 2 },
+      ],
+      docker: {
+        ...docker,
+        events: [
+          ...events,
+          told(third, "create", 7_500, CONTAINED, "r12", 3),
+          told(third, "start", 7_600, CONTAINED, "r12", 3),
+        ],
+        containers: [
+          {
+            id: third,
+            state: "running",
+            labels: { "berth.workspace": CONTAINED, "berth.resource": "r12", "berth.generation": "3" },
+          },
+        ],
+      },
+      sql: {
+        ...sql,
+        operations: [
+          ...sql.operations,
+          { ...operation("o12", CONTAINED, 3, "restart", 7_000, 7_900), source: "reconciler" },
+          { ...operation("o13", CONTAINED, 4, "pause", 8_000, 8_100), state: "failed" },
+        ],
+        events: [
+          {
+            event_type: "workspace.pause.failed",
+            workspace_id: CONTAINED,
+            operation_id: "o13",
+            payload: {},
+            created_at: 8_100,
+          },
+        ],
+        resources: [
+          ...changed(sql.resources, "r9", { state: "gone", releasing_at: 7_100, gone_at: 7_400 }),
+          { ...resource("r12", CONTAINED, "instance", third, 7_450), backend: "docker", generation: 3 },
+        ],
+        workspaces: changed(sql.workspaces, CONTAINED, { instance_id: third, generation: 3 }),
+      },
+      calls: [
+        ...SOUND.calls,
+        call({ request: "c-20", kind: "pause", workspace: CONTAINED, operation: "o13", asked: 7_990 }),
+      ],
+    });
+    const end = [
+      told(NEWER, "die", 6_100, CONTAINED, "r9", 2),
+      told(NEWER, "destroy", 7_300, CONTAINED, "r9", 2),
+    ];
+    expect(violated(healed([...docker.events, ...end])), "it has told").toEqual([]);
+    expect(violated(healed(docker.events)), "it hasn't").toEqual([]);
   });
 });
 

@@ -1,6 +1,7 @@
 // npm run chaos -- --minutes 5 --seed 42 [--report DIR]
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { noDocker } from "./fleet/docker.js";
 import { runChaos } from "./run.js";
 
 const { values } = parseArgs({
@@ -26,6 +27,7 @@ const { report, violations } = await runChaos({
   seed,
   faultsMs: minutes * 60_000,
   clients,
+  withoutDocker: noDocker(),
   checkout: fileURLToPath(new URL("../..", import.meta.url)),
   command: `npm run chaos -- --minutes ${minutes} --seed ${seed}`,
   reportDirectory: values.report ?? null,

@@ -2,7 +2,12 @@ import { describe, expect, it } from "vitest";
 import { targetOf } from "./faults/fault.js";
 import { planFaults } from "./faults/plan.js";
 
-const TARGETS = { apis: ["api-1", "api-2"], workers: ["worker-1", "worker-2"], links: ["worker-1-postgres"] };
+const TARGETS = {
+  apis: ["api-1", "api-2"],
+  workers: ["worker-1", "worker-2"],
+  links: ["worker-1-postgres"],
+  docker: true,
+};
 const FIVE_MINUTES = 300_000;
 
 describe("the schedule of faults", () => {
@@ -15,7 +20,15 @@ describe("the schedule of faults", () => {
 
   it("breaks something every few seconds, in every way", () => {
     expect(plan.length).toBeGreaterThan(FIVE_MINUTES / 10_000);
-    expect(new Set(plan.map(({ kind }) => kind)).size).toBe(8);
+    expect(new Set(plan.map(({ kind }) => kind)).size).toBe(9);
+  });
+
+  it("breaks no Docker daemon where there is none", () => {
+    const without = planFaults(42, FIVE_MINUTES, { ...TARGETS, docker: false });
+    expect(new Set(without.map(({ kind }) => kind))).not.toContain("docker");
+    const ways = (of: typeof plan) => new Set(of.flatMap((one) => (one.kind === "strike" ? [one.how] : [])));
+    expect(ways(without)).not.toContain("container");
+    expect(ways(without)).not.toContain("remove");
   });
 
   it("has mended all by its end, and breaks nothing that is broken already", () => {

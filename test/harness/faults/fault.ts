@@ -12,8 +12,14 @@ export type Fault =
   | { kind: "postgres"; how: "stop" | "crash" | "cut" }
   | { kind: "network"; link: string; how: Exclude<LinkMode, "open"> }
   | { kind: "provider"; storm: string }
-  /** Ends one of those that run, without Berth; `pick` (0 to 1) says which. */
-  | { kind: "strike"; how: "terminate" | "shutdown" | "process"; pick: number };
+  /** `kill`: SIGKILL, containers go on without the daemon until it is back; `restart`: it ends them first. */
+  | { kind: "docker"; how: "kill" | "restart" }
+  /** Ends one of those that run, without Berth; `pick` (0 to 1) says which. `remove`: a container, for good. */
+  | {
+      kind: "strike";
+      how: "terminate" | "shutdown" | "process" | "container" | "remove";
+      pick: number;
+    };
 
 /** Lasts `forMs`. */
 export type LastingFault = Fault & { forMs: number };
@@ -32,6 +38,7 @@ export function targetOf(fault: Fault): string {
     case "redis":
     case "postgres":
     case "provider":
+    case "docker":
     case "strike":
       return fault.kind;
   }
@@ -47,6 +54,7 @@ export function describe(fault: Fault): string {
       return `kill ${fault.program} at ${fault.step}`;
     case "redis":
     case "postgres":
+    case "docker":
     case "strike":
       return `${fault.kind} ${fault.how}`;
     case "network":

@@ -7,6 +7,8 @@ export interface Targets {
   apis: readonly string[];
   workers: readonly string[];
   links: readonly string[];
+  /** Whether there is a Docker daemon. */
+  docker: boolean;
 }
 
 const MEAN_GAP_MS = 3_500;
@@ -72,11 +74,17 @@ const KINDS: readonly [weight: number, Draw][] = [
       }),
   ],
 ];
-const WHOLE = KINDS.reduce((sum, [weight]) => sum + weight, 0);
+/** Where there is a Docker daemon. */
+const DOCKER_KINDS: typeof KINDS = [
+  [3, (r) => fault(r.between(500, 6_000), { kind: "docker", how: "kill" })],
+  [1, (r) => fault(r.between(500, 4_000), { kind: "docker", how: "restart" })],
+  [2, (r) => fault(0, { kind: "strike", how: r.pick(["container", "remove"] as const), pick: r.fraction() })],
+];
 
 /** The faults of a run, in order: the seed and its length alone decide them. All end before `lengthMs`. */
 export function planFaults(seed: number, lengthMs: number, targets: Targets): PlannedFault[] {
   const random = createRandom(seed, "faults");
+  const kinds = targets.docker ? [...KINDS, ...DOCKER_KINDS] : KINDS;
   const plan: PlannedFault[] = [];
   const busyUntil = new Map<string, number>();
   for (
@@ -84,7 +92,7 @@ export function planFaults(seed: number, lengthMs: number, targets: Targets): Pl
     at < lengthMs;
     at += 500 + Math.round(-Math.log(1 - random.fraction()) * MEAN_GAP_MS)
   ) {
-    const drawn = draw(random)(random, targets);
+    const drawn = draw(random, kinds)(random, targets);
     const target = targetOf(drawn);
     if (at + drawn.forMs > lengthMs || at < (busyUntil.get(target) ?? 0)) continue;
     plan.push({ ...drawn, at });
@@ -94,11 +102,11 @@ export function planFaults(seed: number, lengthMs: number, targets: Targets): Pl
   return plan;
 }
 
-function draw(random: Random): Draw {
-  let left = random.fraction() * WHOLE;
-  for (const [weight, one] of KINDS) {
+function draw(random: Random, kinds: typeof KINDS): Draw {
+  let left = random.fraction() * kinds.reduce((sum, [weight]) => sum + weight, 0);
+  for (const [weight, one] of kinds) {
     left -= weight;
     if (left < 0) return one;
   }
-  return KINDS[0]![1];
+  return kinds[0]![1];
 }

@@ -9,7 +9,8 @@ import { startEmbeddedPostgres, type EmbeddedPostgres } from "@berth/standalone/
 import { freePort } from "@berth/standalone/postgres/free-port";
 import { startRedis, type TestRedis } from "../../support/redis.js";
 import { openJournal, type Journal } from "../journal.js";
-import { type Link, openLink } from "./link.js";
+import { type FleetDocker, startFleetDocker } from "./docker.js";
+import { type Link, type LinkTarget, openLink } from "./link.js";
 import { type Program, startProgram } from "./program.js";
 import { SETTINGS } from "./settings.js";
 
@@ -23,6 +24,8 @@ export interface Fleet {
   postgres: { end(how: "stop" | "crash"): Promise<void>; start(): Promise<void> };
   redis: TestRedis;
   simulatorUrl: string;
+  /** Null: the fleet goes without the backend `docker`. */
+  docker: FleetDocker | null;
   programs: ReadonlyMap<string, Program>;
   links: ReadonlyMap<string, Link>;
   /** As the clients reach the APIs. */
@@ -42,6 +45,8 @@ export interface FleetOptions {
   logs: string;
   /** Where the provider writes down what it is asked. */
   providerFile: string;
+  /** Where what is known of its containers goes. Null: it goes without the backend `docker`. */
+  docker: { agentsFile: string; secretsFile: string; eventsFile: string } | null;
   /** The folder with the built `apps`. */
   checkout: string;
   /** Told of what ended without having been killed here. */
@@ -73,10 +78,12 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     toClose.push(() => redis[Symbol.asyncDispose]());
     const simulator = await startProvider(providerFile, seed);
     toClose.push(simulator.close);
+    const docker = options.docker === null ? null : await startFleetDocker({ root, ...options.docker });
+    if (docker !== null) toClose.push(docker.close);
 
     const links = new Map<string, Link>();
-    const link = async (name: string, ...ports: number[]) => {
-      const one = await openLink(name, ports);
+    const link = async (name: string, ...to: LinkTarget[]) => {
+      const one = await openLink(name, to);
       links.set(name, one);
       toClose.push(() => one.close());
       return one.port;
@@ -117,6 +124,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
           AWS_ENDPOINT_URL_ROUTE_53: provider,
           AWS_EC2_METADATA_DISABLED: "true",
           ...SETTINGS,
+          ...(docker === null ? { BERTH_BACKENDS: "ec2,process,external" } : {}),
           ...extra,
         }),
         onEnd: (code, signal) =>
@@ -127,7 +135,10 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     };
     for (const [n, name] of APIS.entries())
       await start(name, "apps/api/dist/main.js", { PORT: String(apiPorts[n]) });
-    for (const name of WORKERS) await start(name, "apps/worker/dist/main.js", {});
+    for (const name of WORKERS) {
+      const host = docker && `tcp://127.0.0.1:${await link(`${name}-docker`, docker.socketPath)}`;
+      await start(name, "apps/worker/dist/main.js", host === null ? {} : { DOCKER_HOST: host });
+    }
     // A worker's link to the provider is of use only to workers.
     for (const name of APIS) links.delete(`${name}-provider`);
     const apiUrls: string[] = [];
@@ -140,6 +151,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
       postgres,
       redis,
       simulatorUrl: simulator.url,
+      docker,
       programs,
       links,
       apiUrls,

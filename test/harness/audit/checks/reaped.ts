@@ -1,4 +1,5 @@
 import type { Check, Violation } from "../check.js";
+import { askedOf, type ContainerLife, containerLives, shortId, workspaceOf } from "../containers.js";
 import type { Operation, RunRecord } from "../record.js";
 import { effectsOf, instanceLives, type Life, RESOURCE_TAG, short, WORKSPACE_TAG } from "../view.js";
 
@@ -15,7 +16,11 @@ export const reaped: Check = {
   invariant: "I5, I10",
   promise:
     "Nothing was ended that lived and was wanted: neither an instance nor a volume nor an agent's workspace",
-  find: (record) => [...endedWhileWanted(record), ...restartedWithoutReason(record)],
+  find: (record) => [
+    ...endedWhileWanted(record),
+    ...endedInTheDaemon(record),
+    ...restartedWithoutReason(record),
+  ],
 };
 
 /** What Berth has ended although its row in the ledger didn't say that it is to go. */
@@ -44,9 +49,36 @@ function endedWhileWanted(record: RunRecord): Violation[] {
   return found;
 }
 
+/** As above, of containers that ran and of volumes that one had run with. */
+function endedInTheDaemon(record: RunRecord): Violation[] {
+  const rows = new Map(record.sql.resources.map((row) => [row.id, row]));
+  const workspaces = new Map(record.sql.workspaces.map((one) => [one.id, one]));
+  const lives = containerLives(record);
+  const ran = ({ startedAt, diedAt }: ContainerLife, at: number) =>
+    startedAt !== null && startedAt <= at && (diedAt === null || diedAt > at);
+  return askedOf(record).flatMap(({ at, what, target }): Violation[] => {
+    if (what === "end") {
+      const life = lives.findLast(
+        ({ id, workspace, madeAt }) => id === target || (workspaceOf(target) === workspace && madeAt <= at),
+      );
+      const row = rows.get(life?.resource ?? "");
+      if (life === undefined || !ran(life, at) || (row?.releasing_at ?? Infinity) <= at) return [];
+      const why = "which ran, was to end, and its row in the ledger didn't say that it is to go";
+      return [{ workspace: life.workspace, at, what: `${shortId(life.id)}, ${why}` }];
+    }
+    const workspace = workspaceOf(target);
+    const used = lives.some((life) => life.workspace === workspace && (life.startedAt ?? Infinity) <= at);
+    if (!used || (workspaces.get(workspace)?.removed_at ?? Infinity) <= at) return [];
+    return [
+      { workspace, at, what: `volume ${target} was to go with the data of a workspace that wasn't removed` },
+    ];
+  });
+}
+
 /** Restarts by Berth itself of what was alive. */
 function restartedWithoutReason(record: RunRecord): Violation[] {
   const lives = instanceLives(record);
+  const containers = containerLives(record);
   const backends = new Map(record.sql.workspaces.map((one) => [one.id, one.backend]));
   return record.sql.operations
     .filter(({ kind, source }) => kind === "restart" && (source === "reconciler" || source === "liveness"))
@@ -57,7 +89,9 @@ function restartedWithoutReason(record: RunRecord): Violation[] {
           ? heardWithin(record, operation)
           : backends.get(workspace_id) === "ec2"
             ? ranAt(lives, operation)
-            : processRanAt(record, operation);
+            : backends.get(workspace_id) === "docker"
+              ? containerRanAt(containers, operation)
+              : processRanAt(record, operation);
       if (why === null) return [];
       return [
         {
@@ -73,6 +107,15 @@ function ranAt(lives: readonly Life[], { workspace_id, created_at }: Operation):
   const last = lives.findLast((life) => life.workspace === workspace_id && life.madeAt <= created_at);
   if (last === undefined || (last.endingAt !== null && last.endingAt <= created_at)) return null;
   return `${last.id} ran`;
+}
+
+function containerRanAt(
+  lives: readonly ContainerLife[],
+  { workspace_id, created_at }: Operation,
+): string | null {
+  const last = lives.findLast(({ workspace, madeAt }) => workspace === workspace_id && madeAt <= created_at);
+  if (last === undefined || last.startedAt === null) return null;
+  return last.diedAt === null || last.diedAt > created_at ? `${shortId(last.id)} ran` : null;
 }
 
 function processRanAt({ agents, faults }: RunRecord, { workspace_id, created_at }: Operation): string | null {
