@@ -647,6 +647,36 @@ describe("the auditor", () => {
     expect(violated(healed([...docker.events, ...end])), "it has told").toEqual([]);
     expect(violated(healed(docker.events)), "it hasn't").toEqual([]);
   });
+
+  it("lets pass what a process does that its daemon has lost: it was killed before it called it started", () => {
+    const lines = (["start", "beat", "homeless"] as const).map((what, n) => ({
+      at: 4_500 + n,
+      workspace: FREED,
+      generation: 1,
+      resource: FORMER,
+      what,
+      status: n === 0 ? 1 : 0,
+    }));
+    const lost: RunRecord = {
+      ...SOUND,
+      agents: [
+        ...SOUND.agents.filter(({ resource: id }) => id !== FORMER),
+        ...lines.map((line) => (line.what === "start" ? { ...line, what: "overlap" as const } : line)),
+      ],
+      docker: {
+        ...docker,
+        events: docker.events.filter(({ id, action }) => id !== FORMER || !["start", "die"].includes(action)),
+        requests: [...docker.requests, { at: 1_250, method: "POST", path: `/containers/${FORMER}/start` }],
+      },
+    };
+    const kill = { kind: "docker", how: "kill" };
+    const faults = [{ id: 1, at: 1_260, until: 1_900, killedAt: 1_270, what: "docker kill", fault: kill }];
+    expect(violated({ ...lost, faults })).toEqual([]);
+    const checks = violated(lost).map((what) => what.split(":")[0]);
+    expect(checks, "without a kill").toEqual(expect.arrayContaining(["overlap", "proof", "volumes"]));
+    const early = faults.map((one) => ({ ...one, at: 1_100, killedAt: 1_200 }));
+    expect(violated({ ...lost, faults: early }), "killed before it was asked").not.toEqual([]);
+  });
 });
 
 describe("the report", () => {

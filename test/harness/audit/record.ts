@@ -68,6 +68,7 @@ export interface FaultLine {
   fault: { kind: string; program?: string; link?: string; how?: string };
   /** A killed worker: the gates that it held. */
   held?: readonly { workspace: string; head: number; fence: number }[];
+  /** When the worker, or the Docker daemon, had ended. */
   killedAt?: number;
   /** What was ended behind Berth's back: an instance's or a container's id, or a process's marker. */
   struck?: { instance: string; workspace?: string } | null;

@@ -94,7 +94,7 @@ async function begin(scene: Scene, fault: Fault): Promise<Begun> {
       return storm(fleet.simulatorUrl, STORMS[fault.storm]!);
     case "docker":
       await fleet.docker!.end(fault.how);
-      return { mend: () => fleet.docker!.start() };
+      return { detail: { killedAt: Date.now() }, mend: () => fleet.docker!.start() };
     case "strike":
       return { detail: { struck: await strike(scene, fault.how, fault.pick) } };
   }

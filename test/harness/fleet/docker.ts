@@ -67,6 +67,9 @@ export async function startFleetDocker(options: FleetDockerOptions): Promise<Fle
     throw error;
   }
   const cli = dockerCli(daemon.socketPath);
+  // It may take longer to start than a fault was to last: a second daemon beside it would find its files locked.
+  let last = Promise.resolve();
+  const inTurn = (work: () => Promise<void>) => (last = last.then(work));
   return {
     socketPath: daemon.socketPath,
     logFile: daemon.logFile,
@@ -82,8 +85,8 @@ export async function startFleetDocker(options: FleetDockerOptions): Promise<Fle
         .filter(([id, state]) => state !== "running" || !known.has(id!));
       return bad.length + volumes.filter((name) => !known.has(name)).length;
     },
-    end: (how) => (how === "kill" ? daemon.kill() : daemon.halt()),
-    start: () => daemon.restart(),
+    end: (how) => inTurn(() => (how === "kill" ? daemon.kill() : daemon.halt())),
+    start: () => inTurn(() => daemon.restart()),
     close,
   };
 }

@@ -1,5 +1,6 @@
 import type { Check, Violation } from "../check.js";
 import { containerLives, shortId, TOLD_LATE_MS } from "../containers.js";
+import { lostContainers } from "../lost.js";
 import type { RunRecord } from "../record.js";
 import { byWorkspace, instanceLives } from "../view.js";
 
@@ -18,8 +19,9 @@ export const overlap: Check = {
         found.push({ workspace, at: life.madeAt, what });
       }
     found.push(...containersBeside(record));
+    const lost = lostOf(record);
     for (const { what, workspace, at, generation } of record.agents)
-      if (what === "overlap")
+      if (what === "overlap" && !lost.some((one) => one.workspace === workspace && one.at <= at))
         found.push({
           workspace,
           at,
@@ -44,4 +46,10 @@ function containersBeside(record: RunRecord): Violation[] {
       return [{ workspace, at: life.madeAt, what }];
     }),
   );
+}
+
+/** Whose lock it is that a process finds isn't told: it may be that of any that its workspace has lost before. */
+function lostOf(record: RunRecord): { workspace: string; at: number }[] {
+  const owners = new Map(containerLives(record).map(({ id, workspace }) => [id, workspace]));
+  return lostContainers(record).map(({ id, at }) => ({ workspace: owners.get(id) ?? "", at }));
 }

@@ -1,5 +1,6 @@
 import type { Check, Violation } from "../check.js";
 import { containerLives, RESOURCE_LABEL, rowOfAgent, shortId, TOLD_LATE_MS } from "../containers.js";
+import { lostContainers } from "../lost.js";
 import type { RunRecord } from "../record.js";
 import { RESOURCE_TAG } from "../view.js";
 
@@ -27,8 +28,9 @@ export const proof: Check = {
           what: `${id} is gone in the ledger, and wasn't at its provider`,
         });
     }
+    const lost = new Set(lostContainers(record).map(({ id }) => id));
     for (const line of agents)
-      if ((rowOf(line)?.gone_at ?? Infinity) < line.at)
+      if (!lost.has(line.resource) && (rowOf(line)?.gone_at ?? Infinity) < line.at)
         found.push({
           workspace: line.workspace,
           at: line.at,

@@ -1,5 +1,6 @@
 import type { Check, Violation } from "../check.js";
 import { askedOf, containerLives, shortId, TOLD_LATE_MS, workspaceOf } from "../containers.js";
+import { lostContainers } from "../lost.js";
 import type { RunRecord } from "../record.js";
 import { byWorkspace, instanceLives, WORKSPACE_TAG } from "../view.js";
 
@@ -23,8 +24,9 @@ export const volumes: Check = {
           what: `${action} of ${params["VolumeId"]} while ${alive.id} wasn't gone`,
         });
     }
-    for (const { what, workspace, at, generation } of record.agents)
-      if (what === "homeless")
+    const lost = new Set(lostContainers(record).map(({ id }) => id));
+    for (const { what, workspace, at, generation, resource } of record.agents)
+      if (what === "homeless" && !lost.has(resource))
         found.push({
           workspace,
           at,
