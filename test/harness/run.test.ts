@@ -26,9 +26,13 @@ it("a whole Berth that is broken for a minute under load keeps every promise (I1
   // It proves something only if there was something to break.
   expect(requests.accepted, report).toBeGreaterThan(30);
   expect(made.instances, report).toBeGreaterThan(5);
-  if (withoutDocker === null) expect(made.containers, report).toBeGreaterThan(5);
   expect(
     Object.values(faults).reduce((sum, n) => sum + n, 0),
     report,
   ).toBeGreaterThan(5);
+  if (withoutDocker !== null) return;
+  expect(made.containers, report).toBeGreaterThan(5);
+  const contained = new Set(record.sql.workspaces.flatMap((one) => (one.backend === "docker" ? one.id : [])));
+  const heard = record.agents.filter(({ what, status }) => what === "beat" && status === 200);
+  expect(heard.filter(({ workspace }) => contained.has(workspace)).length, report).toBeGreaterThan(5);
 }, 420_000);

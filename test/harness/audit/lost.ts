@@ -23,7 +23,7 @@ export function lostContainers({ docker, faults }: RunRecord): LostContainer[] {
     const at = kills.find((kill) => kill >= asked && kill - asked < START_MS);
     if (id === undefined || at === undefined) return [];
     const told = docker.events.some(
-      (one) => one.id === id && one.action === "start" && one.at >= asked && one.at <= at,
+      (one) => one.id === id && one.action !== "create" && one.at >= asked && one.at <= at,
     );
     return told ? [] : [{ id, at }];
   });

@@ -12,11 +12,16 @@ now() {
 say() {
   send "{\"at\":$(now),\"workspace\":\"$BERTH_WORKSPACE_ID\",\"generation\":$BERTH_GENERATION,\"resource\":\"$id\",\"what\":\"$1\",\"status\":$2}"
 }
-# Without wget, which crashes where it is linked statically.
+# Without wget, which crashes where it is linked statically. What nc reads doesn't end, since the API would take that for
+# the end of the connection; what was left of the last request is dropped with the old pipe.
 beat() {
+  rm -f /tmp/ask
+  mkfifo /tmp/ask
+  exec 8<>/tmp/ask
   body="{\"workspace_id\":\"$BERTH_WORKSPACE_ID\",\"active_tasks\":1}"
   printf 'POST /registry/heartbeat HTTP/1.0\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s' \
-    "$BERTH_TOKEN" ${#body} "$body" | timeout 3 nc 127.0.0.1 "${BERTH_URL##*:}" 9>&- | sed -n '1s|^HTTP/1.[01] \([0-9]*\).*|\1|p'
+    "$BERTH_TOKEN" ${#body} "$body" >&8
+  timeout 3 nc 127.0.0.1 "${BERTH_URL##*:}" <&8 9>&- | sed -n '1s|^HTTP/1.[01] \([0-9]*\).*|\1|p'
 }
 send "secret $BERTH_TOKEN"
 exec 9>>"$volume/lock"

@@ -16,6 +16,8 @@ interface Told {
 }
 
 const AGAIN_AFTER_MS = 50;
+/** Events of two containers may come in another order than that of their times. */
+const OUT_OF_ORDER_NS = 5e9;
 const TOLD = new Set(["create", "start", "die", "destroy"]);
 
 /**
@@ -26,11 +28,13 @@ export function watchDockerEvents(socketPath: string, file: string): DockerEvent
   const journal = openJournal(file);
   const ending = new AbortController();
   const filters = encodeURIComponent(JSON.stringify({ type: ["container", "volume"] }));
-  let last = Date.now() * 1e6;
+  const began = Date.now() * 1e6;
+  const seen = new Set<string>();
+  let last = began;
 
   const follow = () => {
     if (ending.signal.aborted) return;
-    const since = (last / 1e9).toFixed(6);
+    const since = (Math.max(began, last - OUT_OF_ORDER_NS) / 1e9).toFixed(6);
     const path = `/events?since=${since}&filters=${filters}`;
     let over = false;
     const again = () => {
@@ -49,9 +53,10 @@ export function watchDockerEvents(socketPath: string, file: string): DockerEvent
   };
   const take = (line: string) => {
     const told = parsed(line);
-    if (told === null || told.timeNano <= last) return;
+    if (told === null || seen.has(line)) return;
+    seen.add(line);
     const { Type: kind, Action: action, Actor: actor, timeNano } = told;
-    last = timeNano;
+    last = Math.max(last, timeNano);
     if (!TOLD.has(action)) return;
     const at = Math.floor(timeNano / 1e6);
     journal.write({ type: kind, at, action, id: actor.ID, labels: actor.Attributes });
