@@ -11,7 +11,7 @@ export async function approveHeld({ apiUrls, adminKey }: Fleet, signal: AbortSig
     const answer = await fetch(url, {
       method,
       headers: { authorization: `Bearer ${adminKey}` },
-      signal: AbortSignal.any([signal, AbortSignal.timeout(5_000)]),
+      signal: AbortSignal.timeout(5_000),
     });
     return (await answer.json()) as unknown;
   };
