@@ -80,6 +80,42 @@ describe("docker: replies that prove nothing (I4, I5)", () => {
     await backend.close();
   });
 
+  test("a removal that another has begun is the end only when the container is in no list any more", async () => {
+    const ref = instance();
+    const labels = { "berth.workspace": ref.workspaceId, "berth.generation": "1" };
+    const container = { Id: "c0ffee", Names: [`/${ref.name}`], State: "exited", Labels: labels, Created: 0 };
+    let lists = 0;
+    const backend = await backendOn((request, response) => {
+      if (request.method === "GET") return response.end(JSON.stringify(++lists < 4 ? [container] : []));
+      response.statusCode = 409;
+      response.end('{"message":"removal of container c0ffee is already in progress"}');
+    });
+    expect(await backend.stop(ref, call)).toBe("gone");
+    expect(lists).toBe(4);
+    await backend.close();
+  });
+
+  test("a start that the daemon calls done already is looked after: a stop may have been pending", async () => {
+    const ref = instance();
+    const labels = { "berth.deployment": "test", "berth.workspace": ref.workspaceId };
+    const backend = await backendOn((request, response) => {
+      const [path] = (request.url ?? "").split("?");
+      if (path?.startsWith("/volumes/")) return response.end(JSON.stringify({ Labels: labels }));
+      if (path === "/containers/create") return response.writeHead(201).end('{"Id":"c0ffee"}');
+      if (path === "/containers/c0ffee/start") return response.writeHead(304).end();
+      response.writeHead(404).end('{"message":"No such container: c0ffee"}');
+    });
+    const request = {
+      instance: ref,
+      volume: ref,
+      spec: { image: "x" },
+      env: {},
+      save: async () => undefined,
+    };
+    await expect(backend.launch(request, call)).rejects.toThrow(failure("backend_failed", "transient"));
+    await backend.close();
+  });
+
   test("a call has a time limit of its own, and says that it was that", async () => {
     const backend = await backendOn(() => undefined);
     await expect(backend.listOwned(call)).rejects.toThrow(failure("backend_timeout", "transient"));

@@ -8,12 +8,15 @@ import { type SeriesRun, seriesOf } from "./audit/series.js";
 import {
   call,
   change,
+  CONTAINERS,
   ended,
   INSTANCES,
   made,
   operation,
   resource,
   SOUND,
+  told,
+  toldOfVolume,
   WORKSPACES,
 } from "./sound-record.js";
 
@@ -24,9 +27,10 @@ interface Doctored {
   record: RunRecord;
 }
 
-const { provider, sql } = SOUND;
+const { provider, sql, docker } = SOUND;
 const [FIRST, SECOND, LONE] = INSTANCES;
-const [RESTARTED, DELETED, PROCESS] = WORKSPACES;
+const [RESTARTED, DELETED, PROCESS, CONTAINED, FREED] = WORKSPACES;
+const [OLDER, NEWER, FORMER] = CONTAINERS;
 
 const withProvider = (changes: Partial<RunRecord["provider"]>): RunRecord => ({
   ...SOUND,
@@ -36,6 +40,13 @@ const withSql = (changes: Partial<RunRecord["sql"]>): RunRecord => ({
   ...SOUND,
   sql: { ...sql, ...changes },
 });
+const withDocker = (changes: Partial<RunRecord["docker"]>): RunRecord => ({
+  ...SOUND,
+  docker: { ...docker, ...changes },
+});
+/** As if the daemon had told one thing at another time. */
+const toldAt = (of: string, what: string, at: number) =>
+  docker.events.map((one) => (one.id === of && one.action === what ? { ...one, at } : one));
 const changed = <Row extends { id: string }>(rows: readonly Row[], id: string, to: Partial<Row>): Row[] => {
   expect(rows.some((row) => row.id === id)).toBe(true);
   return rows.map((row) => (row.id === id ? { ...row, ...to } : row));
@@ -63,6 +74,16 @@ const DOCTORED: readonly Doctored[] = [
     },
   },
   {
+    check: "overlap",
+    lie: "a second container is made while the first one is there",
+    record: withDocker({ events: toldAt(OLDER, "destroy", 5_000) }),
+  },
+  {
+    check: "overlap",
+    lie: "a second container starts before the first one has ended",
+    record: withDocker({ events: toldAt(OLDER, "die", 3_310) }),
+  },
+  {
     check: "order",
     lie: "an operation begins before the one before it has ended",
     record: withSql({ operations: changed(sql.operations, "o2", { started_at: 1_400 }) }),
@@ -72,6 +93,17 @@ const DOCTORED: readonly Doctored[] = [
     lie: "an older generation is launched after a newer one",
     record: withProvider({
       made: provider.made.map((one) => (one.id === FIRST ? made(FIRST, 9_000, RESTARTED, "r2", 1) : one)),
+    }),
+  },
+  {
+    check: "order",
+    lie: "a container of an older generation is launched after a newer one",
+    record: withDocker({
+      events: [
+        ...docker.events,
+        told("c0ffee04", "create", 5_000, CONTAINED, "r8"),
+        told("c0ffee04", "destroy", 5_100, CONTAINED, "r8"),
+      ],
     }),
   },
   {
@@ -118,7 +150,7 @@ const DOCTORED: readonly Doctored[] = [
       calls: [
         ...SOUND.calls,
         call({
-          request: "c-9",
+          request: "c-19",
           kind: "restart",
           workspace: RESTARTED,
           operation: "o2",
@@ -136,7 +168,7 @@ const DOCTORED: readonly Doctored[] = [
   {
     check: "answers",
     lie: "an operation was asked for by nobody",
-    record: withSql({ operations: [...sql.operations, operation("o9", DELETED, 9, "pause", 9_000, 9_100)] }),
+    record: withSql({ operations: [...sql.operations, operation("o19", DELETED, 9, "pause", 9_000, 9_100)] }),
   },
   {
     check: "ended",
@@ -183,6 +215,41 @@ const DOCTORED: readonly Doctored[] = [
   },
   {
     check: "leaks",
+    lie: "a container is left that has ended, of a workspace that was removed",
+    record: withDocker({
+      containers: [
+        ...docker.containers,
+        { id: FORMER, state: "exited", labels: { "berth.workspace": FREED, "berth.resource": "r11" } },
+      ],
+    }),
+  },
+  {
+    check: "leaks",
+    lie: "a container is left beside the one that its workspace has",
+    record: withDocker({
+      containers: [
+        ...docker.containers,
+        { id: OLDER, state: "created", labels: { "berth.workspace": CONTAINED, "berth.resource": "r8" } },
+      ],
+    }),
+  },
+  {
+    check: "leaks",
+    lie: "a volume is left in the daemon",
+    record: withDocker({
+      volumes: [
+        ...docker.volumes,
+        { name: `ws-${FREED}`, labels: { "berth.workspace": FREED, "berth.resource": "r10" } },
+      ],
+    }),
+  },
+  {
+    check: "leaks",
+    lie: "a volume without labels is left in the daemon",
+    record: withDocker({ volumes: [...docker.volumes, { name: "0af5", labels: {} }] }),
+  },
+  {
+    check: "leaks",
     lie: "the ledger still owes something",
     record: withSql({ resources: changed(sql.resources, "r3", { state: "releasing" }) }),
   },
@@ -202,6 +269,16 @@ const DOCTORED: readonly Doctored[] = [
     record: withSql({ resources: sql.resources.filter(({ id }) => id !== "r6") }),
   },
   {
+    check: "ledger",
+    lie: "a container was made before its row was written",
+    record: withSql({ resources: changed(sql.resources, "r9", { created_at: 3_250 }) }),
+  },
+  {
+    check: "ledger",
+    lie: "a container's volume was made before its row was written",
+    record: withSql({ resources: changed(sql.resources, "r7", { created_at: 1_150 }) }),
+  },
+  {
     check: "proof",
     lie: "an instance is gone in the ledger before it is",
     record: withSql({ resources: changed(sql.resources, "r2", { gone_at: 2_950 }) }),
@@ -210,6 +287,37 @@ const DOCTORED: readonly Doctored[] = [
     check: "proof",
     lie: "a process that is gone in the ledger still writes",
     record: withSql({ resources: changed(sql.resources, "r6", { state: "gone", gone_at: 4_000 }) }),
+  },
+  {
+    check: "proof",
+    lie: "a container is gone in the ledger, and its process ends later",
+    record: withSql({ resources: changed(sql.resources, "r8", { gone_at: 2_450 }) }),
+  },
+  {
+    check: "proof",
+    lie: "a container is gone in the ledger that is there when all has settled",
+    record: withSql({ resources: changed(sql.resources, "r9", { state: "gone", gone_at: 9_000 }) }),
+  },
+  {
+    check: "proof",
+    lie: "a container that is gone in the ledger still writes",
+    record: {
+      ...SOUND,
+      agents: [
+        ...SOUND.agents,
+        { at: 4_300, workspace: FREED, generation: 1, resource: FORMER, what: "beat", status: 200 },
+      ],
+    },
+  },
+  {
+    check: "proof",
+    lie: "a volume is gone in the ledger long before the daemon has removed it",
+    record: withDocker({
+      events: [
+        ...docker.events.filter(({ id, action }) => id !== `ws-${FREED}` || action !== "destroy"),
+        toldOfVolume(FREED, "destroy", 8_000),
+      ],
+    }),
   },
   {
     check: "reaped",
@@ -223,6 +331,21 @@ const DOCTORED: readonly Doctored[] = [
   },
   {
     check: "reaped",
+    lie: "a container that runs is removed, and its row doesn't say that it is to go",
+    record: withSql({ resources: changed(sql.resources, "r8", { releasing_at: 9_000 }) }),
+  },
+  {
+    check: "reaped",
+    lie: "a container's volume with data is removed before its workspace is",
+    record: withSql({ workspaces: changed(sql.workspaces, FREED, { removed_at: 9_000 }) }),
+  },
+  {
+    check: "reaped",
+    lie: "a sweep restarts a container that runs",
+    record: withSql({ operations: changed(sql.operations, "o7", { source: "reconciler" }) }),
+  },
+  {
+    check: "reaped",
     lie: "a sweep restarts what ran",
     record: withSql({ operations: changed(sql.operations, "o2", { source: "reconciler" }) }),
   },
@@ -232,7 +355,7 @@ const DOCTORED: readonly Doctored[] = [
     record: withSql({
       operations: [
         ...sql.operations,
-        { ...operation("o9", PROCESS, 2, "restart", 5_000, 5_100), source: "reconciler" },
+        { ...operation("o19", PROCESS, 2, "restart", 5_000, 5_100), source: "reconciler" },
       ],
     }),
   },
@@ -242,7 +365,7 @@ const DOCTORED: readonly Doctored[] = [
     record: withSql({
       operations: [
         ...sql.operations,
-        { ...operation("o9", PROCESS, 2, "restart", 5_000, 5_100), source: "liveness" },
+        { ...operation("o19", PROCESS, 2, "restart", 5_000, 5_100), source: "liveness" },
       ],
     }),
   },
@@ -254,6 +377,28 @@ const DOCTORED: readonly Doctored[] = [
         one.action === "DeleteVolume" ? { ...one, at: 4_050, outcome: "VolumeInUse", effect: "" } : one,
       ),
     }),
+  },
+  {
+    check: "volumes",
+    lie: "a container's volume is asked away before the container is",
+    record: withDocker({
+      requests: docker.requests.map((one) =>
+        one.path.startsWith("/volumes/") ? { ...one, at: 3_990 } : one,
+      ),
+    }),
+  },
+  {
+    check: "volumes",
+    lie: "a container's volume is asked away long before the container is gone",
+    record: withDocker({ events: toldAt(FORMER, "destroy", 8_000) }),
+  },
+  {
+    check: "volumes",
+    lie: "a container finds its volume empty",
+    record: {
+      ...SOUND,
+      agents: SOUND.agents.map((one) => (one.generation === 2 ? { ...one, status: 0 } : one)),
+    },
   },
   {
     check: "volumes",
@@ -306,6 +451,27 @@ const DOCTORED: readonly Doctored[] = [
     }),
   },
   {
+    check: "failures",
+    lie: "a restart of a container has failed although nothing was wrong with its daemon",
+    record: {
+      ...withSql({
+        operations: changed(sql.operations, "o7", { state: "failed", error: { code: "x", message: "" } }),
+      }),
+      faults: [
+        ...SOUND.faults,
+        { id: 1, at: 2_000, until: 3_000, what: "", fault: { kind: "provider", how: "hangs" } },
+        {
+          id: 2,
+          at: 2_000,
+          until: 2_000,
+          what: "",
+          fault: { kind: "strike" },
+          struck: { instance: FORMER, workspace: FREED },
+        },
+      ],
+    },
+  },
+  {
     check: "statuses",
     lie: "an online workspace's instance is gone",
     record: withProvider({ instances: changed(provider.instances, SECOND, { state: "terminated" }) }),
@@ -319,6 +485,21 @@ const DOCTORED: readonly Doctored[] = [
     check: "statuses",
     lie: "an online process isn't there",
     record: { ...SOUND, processes: { ...SOUND.processes, running: [] } },
+  },
+  {
+    check: "statuses",
+    lie: "an online workspace's container has ended",
+    record: withDocker({ containers: changed(docker.containers, NEWER, { state: "exited" }) }),
+  },
+  {
+    check: "statuses",
+    lie: "an online workspace has no container",
+    record: withDocker({ containers: [] }),
+  },
+  {
+    check: "statuses",
+    lie: "a paused workspace's container is there",
+    record: withSql({ workspaces: changed(sql.workspaces, CONTAINED, { status: "paused" }) }),
   },
   {
     check: "secrets",
@@ -369,10 +550,10 @@ describe("the auditor", () => {
         change(SECOND, 6_000, "running", "shutting-down"),
         change(SECOND, 6_100, "shutting-down", "terminated"),
       ],
-      made: [...provider.made, made("i-4", 7_500, RESTARTED, "r7", 3)],
+      made: [...provider.made, made("i-4", 7_500, RESTARTED, "r17", 3)],
       instances: [
         ...changed(provider.instances, SECOND, { state: "terminated" }),
-        { id: "i-4", state: "running", tags: made("i-4", 0, RESTARTED, "r7").tags },
+        { id: "i-4", state: "running", tags: made("i-4", 0, RESTARTED, "r17").tags },
       ],
     });
     const healed: RunRecord = {
@@ -381,11 +562,11 @@ describe("the auditor", () => {
         ...sql,
         operations: [
           ...sql.operations,
-          { ...operation("o9", RESTARTED, 3, "restart", 7_000, 7_900), source: "reconciler" },
+          { ...operation("o19", RESTARTED, 3, "restart", 7_000, 7_900), source: "reconciler" },
         ],
         resources: [
           ...changed(sql.resources, "r3", { state: "gone", releasing_at: 7_100, gone_at: 7_200 }),
-          resource("r7", RESTARTED, "instance", "i-4", 7_300),
+          resource("r17", RESTARTED, "instance", "i-4", 7_300),
         ],
         workspaces: changed(sql.workspaces, RESTARTED, { instance_id: "i-4", generation: 3 }),
       },
@@ -399,6 +580,104 @@ describe("the auditor", () => {
       ],
     };
     expect(violated(retried), "a retry is answered as the first attempt was").toEqual([]);
+  });
+
+  it("lets pass what a daemon that was killed has ended, or hasn't told", () => {
+    const killed = {
+      id: 1,
+      at: 5_000,
+      until: 6_000,
+      what: "docker kill",
+      fault: { kind: "docker", how: "kill" },
+    };
+    const third = "c0ffee04".repeat(8);
+    const healed = (events: RunRecord["docker"]["events"]): RunRecord => ({
+      ...SOUND,
+      faults: [...SOUND.faults, killed],
+      agents: [
+        ...SOUND.agents,
+        // It goes on without its daemon.
+        { at: 5_500, workspace: CONTAINED, generation: 2, resource: NEWER, what: "beat", status: 200 },
+        { at: 7_620, workspace: CONTAINED, generation: 3, resource: third, what: "start", status: 2 },
+      ],
+      docker: {
+        ...docker,
+        events: [
+          ...events,
+          told(third, "create", 7_500, CONTAINED, "r12", 3),
+          told(third, "start", 7_600, CONTAINED, "r12", 3),
+        ],
+        containers: [
+          {
+            id: third,
+            state: "running",
+            labels: { "berth.workspace": CONTAINED, "berth.resource": "r12", "berth.generation": "3" },
+          },
+        ],
+      },
+      sql: {
+        ...sql,
+        operations: [
+          ...sql.operations,
+          { ...operation("o12", CONTAINED, 3, "restart", 7_000, 7_900), source: "reconciler" },
+          { ...operation("o13", CONTAINED, 4, "pause", 8_000, 8_100), state: "failed" },
+        ],
+        events: [
+          {
+            event_type: "workspace.pause.failed",
+            workspace_id: CONTAINED,
+            operation_id: "o13",
+            payload: {},
+            created_at: 8_100,
+          },
+        ],
+        resources: [
+          ...changed(sql.resources, "r9", { state: "gone", releasing_at: 7_100, gone_at: 7_400 }),
+          { ...resource("r12", CONTAINED, "instance", third, 7_450), backend: "docker", generation: 3 },
+        ],
+        workspaces: changed(sql.workspaces, CONTAINED, { instance_id: third, generation: 3 }),
+      },
+      calls: [
+        ...SOUND.calls,
+        call({ request: "c-20", kind: "pause", workspace: CONTAINED, operation: "o13", asked: 7_990 }),
+      ],
+    });
+    const end = [
+      told(NEWER, "die", 6_100, CONTAINED, "r9", 2),
+      told(NEWER, "destroy", 7_300, CONTAINED, "r9", 2),
+    ];
+    expect(violated(healed([...docker.events, ...end])), "it has told").toEqual([]);
+    expect(violated(healed(docker.events)), "it hasn't").toEqual([]);
+  });
+
+  it("lets pass what a process does that its daemon has lost: it was killed before it called it started", () => {
+    const lines = (["start", "beat", "homeless"] as const).map((what, n) => ({
+      at: 4_500 + n,
+      workspace: FREED,
+      generation: 1,
+      resource: FORMER,
+      what,
+      status: n === 0 ? 1 : 0,
+    }));
+    const lost: RunRecord = {
+      ...SOUND,
+      agents: [
+        ...SOUND.agents.filter(({ resource: id }) => id !== FORMER),
+        ...lines.map((line) => (line.what === "start" ? { ...line, what: "overlap" as const } : line)),
+      ],
+      docker: {
+        ...docker,
+        events: docker.events.filter(({ id, action }) => id !== FORMER || !["start", "die"].includes(action)),
+        requests: [...docker.requests, { at: 1_250, method: "POST", path: `/containers/${FORMER}/start` }],
+      },
+    };
+    const kill = { kind: "docker", how: "kill" };
+    const faults = [{ id: 1, at: 1_260, until: 1_900, killedAt: 1_270, what: "docker kill", fault: kill }];
+    expect(violated({ ...lost, faults })).toEqual([]);
+    const checks = violated(lost).map((what) => what.split(":")[0]);
+    expect(checks, "without a kill").toEqual(expect.arrayContaining(["overlap", "proof", "volumes"]));
+    const early = faults.map((one) => ({ ...one, at: 1_100, killedAt: 1_200 }));
+    expect(violated({ ...lost, faults: early }), "killed before it was asked").not.toEqual([]);
   });
 });
 

@@ -1,5 +1,8 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type Link, openLink } from "./fleet/link.js";
 
@@ -50,6 +53,20 @@ describe("a link", () => {
     link.set("open");
     one.say("d");
     await heard(one, "abcd");
+  });
+
+  it("leads to a Unix socket as well", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "link-"));
+    const path = join(directory, "echo.sock");
+    const beside = createServer((socket) => socket.pipe(socket)).listen(path);
+    await once(beside, "listening");
+    await link.close();
+    link = await openLink("test", [path]);
+    const one = open();
+    one.say("a");
+    await heard(one, "a");
+    beside.close();
+    await rm(directory, { recursive: true });
   });
 
   it("that is cut resets what is open and what is new", async () => {

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { figuresOf } from "./audit/figures.js";
 import { seriesOf, type SeriesRun } from "./audit/series.js";
+import { noRoot } from "./fleet/root.js";
 import { runChaos } from "./run.js";
 
 const { values } = parseArgs({
@@ -36,6 +37,7 @@ for (const seed of seeds) {
     seed,
     faultsMs: minutes * 60_000,
     clients,
+    withoutRoot: noRoot(),
     checkout: fileURLToPath(new URL("../..", import.meta.url)),
     command: `npm run chaos -- --minutes ${minutes} --seed ${seed} --clients ${clients}`,
     reportDirectory: directoryOf(seed),

@@ -8,6 +8,7 @@ const TARGETS = {
   links: ["worker-1-postgres"],
   disks: ["postgres", "redis"],
   clocks: ["api-1", "postgres"],
+  docker: true,
 } as const;
 const FIVE_MINUTES = 300_000;
 
@@ -21,7 +22,16 @@ describe("the schedule of faults", () => {
 
   it("breaks something every few seconds, in every way", () => {
     expect(plan.length).toBeGreaterThan(FIVE_MINUTES / 10_000);
-    expect(new Set(plan.map(({ kind }) => kind)).size).toBe(10);
+    expect(new Set(plan.map(({ kind }) => kind)).size).toBe(11);
+  });
+
+  it("breaks nothing that isn't there: without root no Docker daemon, no disks and no clocks", () => {
+    const without = planFaults(42, FIVE_MINUTES, { ...TARGETS, docker: false, disks: [], clocks: [] });
+    const kinds = new Set(without.map(({ kind }) => kind));
+    for (const kind of ["docker", "disk", "clock"] as const) expect(kinds).not.toContain(kind);
+    const ways = (of: typeof plan) => new Set(of.flatMap((one) => (one.kind === "strike" ? [one.how] : [])));
+    expect(ways(without)).not.toContain("container");
+    expect(ways(without)).not.toContain("remove");
   });
 
   it("has mended all by its end, and breaks nothing that is broken already", () => {

@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
 import { figuresOf } from "./audit/figures.js";
+import { noRoot, WITHOUT_ROOT } from "./fleet/root.js";
 import { runChaos } from "./run.js";
 
 const SEED = 42;
@@ -8,10 +9,13 @@ const FAULTS_MS = 180_000;
 
 // The same with other seeds, for longer: npm run chaos.
 it("a whole Berth that is broken for three minutes under load keeps every promise (I1 to I11)", async () => {
+  const withoutRoot = noRoot();
+  if (withoutRoot !== null) console.warn(`The harness goes without ${WITHOUT_ROOT}: ${withoutRoot}.`);
   const { record, report, violations } = await runChaos({
     seed: SEED,
     faultsMs: FAULTS_MS,
     clients: 4,
+    withoutRoot,
     checkout: fileURLToPath(new URL("../..", import.meta.url)),
     command: `npm run chaos -- --minutes ${FAULTS_MS / 60_000} --seed ${SEED} --clients 4`,
     reportDirectory: null,
@@ -26,4 +30,9 @@ it("a whole Berth that is broken for three minutes under load keeps every promis
     Object.values(faults).reduce((sum, n) => sum + n, 0),
     report,
   ).toBeGreaterThan(5);
+  if (withoutRoot !== null) return;
+  expect(made.containers, report).toBeGreaterThan(5);
+  const contained = new Set(record.sql.workspaces.flatMap((one) => (one.backend === "docker" ? one.id : [])));
+  const heard = record.agents.filter(({ what, status }) => what === "beat" && status === 200);
+  expect(heard.filter(({ workspace }) => contained.has(workspace)).length, report).toBeGreaterThan(5);
 }, 600_000);

@@ -14,10 +14,12 @@ import { describe, type PlannedFault } from "./faults/fault.js";
 import { inflict } from "./faults/inflict.js";
 import { planFaults } from "./faults/plan.js";
 import { runningAgents } from "./faults/strike.js";
+import { WITHOUT_ROOT } from "./fleet/root.js";
 import { type Fleet, startFleet } from "./fleet/fleet.js";
 import { AGENT_SILENT_MS } from "./fleet/settings.js";
 import { openJournal } from "./journal.js";
 import { runClient } from "./load/client.js";
+import { approveHeld } from "./load/operator.js";
 import { ask, startSampler, type Sampler } from "./sampler.js";
 
 export interface RunOptions {
@@ -25,6 +27,8 @@ export interface RunOptions {
   /** Of faults; the run ends some minutes later at most. */
   faultsMs: number;
   clients: number;
+  /** As `noRoot` says. */
+  withoutRoot: string | null;
   /** The folder with the built `apps`. */
   checkout: string;
   command: string;
@@ -75,19 +79,33 @@ async function runIn(root: string, options: RunOptions): Promise<RunResult> {
   const [agentsFile, secretsFile] = [join(records, "agents.jsonl"), join(root, "secrets")];
   const journal = openJournal(join(records, "harness.jsonl"));
   const providerFile = join(records, "provider.jsonl");
-  const fleet = await startFleet({ root, seed, logs, providerFile, checkout: options.checkout, journal });
+  const fleet = await startFleet({
+    root,
+    seed,
+    logs,
+    providerFile,
+    docker:
+      options.withoutRoot === null
+        ? { agentsFile, secretsFile, eventsFile: join(records, "docker.jsonl") }
+        : null,
+    checkout: options.checkout,
+    journal,
+  });
   const sampler = startSampler(fleet, journal);
   const giveUp = new AbortController();
   setMaxListeners(0, giveUp.signal);
   try {
     const startedAt = Date.now();
+    if (fleet.docker !== null) void approveHeld(fleet, giveUp.signal);
     const plan = planFaults(seed, options.faultsMs, {
       apis: [...fleet.programs.keys()].filter((name) => name.startsWith("api")),
       workers: [...fleet.programs.keys()].filter((name) => name.startsWith("worker")),
       links: [...fleet.links.keys()],
       disks: [...fleet.disks.keys()],
       clocks: fleet.clocks === null ? [] : [...fleet.programs.keys(), "postgres"],
+      docker: fleet.docker !== null,
     });
+    if (options.withoutRoot !== null) say(`Without ${WITHOUT_ROOT}: ${options.withoutRoot}.`);
     for (const one of plan) say(scheduled(one));
     const stop = new AbortController();
     const shared = { id: null };
@@ -101,6 +119,7 @@ async function runIn(root: string, options: RunOptions): Promise<RunResult> {
         journal: openJournal(join(records, `client-${n + 1}.jsonl`)),
         agentsFile,
         secretsFile,
+        containerEnv: fleet.docker?.agentEnv ?? null,
         shared,
         stop: stop.signal,
         signal: giveUp.signal,
@@ -127,6 +146,7 @@ async function runIn(root: string, options: RunOptions): Promise<RunResult> {
         command: options.command,
         deployment: fleet.deployment,
         agentSilentMs: AGENT_SILENT_MS,
+        withoutRoot: options.withoutRoot,
         startedAt,
         faultsEndedAt,
         settledAt,
@@ -136,6 +156,7 @@ async function runIn(root: string, options: RunOptions): Promise<RunResult> {
       databaseUrl: fleet.databaseUrl,
       simulatorUrl: fleet.simulatorUrl,
       processes,
+      docker: fleet.docker,
       open: [logs, records, join(fleet.redis.directory, "appendonlydir")],
       secrets: [...fleet.secrets, ...tokensIn(await readFile(secretsFile, "utf8").catch(() => ""))],
     });
@@ -181,8 +202,8 @@ async function settle(
   return null;
 }
 
-/** Instances and volumes whose workspace lives no more. */
-async function unclaimed({ simulatorUrl, databaseUrl }: Fleet): Promise<number> {
+/** Instances and volumes whose workspace lives no more, and containers that have ended. */
+async function unclaimed({ simulatorUrl, databaseUrl, docker }: Fleet): Promise<number> {
   const state = (await (await fetch(`${simulatorUrl}/_sim/state`)).json()) as Record<
     "instances" | "volumes",
     { id: string; state: string; tags: Record<string, string> }[]
@@ -192,9 +213,11 @@ async function unclaimed({ simulatorUrl, databaseUrl }: Fleet): Promise<number> 
     "select provider_id as id from resources where state = 'present'",
   );
   const known = new Set(rows.map(({ id }) => id));
-  return [...state.instances, ...state.volumes].filter(
+  const inDocker = (await docker?.unclaimed(known)) ?? 0;
+  const inCloud = [...state.instances, ...state.volumes].filter(
     (one) => one.state !== "terminated" && one.tags["berth:role"] !== "root" && !known.has(one.id),
   ).length;
+  return inCloud + inDocker;
 }
 
 async function volumesIn(root: string, { deployment }: Fleet): Promise<string[]> {

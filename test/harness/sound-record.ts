@@ -1,6 +1,7 @@
 import type {
   ChangeLine,
   ClientCall,
+  DockerEvent,
   EndedLine,
   MadeLine,
   Operation,
@@ -10,16 +11,44 @@ import type {
   Workspace,
 } from "./audit/record.js";
 
-/** One that is restarted, one that is deleted, one that is a process. */
+/** One that is restarted, one that is deleted, one that is a process, one in a container and one that was in one. */
 export const WORKSPACES = [
   "aaaaaaaa-0000-4000-8000-000000000001",
   "bbbbbbbb-0000-4000-8000-000000000002",
   "cccccccc-0000-4000-8000-000000000003",
+  "dddddddd-0000-4000-8000-000000000004",
+  "eeeeeeee-0000-4000-8000-000000000005",
 ] as const;
-const [RESTARTED, DELETED, PROCESS] = WORKSPACES;
+const [RESTARTED, DELETED, PROCESS, CONTAINED, FREED] = WORKSPACES;
 /** Both of the first workspace, that of the second. */
 export const INSTANCES = ["i-1", "i-2", "i-3"] as const;
 const [FIRST, SECOND, LONE] = INSTANCES;
+
+/** Both of the workspace in a container, that of the one that was in one. */
+export const CONTAINERS = ["c0ffee01".repeat(8), "c0ffee02".repeat(8), "c0ffee03".repeat(8)] as const;
+const [OLDER, NEWER, FORMER] = CONTAINERS;
+
+const labels = (owner: string, row: string, generation: number) => ({
+  "berth.deployment": "chaos",
+  "berth.workspace": owner,
+  "berth.resource": row,
+  "berth.generation": String(generation),
+});
+
+export function told(
+  id: string,
+  action: DockerEvent["action"],
+  at: number,
+  owner: string,
+  row: string,
+  generation = 1,
+): DockerEvent {
+  return { type: "container", at, action, id, labels: labels(owner, row, generation) };
+}
+
+export function toldOfVolume(owner: string, action: DockerEvent["action"], at: number): DockerEvent {
+  return { type: "volume", at, action, id: `ws-${owner}`, labels: {} };
+}
 
 export function made(id: string, at: number, owner: string, row: string, generation?: number): MadeLine {
   const tags = { "berth:deployment": "chaos", "berth:workspace": owner, "berth:resource": row };
@@ -138,6 +167,7 @@ export const SOUND: RunRecord = {
     command: "npm run chaos",
     deployment: "chaos",
     agentSilentMs: 20_000,
+    withoutRoot: null,
     startedAt: 0,
     faultsEndedAt: 8_000,
     settledAt: 9_000,
@@ -165,10 +195,18 @@ export const SOUND: RunRecord = {
       answered: 3_950,
     }),
     call({ request: "c-5", kind: "create", workspace: PROCESS, operation: "o5" }),
+    call({ request: "c-6", kind: "create", workspace: CONTAINED, operation: "o6" }),
+    call({ request: "c-7", kind: "restart", workspace: CONTAINED, operation: "o7" }),
+    call({ request: "c-8", kind: "create", workspace: FREED, operation: "o8" }),
+    call({ request: "c-9", kind: "delete", workspace: FREED, operation: "o9" }),
   ],
   agents: [
     { at: 1_200, workspace: PROCESS, generation: 1, resource: "r6", what: "start", status: 0 },
     { at: 4_500, workspace: PROCESS, generation: 1, resource: "r6", what: "beat", status: 200 },
+    { at: 1_320, workspace: CONTAINED, generation: 1, resource: OLDER, what: "start", status: 0 },
+    { at: 2_400, workspace: CONTAINED, generation: 1, resource: OLDER, what: "end", status: 0 },
+    { at: 3_320, workspace: CONTAINED, generation: 2, resource: NEWER, what: "start", status: 1 },
+    { at: 1_320, workspace: FREED, generation: 1, resource: FORMER, what: "start", status: 0 },
   ],
   provider: {
     made: [
@@ -199,6 +237,32 @@ export const SOUND: RunRecord = {
     names: [],
   },
   processes: { running: [{ pid: 7, workspace: PROCESS, generation: 1 }], volumes: [PROCESS] },
+  docker: {
+    events: [
+      toldOfVolume(CONTAINED, "create", 1_100),
+      told(OLDER, "create", 1_200, CONTAINED, "r8"),
+      told(OLDER, "start", 1_300, CONTAINED, "r8"),
+      told(OLDER, "die", 2_500, CONTAINED, "r8"),
+      told(OLDER, "destroy", 2_600, CONTAINED, "r8"),
+      told(NEWER, "create", 3_200, CONTAINED, "r9", 2),
+      told(NEWER, "start", 3_300, CONTAINED, "r9", 2),
+      toldOfVolume(FREED, "create", 1_100),
+      told(FORMER, "create", 1_200, FREED, "r11"),
+      told(FORMER, "start", 1_300, FREED, "r11"),
+      told(FORMER, "die", 4_050, FREED, "r11"),
+      told(FORMER, "destroy", 4_100, FREED, "r11"),
+      toldOfVolume(FREED, "destroy", 4_200),
+    ],
+    requests: [
+      { at: 2_400, method: "POST", path: `/containers/${OLDER}/stop` },
+      { at: 2_550, method: "DELETE", path: `/containers/${OLDER}` },
+      { at: 4_000, method: "POST", path: `/containers/${FORMER}/stop` },
+      { at: 4_060, method: "DELETE", path: `/containers/${FORMER}` },
+      { at: 4_180, method: "DELETE", path: `/volumes/ws-${FREED}` },
+    ],
+    containers: [{ id: NEWER, state: "running", labels: labels(CONTAINED, "r9", 2) }],
+    volumes: [{ name: `ws-${CONTAINED}`, labels: { "berth.workspace": CONTAINED, "berth.resource": "r7" } }],
+  },
   samples: [
     { at: 500, queued: 0, running: 0, obligations: 0, unsettled: 0, gates: [], rss: { "api-1": 100 } },
     { at: 2_500, queued: 1, running: 1, obligations: 2, unsettled: 1, gates: [], rss: { "api-1": 110 } },
@@ -208,6 +272,8 @@ export const SOUND: RunRecord = {
       workspace(RESTARTED, { instance_id: SECOND, generation: 2 }),
       workspace(DELETED, { status: "removed", removed_at: 3_900 }),
       workspace(PROCESS, { backend: "process", instance_id: "7" }),
+      workspace(CONTAINED, { backend: "docker", instance_id: NEWER, generation: 2 }),
+      workspace(FREED, { backend: "docker", status: "removed", removed_at: 3_900 }),
     ],
     gates: [{ workspace_id: RESTARTED, head: 2, tail: 2, owner: null }],
     operations: [
@@ -216,6 +282,10 @@ export const SOUND: RunRecord = {
       operation("o3", DELETED, 1, "provision", 1_000, 1_500),
       operation("o4", DELETED, 2, "delete", 3_900, 4_400),
       operation("o5", PROCESS, 1, "provision", 1_000, 1_500),
+      operation("o6", CONTAINED, 1, "provision", 1_000, 1_500),
+      operation("o7", CONTAINED, 2, "restart", 2_300, 3_400),
+      operation("o8", FREED, 1, "provision", 1_000, 1_500),
+      operation("o9", FREED, 2, "delete", 3_900, 4_400),
     ],
     resources: [
       resource("r1", RESTARTED, "volume", "vol-1", 1_050),
@@ -224,6 +294,13 @@ export const SOUND: RunRecord = {
       resource("r4", DELETED, "volume", "vol-2", 1_050, 3_900),
       resource("r5", DELETED, "instance", LONE, 1_150, 3_900),
       { ...resource("r6", PROCESS, "instance", "7", 1_150), backend: "process" },
+      ...[
+        resource("r7", CONTAINED, "volume", `ws-${CONTAINED}`, 1_050),
+        resource("r8", CONTAINED, "instance", OLDER, 1_150, 2_350),
+        { ...resource("r9", CONTAINED, "instance", NEWER, 3_150), generation: 2 },
+        resource("r10", FREED, "volume", `ws-${FREED}`, 1_050, 3_930),
+        resource("r11", FREED, "instance", FORMER, 1_150, 3_900),
+      ].map((row) => ({ ...row, backend: "docker" })),
     ],
     events: [],
   },

@@ -13,10 +13,14 @@ const START_TIMEOUT_MS = 30_000;
 export interface TestDockerd {
   /** The private socket, for `unix://…`. */
   readonly socketPath: string;
+  /** What it writes, through all its restarts. */
+  readonly logFile: string;
   /** Of the daemon; changes with a restart. */
   readonly pid: number;
   /** SIGKILL: running containers go on without their daemon. Resolves when it has ended. */
   kill(): Promise<void>;
+  /** SIGTERM: it ends its containers first. Resolves when it has ended. */
+  halt(): Promise<void>;
   /** Starts it again on the same socket and data, after ending it if it runs. Resolves when it answers. */
   restart(): Promise<void>;
   /** Names what tests left (containers, volumes), removes it, ends all processes, mounts and files. */
@@ -28,16 +32,25 @@ export interface TestDockerd {
  * Starts a Docker daemon of one's own under `root`, a directory that `stop` removes. It has no bridge and
  * touches no firewall rule: its containers have a loopback interface only. Needs root; installs Docker from
  * Debian's packages where it is missing. Ends with the process that started it, even by SIGKILL.
+ * @param options.debug has it write down each request.
  * @throws if a daemon can't be had on this machine.
  */
-export async function startDockerd({ root }: { root: string }): Promise<TestDockerd> {
+export async function startDockerd({
+  root,
+  debug = false,
+}: {
+  root: string;
+  debug?: boolean;
+}): Promise<TestDockerd> {
   if (process.platform !== "linux" || process.getuid?.() !== 0)
     throw new Error("a private Docker daemon for the tests needs Linux and root");
   const { dockerd } = await ensureCommands({ dockerd: "docker.io", docker: "docker.io" });
   await mkdir(root, { recursive: true });
   const socketPath = join(root, "docker.sock");
+  const logFile = join(root, "dockerd.log");
   const docker = dockerCli(socketPath);
-  let child = await launch(dockerd, root, socketPath);
+  const start = () => launch(dockerd, root, socketPath, logFile, debug);
+  let child = await start();
   const end = async (signal: NodeJS.Signals) => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     const exited = once(child, "exit");
@@ -59,22 +72,29 @@ export async function startDockerd({ root }: { root: string }): Promise<TestDock
   };
   return {
     socketPath,
+    logFile,
     get pid() {
       return child.pid as number;
     },
     kill,
+    halt: () => end("SIGTERM"),
     restart: async () => {
       await end("SIGTERM");
-      child = await launch(dockerd, root, socketPath);
+      child = await start();
     },
     stop,
     [Symbol.asyncDispose]: async () => void (await stop()),
   };
 }
 
-async function launch(dockerd: string, root: string, socketPath: string): Promise<ChildProcess> {
+async function launch(
+  dockerd: string,
+  root: string,
+  socketPath: string,
+  logFile: string,
+  debug: boolean,
+): Promise<ChildProcess> {
   const pidFile = join(root, "docker.pid");
-  const logFile = join(root, "dockerd.log");
   // A killed daemon leaves them behind, and the next one believes them if their pids are in use by then.
   await rm(pidFile, { force: true });
   await rm(join(root, "exec", "containerd", "containerd.pid"), { force: true });
@@ -86,6 +106,7 @@ async function launch(dockerd: string, root: string, socketPath: string): Promis
     "--bridge=none",
     "--iptables=false",
     "--shutdown-timeout=1",
+    ...(debug ? ["--debug"] : []),
   ];
   // A run that is killed would leave its daemon behind otherwise.
   const setpriv = await findCommand("setpriv");

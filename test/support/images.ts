@@ -1,7 +1,7 @@
 import { copyFile, mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
 import { execFile, spawn } from "node:child_process";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { ensureCommands } from "./apt.js";
 
@@ -15,11 +15,15 @@ export async function importTestImages(socketPath: string): Promise<void> {
   await importBusybox(socketPath, BUSYBOX_IMAGE);
 }
 
-/** Makes an image of busybox under another name; `changes` are lines of a Dockerfile, such as `VOLUME /x`. */
+/**
+ * Makes an image of busybox under another name; `changes` are lines of a Dockerfile, such as `VOLUME /x`, and `files`
+ * are further ones of this machine, by their paths in the image.
+ */
 export async function importBusybox(
   socketPath: string,
   image: string,
   changes: readonly string[] = [],
+  files: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   const { busybox } = await ensureCommands({ busybox: "busybox-static" });
   const directory = await mkdtemp(join(tmpdir(), "image-"));
@@ -30,6 +34,13 @@ export async function importBusybox(
     const commands = stdout.split("\n").map((path) => basename(path));
     for (const command of commands.filter((one) => one !== "" && one !== "busybox"))
       await symlink("busybox", join(directory, "bin", command));
+    for (const [path, file] of Object.entries(files)) {
+      const target = join(directory, path);
+      await mkdir(dirname(target), { recursive: true });
+      // In place of the link to busybox, not of busybox itself.
+      await rm(target, { force: true });
+      await copyFile(file, target);
+    }
     await importDirectory(socketPath, directory, image, ['CMD ["sleep", "2147483647"]', ...changes]);
   } finally {
     await rm(directory, { recursive: true, force: true });

@@ -1,11 +1,13 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import pg from "pg";
+import { collectDocker, type DockerSources, NO_DOCKER } from "./collect-docker.js";
 import type {
   About,
   AgentLine,
   ChangeLine,
   ClientCall,
+  DockerEvent,
   EndedLine,
   FaultLine,
   MadeLine,
@@ -16,11 +18,12 @@ import type {
 
 export interface Sources {
   about: About;
-  /** Holds `harness.jsonl`, `provider.jsonl`, `agents.jsonl` and `client-*.jsonl`. */
+  /** Holds `harness.jsonl`, `provider.jsonl`, `docker.jsonl`, `agents.jsonl` and `client-*.jsonl`. */
   directory: string;
   databaseUrl: string;
   simulatorUrl: string;
   processes: RunRecord["processes"];
+  docker: DockerSources | null;
   /** Files and folders in which no secret may be. */
   open: readonly string[];
   secrets: readonly string[];
@@ -55,6 +58,10 @@ export async function collect(sources: Sources): Promise<RunRecord> {
         names: state.records.map(({ name }) => name),
       },
       processes: sources.processes,
+      docker:
+        sources.docker === null
+          ? NO_DOCKER
+          : await collectDocker(sources.docker, await lines<DockerEvent>("docker.jsonl")),
       sql: await readTables(client),
       exposures: [...(await exposedInFiles(sources)), ...(await exposedInRows(client, sources.secrets))],
     };

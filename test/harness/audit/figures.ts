@@ -1,3 +1,4 @@
+import { containerLives } from "./containers.js";
 import type { ClientCall, FaultLine, RunRecord } from "./record.js";
 import { byWorkspace, instanceLives } from "./view.js";
 
@@ -11,7 +12,9 @@ export interface Spread {
 export interface Figures {
   requests: { asked: number; attempts: number; accepted: number; refused: number; unanswered: number };
   operations: Record<string, Record<string, number>>;
-  made: { workspaces: number; instances: number; volumes: number; processes: number };
+  made: { workspaces: number; instances: number; volumes: number; processes: number; containers: number };
+  /** Of workspaces on Docker: how many there were, and operations that succeeded. */
+  docker: Record<string, number>;
   providerCalls: number;
   faults: Record<string, number>;
   takeovers: number;
@@ -37,6 +40,7 @@ const AFTERMATH_MS = 5_000;
 export function figuresOf(record: RunRecord): Figures {
   const { calls, sql, provider, agents, about, faults } = record;
   const changes = calls.filter(({ kind }) => kind !== "beat");
+  const onDocker = new Set(sql.workspaces.flatMap(({ id, backend }) => (backend === "docker" ? id : [])));
   const requests = byWorkspace(changes, ({ request }) => request);
   const last = [...requests.values()].map((attempts) => attempts.at(-1)!);
   return {
@@ -58,7 +62,17 @@ export function figuresOf(record: RunRecord): Figures {
       instances: provider.made.filter(({ id }) => id.startsWith("i-")).length,
       volumes: provider.made.filter(({ id, tags }) => id.startsWith("vol-") && tags["berth:role"] !== "root")
         .length,
-      processes: agents.filter(({ what }) => what === "start").length,
+      processes: agents.filter(({ what, workspace }) => what === "start" && !onDocker.has(workspace)).length,
+      containers: containerLives(record).length,
+    },
+    docker: {
+      workspaces: onDocker.size,
+      ...count(
+        sql.operations.filter(
+          ({ state, workspace_id }) => state === "succeeded" && onDocker.has(workspace_id),
+        ),
+        ({ kind }) => kind,
+      ),
     },
     providerCalls: provider.calls.length,
     faults: count(faults, ({ fault }) => fault.kind),

@@ -12,6 +12,7 @@ const COLORS: Readonly<Record<string, string>> = {
   redis: "#d9822b",
   postgres: "#1f6f54",
   provider: "#8a6d3b",
+  docker: "#2a7f9e",
   strike: "#333333",
   disk: "#a6761d",
   clock: "#666699",

@@ -22,6 +22,16 @@ export interface RunRecord {
     running: readonly { pid: number; workspace: string; generation: number }[];
     volumes: readonly string[];
   };
+  /** Of the Docker daemon; empty where a run goes without. */
+  docker: {
+    /** As it told them. What it told just before it was killed may be missing. */
+    events: readonly DockerEvent[];
+    /** What Berth asked it to change, by its own log, which loses nothing. */
+    requests: readonly DockerRequest[];
+    /** What is there when all has settled, in any state. */
+    containers: readonly { id: string; state: string; labels: Tags }[];
+    volumes: readonly { name: string; labels: Tags }[];
+  };
   samples: readonly Sample[];
   sql: {
     workspaces: readonly Workspace[];
@@ -39,6 +49,8 @@ export interface About {
   command: string;
   deployment: string;
   agentSilentMs: number;
+  /** Why it goes without the backend `docker`, full disks and wrong clocks, if it does. */
+  withoutRoot: string | null;
   startedAt: number;
   faultsEndedAt: number;
   /** Null: it hadn't within the time that it was given. */
@@ -56,9 +68,10 @@ export interface FaultLine {
   fault: { kind: string; program?: string; link?: string; how?: string; of?: string; stepMs?: number };
   /** A killed worker: the gates that it held. */
   held?: readonly { workspace: string; head: number; fence: number }[];
+  /** When the worker, or the Docker daemon, had ended. */
   killedAt?: number;
-  /** What was ended behind Berth's back: an instance's id, or a process's marker. */
-  struck?: { instance: string } | null;
+  /** What was ended behind Berth's back: an instance's or a container's id, or a process's marker. */
+  struck?: { instance: string; workspace?: string } | null;
 }
 
 /** A program that ended without having been killed by the harness. */
@@ -91,11 +104,29 @@ export interface AgentLine {
   at: number;
   workspace: string;
   generation: number;
-  /** The row of the ledger that it was told to be. */
+  /** The row of the ledger that it was told to be. A container is told none, and gives its own id. */
   resource: string;
   /** `overlap`: another of its workspace still ran; `homeless`: its volume vanished while it ran. */
   what: "start" | "beat" | "end" | "overlap" | "homeless";
+  /** Of a beat its answer's; of the start of a container how many its volume knew before. */
   status: number;
+}
+
+export interface DockerEvent {
+  type: "container" | "volume";
+  at: number;
+  action: "create" | "start" | "die" | "destroy";
+  /** Of a volume its name. */
+  id: string;
+  /** Of a container; a volume's aren't told. */
+  labels: Tags;
+}
+
+export interface DockerRequest {
+  /** When it came. */
+  at: number;
+  method: string;
+  path: string;
 }
 
 export interface MadeLine {

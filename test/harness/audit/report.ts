@@ -17,6 +17,9 @@ export function reportOf(record: RunRecord, verdicts: readonly Verdict[]): strin
     "",
     `\`${about.command}\`, ${seconds(about.faultsEndedAt - about.startedAt)} of faults, ${seconds(about.endedAt - about.startedAt)} in all.`,
     "",
+    ...(about.withoutRoot === null
+      ? []
+      : [`Without the backend docker, full disks and wrong clocks: ${about.withoutRoot}.`, ""]),
     ...checks(verdicts),
     "",
     ...targets(figures, total),
@@ -66,6 +69,7 @@ function counts(figures: Figures): string[] {
     `- Requests: ${requests.asked}, in ${requests.attempts} attempts; ${requests.accepted} accepted, ${requests.refused} refused, ${requests.unanswered} given up.`,
     ...Object.entries(operations).map(([kind, states]) => `- Operations, ${kind}: ${listed(states)}.`),
     `- Made: ${listed(made)}. Calls of the provider that changed something or failed to: ${figures.providerCalls}. Takeovers: ${figures.takeovers}.`,
+    `- On Docker, with the operations that succeeded: ${listed(figures.docker)}.`,
     `- Faults: ${listed(figures.faults)}.`,
     `- From the first attempt to an answer, through all faults: ${shown(figures.served)}.`,
     `- From the death of an instance behind Berth's back until its successor ran: ${shown(figures.healed)}.`,

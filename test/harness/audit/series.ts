@@ -29,7 +29,9 @@ const COLUMNS: readonly [title: string, of: (run: SeriesRun) => string][] = [
 /** Several runs with different seeds in one table, and the rates over all of them: Markdown. */
 export function seriesOf(runs: readonly SeriesRun[]): string {
   const made = sum(runs.map(({ figures }) => madeBy(figures)));
-  const launches = sum(runs.map(({ figures }) => figures.made.instances + figures.made.processes));
+  const launches = sum(
+    runs.map(({ figures }) => figures.made.instances + figures.made.processes + figures.made.containers),
+  );
   const accepted = sum(runs.map(({ figures }) => figures.requests.accepted));
   const rate = (what: string, of: number, checks: readonly string[]) =>
     `- ${what}: ${shownRate(violationsIn(runs, checks), of)}.`;
@@ -66,7 +68,7 @@ function violationsIn(runs: readonly SeriesRun[], checks?: readonly string[]): n
   );
 }
 
-/** Instances, volumes and processes. */
+/** Instances, volumes, processes and containers. */
 function madeBy({ made }: Figures): number {
   return sum(Object.values(made)) - made.workspaces;
 }

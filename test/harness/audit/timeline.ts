@@ -1,3 +1,4 @@
+import { askedOf, containerLives, shortId, workspaceOf } from "./containers.js";
 import type { RunRecord } from "./record.js";
 import { WORKSPACE_TAG } from "./view.js";
 
@@ -45,6 +46,14 @@ export function timelineOf(record: RunRecord, workspace: string): string[] {
     )
       add(at, `call      ${action} by ${key}: ${outcome} ${effect}`);
   }
+  const containers = new Set(
+    containerLives(record).flatMap((life) => (life.workspace === workspace ? life.id : [])),
+  );
+  for (const { type, at, action, id } of record.docker.events)
+    if (containers.has(id) || workspaceOf(id) === workspace)
+      add(at, `daemon    ${action} ${type === "volume" ? `volume ${id}` : shortId(id)}`);
+  for (const { at, what, target } of askedOf(record))
+    if (containers.has(target) || workspaceOf(target) === workspace) add(at, `asked     ${what} ${target}`);
   for (const { at, what, generation, status, workspace: of } of record.agents)
     if (of === workspace && (what !== "beat" || status !== 200))
       add(at, `process   ${what} of generation ${generation} ${status || ""}`);

@@ -12,8 +12,14 @@ export type Fault =
   | { kind: "postgres"; how: "stop" | "crash" | "cut" }
   | { kind: "network"; link: string; how: Exclude<LinkMode, "open"> }
   | { kind: "provider"; storm: string }
-  /** Ends one of those that run, without Berth; `pick` (0 to 1) says which. */
-  | { kind: "strike"; how: "terminate" | "shutdown" | "process"; pick: number }
+  /** `kill`: SIGKILL, containers go on without the daemon until it is back; `restart`: it ends them first. */
+  | { kind: "docker"; how: "kill" | "restart" }
+  /** Ends one of those that run, without Berth; `pick` (0 to 1) says which. `remove`: a container, for good. */
+  | {
+      kind: "strike";
+      how: "terminate" | "shutdown" | "process" | "container" | "remove";
+      pick: number;
+    }
   /** There is no room for another byte on the disk of `of`. */
   | { kind: "disk"; of: "postgres" | "redis" }
   /** The wall clock of `of`, a program or `postgres`, is wrong by `stepMs`, and then right again. */
@@ -38,6 +44,7 @@ export function targetOf(fault: Fault): string {
     case "redis":
     case "postgres":
     case "provider":
+    case "docker":
     case "strike":
       return fault.kind;
     case "disk":
@@ -57,6 +64,7 @@ export function describe(fault: Fault): string {
       return `kill ${fault.program} at ${fault.step}`;
     case "redis":
     case "postgres":
+    case "docker":
     case "strike":
       return `${fault.kind} ${fault.how}`;
     case "network":

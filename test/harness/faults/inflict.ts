@@ -93,6 +93,9 @@ async function begin(scene: Scene, fault: Fault): Promise<Begun> {
     }
     case "provider":
       return storm(fleet.simulatorUrl, STORMS[fault.storm]!);
+    case "docker":
+      await fleet.docker!.end(fault.how);
+      return { detail: { killedAt: Date.now() }, mend: () => fleet.docker!.start() };
     case "strike":
       return { detail: { struck: await strike(scene, fault.how, fault.pick) } };
     case "clock": {

@@ -11,6 +11,8 @@ export interface Targets {
   disks: readonly ("postgres" | "redis")[];
   /** That can be wrong. */
   clocks: readonly string[];
+  /** Whether there is a Docker daemon. */
+  docker: boolean;
 }
 
 const MEAN_GAP_MS = 3_500;
@@ -98,11 +100,17 @@ const KINDS: readonly [weight: number, Draw][] = [
     },
   ],
 ];
-const WHOLE = KINDS.reduce((sum, [weight]) => sum + weight, 0);
+/** Where there is a Docker daemon. */
+const DOCKER_KINDS: typeof KINDS = [
+  [3, (r) => fault(r.between(500, 6_000), { kind: "docker", how: "kill" })],
+  [1, (r) => fault(r.between(500, 4_000), { kind: "docker", how: "restart" })],
+  [2, (r) => fault(0, { kind: "strike", how: r.pick(["container", "remove"] as const), pick: r.fraction() })],
+];
 
 /** The faults of a run, in order: the seed and its length alone decide them. All end before `lengthMs`. */
 export function planFaults(seed: number, lengthMs: number, targets: Targets): PlannedFault[] {
   const random = createRandom(seed, "faults");
+  const kinds = targets.docker ? [...KINDS, ...DOCKER_KINDS] : KINDS;
   const plan: PlannedFault[] = [];
   const busyUntil = new Map<string, number>();
   for (
@@ -110,7 +118,7 @@ export function planFaults(seed: number, lengthMs: number, targets: Targets): Pl
     at < lengthMs;
     at += 500 + Math.round(-Math.log(1 - random.fraction()) * MEAN_GAP_MS)
   ) {
-    const drawn = draw(random)(random, targets);
+    const drawn = draw(random, kinds)(random, targets);
     if (drawn === null) continue;
     const target = targetOf(drawn);
     if (at + drawn.forMs > lengthMs || at < (busyUntil.get(target) ?? 0)) continue;
@@ -121,11 +129,11 @@ export function planFaults(seed: number, lengthMs: number, targets: Targets): Pl
   return plan;
 }
 
-function draw(random: Random): Draw {
-  let left = random.fraction() * WHOLE;
-  for (const [weight, one] of KINDS) {
+function draw(random: Random, kinds: typeof KINDS): Draw {
+  let left = random.fraction() * kinds.reduce((sum, [weight]) => sum + weight, 0);
+  for (const [weight, one] of kinds) {
     left -= weight;
     if (left < 0) return one;
   }
-  return KINDS[0]![1];
+  return kinds[0]![1];
 }

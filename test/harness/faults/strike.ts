@@ -1,12 +1,14 @@
 import { readdir, readFile } from "node:fs/promises";
+import { strikeContainer } from "./strike-container.js";
 import type { Scene } from "./inflict.js";
 
 /** Ends an instance behind Berth's back. Null if none runs. */
 export async function strike(
   { fleet, agentsMark }: Scene,
-  how: "terminate" | "shutdown" | "process",
+  how: "terminate" | "shutdown" | "process" | "container" | "remove",
   pick: number,
-): Promise<{ instance: string } | null> {
+): Promise<{ instance: string; workspace?: string } | null> {
+  if (how === "container" || how === "remove") return strikeContainer(fleet, how, pick);
   if (how === "process") {
     const agents = await runningAgents(agentsMark);
     const one = agents[Math.floor(pick * agents.length)];

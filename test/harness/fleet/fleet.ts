@@ -11,7 +11,8 @@ import { startRedis, type TestRedis } from "../../support/redis.js";
 import { openJournal, type Journal } from "../journal.js";
 import { type Clocks, openClocks } from "./clocks.js";
 import { type Disk, mountDisk } from "./disk.js";
-import { type Link, openLink } from "./link.js";
+import { type FleetDocker, startFleetDocker } from "./docker.js";
+import { type Link, type LinkTarget, openLink } from "./link.js";
 import { type Program, startProgram } from "./program.js";
 import { SETTINGS } from "./settings.js";
 
@@ -29,6 +30,8 @@ export interface Fleet {
   };
   redis: TestRedis;
   simulatorUrl: string;
+  /** Null: the fleet goes without the backend `docker`. */
+  docker: FleetDocker | null;
   programs: ReadonlyMap<string, Program>;
   links: ReadonlyMap<string, Link>;
   /** Without root there are none, and no clocks. */
@@ -51,6 +54,8 @@ export interface FleetOptions {
   logs: string;
   /** Where the provider writes down what it is asked. */
   providerFile: string;
+  /** Where what is known of its containers goes. Null: it goes without what needs root (`noRoot`). */
+  docker: { agentsFile: string; secretsFile: string; eventsFile: string } | null;
   /** The folder with the built `apps`. */
   checkout: string;
   /** Told of what ended without having been killed here. */
@@ -76,7 +81,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     toClose: (() => Promise<void>)[],
     closeAll: () => Promise<void>,
   ): Promise<Fleet> {
-    const privileged = process.getuid?.() === 0;
+    const privileged = options.docker !== null;
     const disks = new Map<"postgres" | "redis", Disk>();
     for (const name of ["postgres", "redis"] as const) {
       const path = join(root, name);
@@ -103,10 +108,12 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     toClose.push(() => redis[Symbol.asyncDispose]());
     const simulator = await startProvider(providerFile, seed);
     toClose.push(simulator.close);
+    const docker = options.docker === null ? null : await startFleetDocker({ root, ...options.docker });
+    if (docker !== null) toClose.push(docker.close);
 
     const links = new Map<string, Link>();
-    const link = async (name: string, ...ports: number[]) => {
-      const one = await openLink(name, ports);
+    const link = async (name: string, ...to: LinkTarget[]) => {
+      const one = await openLink(name, to);
       links.set(name, one);
       toClose.push(() => one.close());
       return one.port;
@@ -148,6 +155,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
           AWS_EC2_METADATA_DISABLED: "true",
           ...clockOf(name),
           ...SETTINGS,
+          ...(docker === null ? { BERTH_BACKENDS: "ec2,process,external" } : {}),
           ...extra,
         }),
         onEnd: (code, signal) =>
@@ -158,7 +166,10 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     };
     for (const [n, name] of APIS.entries())
       await start(name, "apps/api/dist/main.js", { PORT: String(apiPorts[n]) });
-    for (const name of WORKERS) await start(name, "apps/worker/dist/main.js", {});
+    for (const name of WORKERS) {
+      const host = docker && `tcp://127.0.0.1:${await link(`${name}-docker`, docker.socketPath)}`;
+      await start(name, "apps/worker/dist/main.js", host === null ? {} : { DOCKER_HOST: host });
+    }
     // A worker's link to the provider is of use only to workers.
     for (const name of APIS) links.delete(`${name}-provider`);
     const apiUrls: string[] = [];
@@ -171,6 +182,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
       postgres,
       redis,
       simulatorUrl: simulator.url,
+      docker,
       programs,
       links,
       disks,

@@ -7,7 +7,7 @@ import { type AddressInfo, connect, createServer, type Socket } from "node:net";
  */
 export type LinkMode = "open" | "cut" | "slow" | "half-open" | "one-way";
 
-/** A TCP connection between two parts of the fleet that can be broken. */
+/** A connection, by TCP at its near end, between two parts of the fleet that can be broken. */
 export interface Link {
   readonly name: string;
   readonly port: number;
@@ -17,8 +17,11 @@ export interface Link {
 
 const SLOW_MS = 150;
 
-/** @param targets ports to connect to, one after the other until one answers; the first moves on by one each time. */
-export async function openLink(name: string, targets: readonly number[]): Promise<Link> {
+/** A port of the loopback, or the path of a Unix socket. */
+export type LinkTarget = number | string;
+
+/** @param targets connected to one after the other until one answers; the first moves on by one each time. */
+export async function openLink(name: string, targets: readonly LinkTarget[]): Promise<Link> {
   let mode: LinkMode = "open";
   let turn = 0;
   const pairs = new Set<Pair>();
@@ -125,8 +128,10 @@ function reset(socket: Socket): void {
   else socket.resetAndDestroy();
 }
 
-async function reached(port: number): Promise<Socket | null> {
-  const socket = connect({ port, host: "127.0.0.1", noDelay: true });
+async function reached(target: LinkTarget): Promise<Socket | null> {
+  const socket = connect(
+    typeof target === "string" ? { path: target } : { port: target, host: "127.0.0.1", noDelay: true },
+  );
   socket.pause();
   return new Promise((resolve) => {
     socket.once("connect", () => resolve(socket));

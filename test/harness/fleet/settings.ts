@@ -1,6 +1,8 @@
 /** How the fleet is set, where that isn't Berth's default: what takes minutes takes seconds. In ms. */
 export const SETTINGS: Readonly<Record<string, string>> = {
-  BERTH_BACKENDS: "ec2,process,external",
+  BERTH_BACKENDS: "docker,ec2,process,external",
+  // The daemon has no bridge: its containers reach the fleet by the host's loopback.
+  BERTH_DOCKER_NETWORK: "host",
   BERTH_CONCURRENCY: "5",
   // So that some are exhausted.
   BERTH_RETRY_ATTEMPTS: "3",

@@ -2,6 +2,7 @@ import { appendFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { createRandom } from "../random.js";
+import { AGENT_COMMAND, AGENT_IMAGE } from "../fleet/docker.js";
 import { type Ask, type CallerOptions, createCaller } from "./caller.js";
 
 export interface ClientOptions extends Omit<CallerOptions, "random"> {
@@ -11,6 +12,8 @@ export interface ClientOptions extends Omit<CallerOptions, "random"> {
   /** For the agents of its workspaces. */
   agentsFile: string;
   secretsFile: string;
+  /** For the agents of its containers; null: it has none. */
+  containerEnv: Readonly<Record<string, string>> | null;
   /** One that all clients ask to restart, so that requests coalesce. */
   shared: { id: string | null };
   /** Nothing new is asked for once it is aborted; what was asked for is followed up, and agents go on beating. */
@@ -24,6 +27,8 @@ export interface RunningClient {
   ended: Promise<void>;
 }
 
+const WITHOUT_DOCKER = ["ec2", "ec2", "ec2", "process", "process", "external"];
+const BACKENDS = [...WITHOUT_DOCKER, "docker", "docker"];
 const THINK_MS = [150, 1_500] as const;
 const BEAT_EVERY_MS = 5_000;
 const AGENT = fileURLToPath(new URL("../fleet/agent.sh", import.meta.url));
@@ -37,7 +42,7 @@ export function runClient(options: ClientOptions): RunningClient {
   let made = 0;
 
   const create = async () => {
-    const backend = random.pick(["ec2", "ec2", "ec2", "process", "process", "external"]);
+    const backend = random.pick(options.containerEnv === null ? WITHOUT_DOCKER : BACKENDS);
     const parent = mine.size > 0 && random.chance(0.4) ? random.pick([...mine]) : null;
     const spec =
       backend === "process"
@@ -46,9 +51,11 @@ export function runClient(options: ClientOptions): RunningClient {
             env: { HARNESS_AGENTS: options.agentsFile, HARNESS_SECRETS: options.secretsFile },
             readiness: "agent",
           }
-        : backend === "ec2"
-          ? { readiness: "running" }
-          : {};
+        : backend === "docker"
+          ? { image: AGENT_IMAGE, command: AGENT_COMMAND, env: options.containerEnv, readiness: "agent" }
+          : backend === "ec2"
+            ? { readiness: "running" }
+            : {};
     const name = `${options.client}-w${++made}`;
     const labels = { client: options.client };
     const { status, body } = await call({

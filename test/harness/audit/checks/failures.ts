@@ -27,8 +27,10 @@ function excuses({ sql }: RunRecord, lives: readonly Life[], line: FaultLine, op
   const { fault, struck, at, until } = line;
   const { workspace_id, created_at, finished_at } = operation;
   if (at > finished_at! || until + AFTERMATH_MS < created_at) return false;
-  const own = struck?.instance.includes(`/${workspace_id}/`) === true;
-  if (sql.workspaces.find(({ id }) => id === workspace_id)?.backend !== "ec2") return own;
+  const own = struck?.workspace === workspace_id || struck?.instance.includes(`/${workspace_id}/`) === true;
+  const backend = sql.workspaces.find(({ id }) => id === workspace_id)?.backend;
+  if (backend === "docker") return own || fault.kind === "docker" || fault.link?.endsWith("-docker") === true;
+  if (backend !== "ec2") return own;
   return (
     fault.kind === "provider" ||
     fault.link?.endsWith("-provider") === true ||

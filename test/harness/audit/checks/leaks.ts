@@ -1,11 +1,12 @@
 import type { Check, Violation } from "../check.js";
+import { shortId, WORKSPACE_LABEL, workspaceOf } from "../containers.js";
 import { WORKSPACE_TAG } from "../view.js";
 
 export const leaks: Check = {
   name: "leaks",
   invariant: "I4, I7",
   promise: "Whatever was made is owned by a workspace that lives, or is gone, and the ledger owes nothing",
-  find({ sql, provider, processes }) {
+  find({ sql, provider, processes, docker }) {
     const found: Violation[] = [];
     const live = new Map(
       sql.workspaces.filter(({ status }) => status !== "removed").map((one) => [one.id, one]),
@@ -41,6 +42,18 @@ export const leaks: Check = {
         );
     for (const workspace of processes.volumes)
       if (!live.has(workspace)) report(workspace, "its directory is left, and the workspace doesn't live");
+    for (const { id, state, labels } of docker.containers) {
+      const workspace = labels[WORKSPACE_LABEL] ?? "";
+      const owner = live.get(workspace);
+      if (owner?.instance_id !== id)
+        report(
+          workspace,
+          `${shortId(id)} is ${state}, and ${owner === undefined ? "no workspace lives that has it" : `its workspace has ${owner.instance_id}`}`,
+        );
+    }
+    for (const { name, labels } of docker.volumes)
+      if (!live.has(labels[WORKSPACE_LABEL] ?? "") || !owned.has(name))
+        report(workspaceOf(name), `volume ${name} is left, and no workspace that lives has it`);
     for (const { workspace_id, kind, state, provider_id } of sql.resources)
       if (state === "intended" || state === "releasing")
         report(workspace_id, `the ledger has a ${kind} ${provider_id ?? ""} that is ${state}`);

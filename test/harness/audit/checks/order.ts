@@ -1,4 +1,5 @@
 import type { Check, Violation } from "../check.js";
+import { containerLives } from "../containers.js";
 import { byWorkspace, instanceLives, misdated } from "../view.js";
 
 export const order: Check = {
@@ -9,7 +10,7 @@ export const order: Check = {
   find(record) {
     const found: Violation[] = [];
     const launches = [
-      ...instanceLives(record).map(({ workspace, generation, madeAt }) => ({
+      ...[...instanceLives(record), ...containerLives(record)].map(({ workspace, generation, madeAt }) => ({
         workspace,
         generation,
         at: madeAt,

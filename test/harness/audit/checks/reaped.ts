@@ -1,4 +1,5 @@
 import type { Check, Violation } from "../check.js";
+import { askedOf, type ContainerLife, containerLives, shortId, workspaceOf } from "../containers.js";
 import type { Operation, RunRecord } from "../record.js";
 import {
   effectsOf,
@@ -23,7 +24,11 @@ export const reaped: Check = {
   invariant: "I5, I10",
   promise:
     "Nothing was ended that lived and was wanted: neither an instance nor a volume nor an agent's workspace",
-  find: (record) => [...endedWhileWanted(record), ...restartedWithoutReason(record)],
+  find: (record) => [
+    ...endedWhileWanted(record),
+    ...endedInTheDaemon(record),
+    ...restartedWithoutReason(record),
+  ],
 };
 
 /** What Berth has ended although its row in the ledger didn't say that it is to go. */
@@ -53,9 +58,38 @@ function endedWhileWanted(record: RunRecord): Violation[] {
   return found;
 }
 
+/** As above, of containers that ran and of volumes that one had run with. */
+function endedInTheDaemon(record: RunRecord): Violation[] {
+  const rows = new Map(record.sql.resources.map((row) => [row.id, row]));
+  const workspaces = new Map(record.sql.workspaces.map((one) => [one.id, one]));
+  const lives = containerLives(record);
+  const isBy = (time: number | null | undefined, at: number) =>
+    time !== null && time !== undefined && time <= at + misdated(record, time);
+  const ran = ({ startedAt, diedAt }: ContainerLife, at: number) =>
+    startedAt !== null && startedAt <= at && (diedAt === null || diedAt > at);
+  return askedOf(record).flatMap(({ at, what, target }): Violation[] => {
+    if (what === "end") {
+      const life = lives.findLast(
+        ({ id, workspace, madeAt }) => id === target || (workspaceOf(target) === workspace && madeAt <= at),
+      );
+      const row = rows.get(life?.resource ?? "");
+      if (life === undefined || !ran(life, at) || isBy(row?.releasing_at, at)) return [];
+      const why = "which ran, was to end, and its row in the ledger didn't say that it is to go";
+      return [{ workspace: life.workspace, at, what: `${shortId(life.id)}, ${why}` }];
+    }
+    const workspace = workspaceOf(target);
+    const used = lives.some((life) => life.workspace === workspace && (life.startedAt ?? Infinity) <= at);
+    if (!used || isBy(workspaces.get(workspace)?.removed_at, at)) return [];
+    return [
+      { workspace, at, what: `volume ${target} was to go with the data of a workspace that wasn't removed` },
+    ];
+  });
+}
+
 /** Restarts by Berth itself of what was alive. */
 function restartedWithoutReason(record: RunRecord): Violation[] {
   const lives = instanceLives(record);
+  const containers = containerLives(record);
   const backends = new Map(record.sql.workspaces.map((one) => [one.id, one.backend]));
   return record.sql.operations
     .filter(({ kind, source }) => kind === "restart" && (source === "reconciler" || source === "liveness"))
@@ -66,7 +100,9 @@ function restartedWithoutReason(record: RunRecord): Violation[] {
           ? heardWithin(record, operation)
           : backends.get(workspace_id) === "ec2"
             ? ranAt(record, lives, operation)
-            : processRanAt(record, operation);
+            : backends.get(workspace_id) === "docker"
+              ? containerRanAt(record, containers, operation)
+              : processRanAt(record, operation);
       if (why === null) return [];
       return [
         {
@@ -87,6 +123,17 @@ function ranAt(
   const endedBy = created_at + misdated(record, created_at);
   if (last === undefined || (last.endingAt !== null && last.endingAt <= endedBy)) return null;
   return `${last.id} ran`;
+}
+
+function containerRanAt(
+  record: RunRecord,
+  lives: readonly ContainerLife[],
+  { workspace_id, created_at }: Operation,
+): string | null {
+  const last = lives.findLast(({ workspace, madeAt }) => workspace === workspace_id && madeAt <= created_at);
+  if (last === undefined || last.startedAt === null) return null;
+  const diedBy = created_at + misdated(record, created_at);
+  return last.diedAt === null || last.diedAt > diedBy ? `${shortId(last.id)} ran` : null;
 }
 
 function processRanAt(record: RunRecord, { workspace_id, created_at }: Operation): string | null {

@@ -1,5 +1,6 @@
 import type { Check, Violation } from "../check.js";
 import type { RunRecord, Workspace } from "../record.js";
+import { shortId, WORKSPACE_LABEL } from "../containers.js";
 import { WORKSPACE_TAG } from "../view.js";
 
 const RUNNING: readonly string[] = ["online", "degraded"];
@@ -25,16 +26,26 @@ function contradiction(
   { id, backend, status, instance_id, generation }: Workspace,
 ): string | null {
   const there =
-    backend === "ec2"
-      ? record.provider.instances
-          .filter(({ tags, state }) => tags[WORKSPACE_TAG] === id && state !== "terminated")
+    backend === "docker"
+      ? record.docker.containers
+          .filter(({ labels }) => labels[WORKSPACE_LABEL] === id)
           .map((one) => ({
             runs: one.state === "running" && one.id === instance_id,
-            name: `${one.id} is ${one.state}`,
+            name: `${shortId(one.id)} is ${one.state}`,
           }))
-      : record.processes.running
-          .filter(({ workspace }) => workspace === id)
-          .map((one) => ({ runs: one.generation === generation, name: `generation ${one.generation} runs` }));
+      : backend === "ec2"
+        ? record.provider.instances
+            .filter(({ tags, state }) => tags[WORKSPACE_TAG] === id && state !== "terminated")
+            .map((one) => ({
+              runs: one.state === "running" && one.id === instance_id,
+              name: `${one.id} is ${one.state}`,
+            }))
+        : record.processes.running
+            .filter(({ workspace }) => workspace === id)
+            .map((one) => ({
+              runs: one.generation === generation,
+              name: `generation ${one.generation} runs`,
+            }));
   if (RUNNING.includes(status)) {
     if (there.length === 1 && there[0]!.runs) return null;
     return there.length === 0 ? "nothing of it runs" : there.map(({ name }) => name).join(" and ");

@@ -1,0 +1,29 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { Fleet } from "../fleet/fleet.js";
+
+const LOOK_EVERY_MS = 2_000;
+/** They look whether what should run does. A daemon that has died takes more along than they may judge alone. */
+const APPROVED = new Set(["instance-state", "liveness"]);
+
+/** What an operator does who knows that the daemon has died: lets those sweeps act that hold back. */
+export async function approveHeld({ apiUrls, adminKey }: Fleet, signal: AbortSignal): Promise<void> {
+  const ask = async (url: string, method: string) => {
+    const answer = await fetch(url, {
+      method,
+      headers: { authorization: `Bearer ${adminKey}` },
+      signal: AbortSignal.timeout(5_000),
+    });
+    return (await answer.json()) as unknown;
+  };
+  for (let n = 0; !signal.aborted; n++) {
+    const api = apiUrls[n % apiUrls.length]!;
+    try {
+      const sweeps = (await ask(`${api}/sweeps`, "GET")) as { name: string; held: object | null }[];
+      for (const { name, held } of sweeps)
+        if (held !== null && APPROVED.has(name)) await ask(`${api}/sweeps/${name}/approve`, "POST");
+    } catch {
+      // Something is broken: it looks again.
+    }
+    await delay(LOOK_EVERY_MS, undefined, { signal }).catch(() => undefined);
+  }
+}
