@@ -42,6 +42,21 @@ describe("the instance-state sweep", () => {
     ]);
   });
 
+  it("restarts one whose instance died before its agent was ever heard, long before the provisioning timeout", async () => {
+    const { id, instance_id } = await stage.online({
+      spec: { command: ["true"], readiness: "agent" as never },
+    });
+    await stage.time.advance(MINUTE);
+    expect(await stage.run("instance-state"), "it runs").toMatchObject({ looked_at: 1, would_act: 0 });
+    await stage.kill(instance_id!);
+    expect(await stage.run("instance-state")).toMatchObject({ restarting: 1 });
+    expect(await stage.workspace(id)).toMatchObject({ status: "offline", status_reason: "instance_gone" });
+    await stage.settle();
+    expect(await stage.workspace(id)).toMatchObject({ status: "awaiting_agent", generation: 2 });
+    await stage.beat(id);
+    expect(await stage.workspace(id)).toMatchObject({ status: "online" });
+  });
+
   it("concludes nothing from what can't be told for certain, and looks at the others next (I5)", async () => {
     const ids = [];
     for (let i = 0; i < 3; i++) ids.push((await stage.online()).id);

@@ -33,7 +33,7 @@ export async function leastRecentlyChecked(
      from workspaces w join gates g on g.workspace_id = w.id
      join resources r on r.workspace_id = w.id and r.kind = 'instance' and r.state = 'present'
        and r.provider_id = w.instance_id
-     where w.status in ('online', 'degraded', 'offline') and w.backend = any ($1) and ${IDLE}
+     where w.status in ('awaiting_agent', 'online', 'degraded', 'offline') and w.backend = any ($1) and ${IDLE}
      order by w.last_checked_at nulls first, w.id limit $2`,
     [backends, limit],
   );

@@ -104,7 +104,7 @@ export async function heal(
 }
 
 /** Never a workspace that is paused, hibernated, removed, being launched, or failed. */
-const HEALED: readonly string[] = ["online", "degraded", "offline"];
+const HEALED: readonly string[] = ["awaiting_agent", "online", "degraded", "offline"];
 
 async function takeOffline(
   options: HealOptions,
