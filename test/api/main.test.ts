@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { fleetEnvironment } from "../support/fleet.js";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.js";
+import { programOf } from "../support/programs.js";
 import { KEY, PROCESS_SPEC } from "./api.js";
 
 const MAIN = fileURLToPath(new URL("../../apps/api/src/main.ts", import.meta.url));
@@ -16,7 +17,8 @@ beforeAll(async () => {
 afterAll(() => database.drop());
 
 function start(env: Record<string, string>): { child: ChildProcess; output: { out: string; err: string } } {
-  const child = spawn(process.execPath, ["--conditions=source", "--import=tsx", MAIN], {
+  const { execArgv, file } = programOf(MAIN);
+  const child = spawn(process.execPath, [...execArgv, file], {
     env: { PATH: process.env["PATH"]!, TMPDIR: process.env["TMPDIR"] ?? "/tmp", ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });

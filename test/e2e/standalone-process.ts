@@ -4,11 +4,9 @@ import { chmod, mkdtemp, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { programOf } from "../support/programs.js";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const LOADER = fileURLToPath(
-  import.meta.resolve?.("tsx") ?? `file://${ROOT}node_modules/tsx/dist/loader.mjs`,
-);
 
 export interface Exit {
   code: number | null;
@@ -41,23 +39,20 @@ export function startStandalone(
   account: { uid?: number; gid?: number } = {},
   args: readonly string[] = [],
 ): StandaloneProcess {
-  const child = spawn(
-    process.execPath,
-    ["--import", LOADER, "--conditions=source", "apps/standalone/src/main.ts", ...args],
-    {
-      ...account,
-      cwd: ROOT,
-      env: {
-        PATH: process.env.PATH,
-        TMPDIR: tmpdir(),
-        PORT: "0",
-        BERTH_BACKENDS: "process",
-        BERTH_DATA_DIR: dataDir,
-        ...env,
-      },
-      stdio: ["ignore", "pipe", "pipe"],
+  const { execArgv, file } = programOf(join(ROOT, "apps/standalone/src/main.ts"));
+  const child = spawn(process.execPath, [...execArgv, file, ...args], {
+    ...account,
+    cwd: ROOT,
+    env: {
+      PATH: process.env.PATH,
+      TMPDIR: tmpdir(),
+      PORT: "0",
+      BERTH_BACKENDS: "process",
+      BERTH_DATA_DIR: dataDir,
+      ...env,
     },
-  );
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let stdout = "";
   let stderr = "";
   const exit = once(child, "close").then(([code, signal]) => ({ code, signal, stdout, stderr }) as Exit);

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { vi } from "vitest";
+import { programOf } from "./programs.js";
 
 /** How the recorded provider of one worker process misbehaves, and where it lives. Times in ms. */
 export interface ProcessProvider {
@@ -43,8 +44,9 @@ export function startProcess(
   env: Readonly<Record<string, string>>,
   args: readonly string[] = [],
 ): TestProcess {
-  const child = fork(fileURLToPath(file), args, {
-    execArgv: ["--import", "tsx", "--conditions=source", "--enable-source-maps"],
+  const program = programOf(fileURLToPath(file));
+  const child = fork(program.file, args, {
+    execArgv: [...program.execArgv, "--enable-source-maps"],
     // TMPDIR is how a leaked process is found when the run ends.
     env: { PATH: process.env.PATH ?? "", TMPDIR: process.env.TMPDIR ?? "/tmp", ...env },
     stdio: ["ignore", "pipe", "pipe", "ipc"],

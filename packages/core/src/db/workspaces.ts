@@ -106,7 +106,9 @@ export async function listWorkspaces(db: Queryable, filter: WorkspaceFilter): Pr
     if (label !== undefined)
       return [
         {
-          from: `from workspace_labels l join workspaces w on w.id = l.workspace_id
+          // `offset 0` keeps the two apart: as a join, a smaller table would be read as a whole instead.
+          from: `from workspace_labels l
+            cross join lateral (select * from workspaces one where one.id = l.workspace_id offset 0) w
             where l.key = ${put(label[0])} and l.value = ${put(label[1])}${between("l.created_at")}`,
           key: ["l.created_at", "l.workspace_id"],
         },
