@@ -19,7 +19,7 @@ import { type Fleet, startFleet } from "./fleet/fleet.js";
 import { AGENT_SILENT_MS } from "./fleet/settings.js";
 import { openJournal } from "./journal.js";
 import { runClient } from "./load/client.js";
-import { approveHeld } from "./load/operator.js";
+import { operate } from "./load/operator.js";
 import { ask, startSampler, type Sampler } from "./sampler.js";
 
 export interface RunOptions {
@@ -96,7 +96,7 @@ async function runIn(root: string, options: RunOptions): Promise<RunResult> {
   setMaxListeners(0, giveUp.signal);
   try {
     const startedAt = Date.now();
-    if (fleet.docker !== null) void approveHeld(fleet, giveUp.signal);
+    if (fleet.docker !== null) void operate(fleet, giveUp.signal);
     const plan = planFaults(seed, options.faultsMs, {
       apis: [...fleet.programs.keys()].filter((name) => name.startsWith("api")),
       workers: [...fleet.programs.keys()].filter((name) => name.startsWith("worker")),

@@ -73,6 +73,9 @@ export function startSweeper(options: SweeperOptions): { close(limitMs: number):
       // One that is there and runs on time is left alone: an upsert starts its interval afresh.
       const onTime = scheduled.has(name) && (since.get(name) ?? Infinity) < 2 * every;
       if (asserted && onTime) continue;
+      // Its next run was set by the clock of whichever worker ran the last one. Where that was ahead, it is far off, and
+      // an upsert alone would leave it there.
+      if (!onTime && scheduled.has(name)) await queues.sweeps.removeJobScheduler(name);
       await queues.sweeps.upsertJobScheduler(
         name,
         { every },
