@@ -127,7 +127,8 @@ function takenOver({ faults, samples }: RunRecord): number[] {
       if (sample === undefined) return [];
       const disturbed = faults.some(
         ({ fault, at, until }) =>
-          (fault.kind === "postgres" || fault.kind === "redis") && at <= sample.at && until >= killedAt,
+          // A full disk is one of theirs.
+          ["postgres", "redis", "disk"].includes(fault.kind) && at <= sample.at && until >= killedAt,
       );
       return disturbed ? [] : [sample.at - killedAt];
     }),

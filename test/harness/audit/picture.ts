@@ -1,7 +1,7 @@
 import type { RunRecord, Sample } from "./record.js";
 
 const WIDTH = 1200;
-const LEFT = 130;
+const LEFT = 210;
 const LANE = 18;
 const CURVE = 120;
 const COLORS: Readonly<Record<string, string>> = {
