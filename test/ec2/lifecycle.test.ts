@@ -171,11 +171,12 @@ test("a tree that is made, restarted and deleted while 30 % of all calls fail en
     90_000,
   );
   await expect.poll(() => fleet.left(), { timeout: 60_000 }).toEqual(NOTHING);
-  const failed = Object.values(fleet.lab.sim.calls.counters()).flatMap(({ calls, ok }) => [
-    calls - ok,
-    calls,
-  ]);
-  expect(failed.filter((_, index) => index % 2 === 0).reduce((sum, n) => sum + n, 0)).toBeGreaterThan(20);
+  const counters = Object.values(fleet.lab.sim.calls.counters());
+  const asked = counters.reduce((sum, { calls }) => sum + calls, 0);
+  const ok = counters.reduce((sum, one) => sum + one.ok, 0);
+  // How many they are depends on how often it had to look: on an idle machine hardly twenty.
+  expect(asked).toBeGreaterThan(30);
+  expect((asked - ok) / asked, `of ${asked} calls`).toBeGreaterThan(0.1);
 }, 300_000);
 
 test("an instance with a volume that no ledger row claims is found by its tags and ended, a foreign one isn't (I10)", async () => {
