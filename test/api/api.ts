@@ -1,9 +1,9 @@
-import { readConfig } from "@berth/core/config";
+import { readConfig } from "@berth/core/config/config";
 import type { Pool } from "@berth/core/db/pool";
-import { createGate, type Gate } from "@berth/core/lifecycle/gate";
-import { succeeded } from "@berth/core/lifecycle/endings";
-import { createLogger } from "@berth/core/logger";
-import { openQueues, type Queues } from "@berth/core/queues";
+import { createGate, type Gate } from "@berth/core/gate/gate";
+import { succeeded } from "@berth/core/gate/endings";
+import { createLogger } from "@berth/core/base/logger";
+import { openQueues, type Queues } from "@berth/core/queues/queues";
 import { getWorkspace } from "@berth/core/db/workspaces";
 import { type RunningApi, startApi } from "@berth/api/start";
 import { fleetEnvironment } from "../support/fleet.js";

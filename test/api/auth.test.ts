@@ -1,8 +1,8 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { requireKey } from "@berth/api/auth";
+import { requireKey } from "@berth/api/auth/require-key";
 import { createKeyring } from "@berth/api/auth/keyring";
-import { createSessions } from "@berth/api/auth/session";
+import { createSessions } from "@berth/api/auth/cookie";
 import type { App } from "@berth/api/services";
 import { createPool } from "@berth/core/db/pool";
 import fastify from "fastify";

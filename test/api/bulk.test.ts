@@ -1,5 +1,5 @@
-import { readConfig } from "@berth/core/config";
-import { createLogger } from "@berth/core/logger";
+import { readConfig } from "@berth/core/config/config";
+import { createLogger } from "@berth/core/base/logger";
 import { startWorker } from "@berth/worker/start";
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from "vitest";
 import { fleetEnvironment } from "../support/fleet.js";

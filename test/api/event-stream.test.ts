@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { connect } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
-import { createEventFeed } from "@berth/api/events/feed";
-import { openStream, type StreamOptions } from "@berth/api/events/stream";
-import { openSignals } from "@berth/api/signals";
+import { createEventFeed } from "@berth/api/live/feed";
+import { openStream, type StreamOptions } from "@berth/api/live/stream";
+import { openSignals } from "@berth/api/live/signals";
 import { insertEvents } from "@berth/core/db/events";
 import { transaction } from "@berth/core/db/pool";
-import { createLogger } from "@berth/core/logger";
+import { createLogger } from "@berth/core/base/logger";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { KEY, startTestApi, type TestApi } from "./api.js";
 

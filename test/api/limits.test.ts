@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { afterEach, describe, expect, inject, it } from "vitest";
 import { placeOf } from "@berth/api/limits/address";
 import { type RunningApi, startApi } from "@berth/api/start";
-import { readConfig } from "@berth/core/config";
-import { createLogger } from "@berth/core/logger";
+import { readConfig } from "@berth/core/config/config";
+import { createLogger } from "@berth/core/base/logger";
 import { fleetEnvironment } from "../support/fleet.js";
 import { KEY, PROCESS_SPEC, startTestApi, type TestApi } from "./api.js";
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { createSessions } from "@berth/api/auth/session";
+import { createSessions } from "@berth/api/auth/cookie";
 import { KEY, startTestApi, type TestApi } from "./api.js";
 
 let api: TestApi;

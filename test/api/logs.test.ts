@@ -1,7 +1,7 @@
 import { connect } from "node:net";
-import { readConfig } from "@berth/core/config";
+import { readConfig } from "@berth/core/config/config";
 import { BackendError, type LogLine } from "@berth/core/compute/backend";
-import { createLogger } from "@berth/core/logger";
+import { createLogger } from "@berth/core/base/logger";
 import { startWorker } from "@berth/worker/start";
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from "vitest";
 import { fleetEnvironment } from "../support/fleet.js";

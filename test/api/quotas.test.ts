@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { readConfig } from "@berth/core/config";
+import { readConfig } from "@berth/core/config/config";
 import { createPool } from "@berth/core/db/pool";
-import { createLogger } from "@berth/core/logger";
-import { openQueues } from "@berth/core/queues";
+import { createLogger } from "@berth/core/base/logger";
+import { openQueues } from "@berth/core/queues/queues";
 import { startApi } from "@berth/api/start";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { fleetEnvironment } from "../support/fleet.js";

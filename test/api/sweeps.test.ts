@@ -1,9 +1,9 @@
-import { readConfig } from "@berth/core/config";
+import { readConfig } from "@berth/core/config/config";
 import { listEvents } from "@berth/core/db/events";
 import { registerSweeps, setHeld } from "@berth/core/db/sweeps";
 import { SWEEP_NAMES } from "@berth/core/domain/sweep";
-import { createLogger } from "@berth/core/logger";
-import { openWorker, SWEEPS_QUEUE } from "@berth/core/queues";
+import { createLogger } from "@berth/core/base/logger";
+import { openWorker, SWEEPS_QUEUE } from "@berth/core/queues/queues";
 import { dockerOrphans } from "@berth/core/sweeps/all";
 import { dryRun } from "@berth/core/sweeps/run";
 import { settingsOf } from "@berth/core/sweeps/settings";

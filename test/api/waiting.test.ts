@@ -1,9 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { createLogger } from "@berth/core/logger";
+import { createLogger } from "@berth/core/base/logger";
 import { createPool } from "@berth/core/db/pool";
-import { openSignals } from "@berth/api/signals";
-import { createWaiting } from "@berth/api/waiting";
+import { openSignals } from "@berth/api/live/signals";
+import { createWaiting } from "@berth/api/live/waiting";
 import { type Answer, startTestApi, type TestApi } from "./api.js";
 
 let api: TestApi;

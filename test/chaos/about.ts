@@ -1,6 +1,6 @@
 import { expect, vi } from "vitest";
-import { removeWorkspace } from "@berth/core/lifecycle/remove";
-import { createWorkspace, requestRestart } from "@berth/core/lifecycle/requests";
+import { removeWorkspace } from "@berth/core/requests/delete";
+import { createWorkspace, requestRestart } from "@berth/core/requests/requests";
 import { BY_TEST, newWorkspace, type Fleet } from "../support/fleet.js";
 import { ended } from "../support/wait.js";
 import { watchProvider } from "./audit.js";

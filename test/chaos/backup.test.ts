@@ -2,11 +2,11 @@ import { describe, expect, test } from "vitest";
 import { listLeaks } from "@berth/core/db/leaks";
 import type { Pool } from "@berth/core/db/pool";
 import { getWorkspace } from "@berth/core/db/workspaces";
-import { removeWorkspace } from "@berth/core/lifecycle/remove";
-import { requestRestart } from "@berth/core/lifecycle/requests";
-import { requestPause, requestResume } from "@berth/core/lifecycle/suspend";
+import { removeWorkspace } from "@berth/core/requests/delete";
+import { requestRestart } from "@berth/core/requests/requests";
+import { requestPause, requestResume } from "@berth/core/requests/suspend";
 import { transaction } from "@berth/core/db/pool";
-import { openEc2Fleet, type Ec2Fleet } from "../ec2/fleet.js";
+import { openEc2Fleet, type Ec2Fleet } from "../compute/ec2/fleet.js";
 import { BY_TEST } from "../support/fleet.js";
 import { ended } from "../support/wait.js";
 

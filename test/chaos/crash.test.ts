@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, inject, it, vi } from "vitest";
 import { listEvents } from "@berth/core/db/events";
 import { about, KINDS, reached, type Kind, type Moment } from "./about.js";
-import { planOf } from "@berth/core/lifecycle/plans";
-import { removeWorkspace } from "@berth/core/lifecycle/remove";
-import { createWorkspace, requestRestart } from "@berth/core/lifecycle/requests";
+import { planOf } from "@berth/core/operations/plans";
+import { removeWorkspace } from "@berth/core/requests/delete";
+import { createWorkspace, requestRestart } from "@berth/core/requests/requests";
 import { BY_TEST, fleetEnvironment, newWorkspace, QUICK, startFleet, type Fleet } from "../support/fleet.js";
 import { liveThings } from "../support/recorded-backend.js";
 import { ended } from "../support/wait.js";

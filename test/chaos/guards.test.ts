@@ -4,12 +4,12 @@ import { BackendError } from "@berth/core/compute/backend";
 import { lockGates } from "@berth/core/db/gates";
 import { getOperation } from "@berth/core/db/operations";
 import { isDatabaseUnavailable, transaction } from "@berth/core/db/pool";
-import { batched } from "@berth/core/lifecycle/batch";
-import { createGate } from "@berth/core/lifecycle/gate";
-import { createLeaseKeeper } from "@berth/core/lifecycle/lease";
-import { CancelledError, LeaseLostError } from "@berth/core/lifecycle/outcome";
-import { removeWorkspace } from "@berth/core/lifecycle/remove";
-import { createWorkspace, requestRestart } from "@berth/core/lifecycle/requests";
+import { batched } from "@berth/core/base/batch";
+import { createGate } from "@berth/core/gate/gate";
+import { createLeaseKeeper } from "@berth/core/gate/lease";
+import { CancelledError, LeaseLostError } from "@berth/core/gate/verdict";
+import { removeWorkspace } from "@berth/core/requests/delete";
+import { createWorkspace, requestRestart } from "@berth/core/requests/requests";
 import { BY_TEST, newWorkspace, startFleet, type Fleet } from "../support/fleet.js";
 import { ended } from "../support/wait.js";
 

@@ -1,9 +1,9 @@
 import { randomInt } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, describe, expect, inject, it } from "vitest";
-import { BerthError } from "@berth/core/errors";
-import { removeWorkspace } from "@berth/core/lifecycle/remove";
-import { createWorkspace, requestRestart } from "@berth/core/lifecycle/requests";
+import { BerthError } from "@berth/core/base/errors";
+import { removeWorkspace } from "@berth/core/requests/delete";
+import { createWorkspace, requestRestart } from "@berth/core/requests/requests";
 import { BY_TEST, fleetEnvironment, newWorkspace, startFleet, type Fleet } from "../support/fleet.js";
 import { liveThings, overlappingCalls } from "../support/recorded-backend.js";
 import { startWorkerProcess, type TestProcess } from "../support/worker-process.js";

@@ -1,12 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, describe, expect, inject, it, vi } from "vitest";
-import { readConfig } from "@berth/core/config";
+import { readConfig } from "@berth/core/config/config";
 import { migrate } from "@berth/core/db/migrate";
 import { createPool, type Pool } from "@berth/core/db/pool";
-import type { RequestContext } from "@berth/core/lifecycle/requests";
-import { createWorkspace, requestRestart } from "@berth/core/lifecycle/requests";
-import { openQueues, type Queues } from "@berth/core/queues";
+import type { RequestContext } from "@berth/core/requests/requests";
+import { createWorkspace, requestRestart } from "@berth/core/requests/requests";
+import { openQueues, type Queues } from "@berth/core/queues/queues";
 import { BY_TEST, fleetEnvironment, newWorkspace } from "../support/fleet.js";
 import {
   createTestDatabase,

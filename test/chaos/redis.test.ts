@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { createWorkspace, requestRestart } from "@berth/core/lifecycle/requests";
+import { createWorkspace, requestRestart } from "@berth/core/requests/requests";
 import { BY_TEST, fleetEnvironment, newWorkspace, startFleet, type Fleet } from "../support/fleet.js";
 import { startRedis, type TestRedis } from "../support/redis.js";
 import { ended } from "../support/wait.js";

@@ -2,7 +2,7 @@ import { DeleteVolumeCommand, EC2Client, TerminateInstancesCommand } from "@aws-
 import { createPool } from "@berth/core/db/pool";
 import type { Leak } from "@berth/core/db/leaks";
 import { expect, onTestFinished, test } from "vitest";
-import { REGION } from "../compute/ec2-harness.js";
+import { REGION } from "../compute/ec2/harness.js";
 import { baseBackup } from "../support/base-backup.js";
 import {
   call,

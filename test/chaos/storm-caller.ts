@@ -1,8 +1,8 @@
 // One of the processes that ask at once: prints each request's time and the operation it was answered with.
-import { readConfig } from "@berth/core/config";
+import { readConfig } from "@berth/core/config/config";
 import { createPool } from "@berth/core/db/pool";
-import { requestRestart } from "@berth/core/lifecycle/requests";
-import { openQueues } from "@berth/core/queues";
+import { requestRestart } from "@berth/core/requests/requests";
+import { openQueues } from "@berth/core/queues/queues";
 
 const [workspaceId, count] = process.argv.slice(2) as [string, string];
 const config = readConfig("worker");

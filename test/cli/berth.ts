@@ -1,5 +1,5 @@
-import { readConfig } from "@berth/core/config";
-import { createLogger } from "@berth/core/logger";
+import { readConfig } from "@berth/core/config/config";
+import { createLogger } from "@berth/core/base/logger";
 import { startWorker } from "@berth/worker/start";
 import { run } from "../../apps/cli/src/run.js";
 import { KEY, startTestApi, type TestApi } from "../api/api.js";

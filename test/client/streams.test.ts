@@ -1,8 +1,8 @@
 import { type Client, type ClientOptions, createClient, type LogMessage, type Trouble } from "@berth/client";
 import { insertEvents } from "@berth/core/db/events";
 import { transaction } from "@berth/core/db/pool";
-import { readConfig } from "@berth/core/config";
-import { createLogger } from "@berth/core/logger";
+import { readConfig } from "@berth/core/config/config";
+import { createLogger } from "@berth/core/base/logger";
 import { startApi } from "@berth/api/start";
 import { startWorker } from "@berth/worker/start";
 import { setFlagsFromString } from "node:v8";

@@ -6,7 +6,7 @@ import {
   type OperationKind,
 } from "@berth/core/domain/operation";
 import { canBecome, type Status } from "@berth/core/domain/status";
-import { cancelled, failed, succeeded } from "@berth/core/lifecycle/endings";
+import { cancelled, failed, succeeded } from "@berth/core/gate/endings";
 import type { Rules } from "./rules.js";
 import {
   newOperation,

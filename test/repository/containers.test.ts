@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { readConfig } from "@berth/core/config";
+import { readConfig } from "@berth/core/config/config";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { startSimulator, type RunningSimulator } from "berth-ec2-simulator/server";
 import { expect, inject, onTestFinished } from "vitest";
-import { IMAGE, QUICK_DELAYS, REGION } from "../compute/ec2-harness.js";
+import { IMAGE, QUICK_DELAYS, REGION } from "../compute/ec2/harness.js";
 import { startProcess, type TestProcess } from "./worker-process.js";
 
 /** The sources of this checkout. */

@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { readConfig, type WorkerConfig } from "@berth/core/config";
+import { readConfig, type WorkerConfig } from "@berth/core/config/config";
 import type { Pool } from "@berth/core/db/pool";
-import { createLogger } from "@berth/core/logger";
-import type { RequestContext } from "@berth/core/lifecycle/requests";
-import { openQueues, type Queues } from "@berth/core/queues";
+import { createLogger } from "@berth/core/base/logger";
+import type { RequestContext } from "@berth/core/requests/requests";
+import { openQueues, type Queues } from "@berth/core/queues/queues";
 import { startWorker, type RunningWorker, type WorkerDeps } from "@berth/worker/start";
 import { createRecordedBackend, type ProviderFaults, type RecordedBackend } from "./recorded-backend.js";
 import { createTestDatabase, type TestDatabase } from "./postgres.js";

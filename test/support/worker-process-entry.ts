@@ -1,9 +1,9 @@
 // A worker as `apps/worker` starts it, with the recorded provider in place of the real ones.
-import { readConfig } from "@berth/core/config";
+import { readConfig } from "@berth/core/config/config";
 import { createPool } from "@berth/core/db/pool";
-import { createLogger } from "@berth/core/logger";
-import { openQueues } from "@berth/core/queues";
-import { serve } from "@berth/core/serve";
+import { createLogger } from "@berth/core/base/logger";
+import { openQueues } from "@berth/core/queues/queues";
+import { serve } from "@berth/core/base/serve";
 import { faultAtStep } from "@berth/worker/fault";
 import { startWorker } from "@berth/worker/start";
 import { createRecordedBackend } from "./recorded-backend.js";

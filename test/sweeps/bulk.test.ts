@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { getBulk, listItems } from "@berth/core/db/bulk";
-import { acceptBulk, tryBulk, workspacesOf, type BulkRequest } from "@berth/core/lifecycle/bulk";
-import { requestPause } from "@berth/core/lifecycle/suspend";
+import { acceptBulk, tryBulk, workspacesOf, type BulkRequest } from "@berth/core/requests/bulk";
+import { requestPause } from "@berth/core/requests/suspend";
 import { BY_TEST } from "../support/fleet.js";
 import { openStage, type Stage } from "./stage.js";
 

@@ -1,4 +1,4 @@
-import { readConfig } from "@berth/core/config";
+import { readConfig } from "@berth/core/config/config";
 import { SWEEP_NAMES, type SweepName } from "@berth/core/domain/sweep";
 import { intervalsOf } from "@berth/core/sweeps/settings";
 import type { Stage } from "./stage.js";

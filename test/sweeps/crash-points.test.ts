@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Pool, Tx } from "@berth/core/db/pool";
 import { SWEEP_NAMES } from "@berth/core/domain/sweep";
-import { createGate } from "@berth/core/lifecycle/gate";
-import { createLeaseKeeper } from "@berth/core/lifecycle/lease";
+import { createGate } from "@berth/core/gate/gate";
+import { createLeaseKeeper } from "@berth/core/gate/lease";
 import type { SweepDeps } from "@berth/core/sweeps/sweep";
 import type { RecordedBackend } from "../support/recorded-backend.js";
 import { SCENES } from "./scenes.js";

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { createWorkspace, patchWorkspace } from "@berth/core/lifecycle/requests";
-import { requestHibernate, requestPause } from "@berth/core/lifecycle/suspend";
+import { createWorkspace, patchWorkspace } from "@berth/core/requests/requests";
+import { requestHibernate, requestPause } from "@berth/core/requests/suspend";
 import { expiry } from "@berth/core/sweeps/expiry";
 import { BY_TEST, newWorkspace } from "../support/fleet.js";
 import { openStage, type Stage } from "./stage.js";

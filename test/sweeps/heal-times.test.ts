@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { removeWorkspace } from "@berth/core/lifecycle/remove";
+import { removeWorkspace } from "@berth/core/requests/delete";
 import { BY_TEST } from "../support/fleet.js";
 import { cadence } from "./cadence.js";
 import { openStage, type Stage } from "./stage.js";

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createExternalBackend } from "@berth/core/compute/external";
-import { requestRestart } from "@berth/core/lifecycle/requests";
-import { requestPause } from "@berth/core/lifecycle/suspend";
+import { requestRestart } from "@berth/core/requests/requests";
+import { requestPause } from "@berth/core/requests/suspend";
 import { BY_TEST } from "../support/fleet.js";
 import { openStage, type Stage } from "./stage.js";
 

@@ -2,8 +2,8 @@ import { afterEach, beforeEach, describe, expect, inject, it, vi } from "vitest"
 import { listEvents } from "@berth/core/db/events";
 import { listResources } from "@berth/core/db/resources";
 import { getWorkspace } from "@berth/core/db/workspaces";
-import { removeWorkspace } from "@berth/core/lifecycle/remove";
-import { createWorkspace, requestRestart } from "@berth/core/lifecycle/requests";
+import { removeWorkspace } from "@berth/core/requests/delete";
+import { createWorkspace, requestRestart } from "@berth/core/requests/requests";
 import { BY_TEST, newWorkspace, startFleet, type Fleet } from "../support/fleet.js";
 import { liveThings } from "../support/recorded-backend.js";
 import { ended } from "../support/wait.js";

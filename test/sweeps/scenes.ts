@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { createWorkspace, patchWorkspace, requestRestart } from "@berth/core/lifecycle/requests";
-import { acceptBulk } from "@berth/core/lifecycle/bulk";
-import { removeWorkspace } from "@berth/core/lifecycle/remove";
+import { createWorkspace, patchWorkspace, requestRestart } from "@berth/core/requests/requests";
+import { acceptBulk } from "@berth/core/requests/bulk";
+import { removeWorkspace } from "@berth/core/requests/delete";
 import type { SweepDeps } from "@berth/core/sweeps/sweep";
 import type { SweepName } from "@berth/core/domain/sweep";
 import { BY_TEST, newWorkspace } from "../support/fleet.js";

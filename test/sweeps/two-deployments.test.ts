@@ -8,7 +8,7 @@ import { createEc2Backend } from "@berth/core/compute/ec2/backend";
 import { createProcessBackend } from "@berth/core/compute/process/backend";
 import type { SweepName } from "@berth/core/domain/sweep";
 import { startSimulator } from "berth-ec2-simulator/server";
-import { optionsFor, QUICK_DELAYS } from "../compute/ec2-harness.js";
+import { optionsFor, QUICK_DELAYS } from "../compute/ec2/harness.js";
 import { newWorkspace } from "../support/fleet.js";
 import { BUSYBOX_IMAGE } from "../support/images.js";
 import { openStage, type Stage } from "./stage.js";

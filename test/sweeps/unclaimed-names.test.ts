@@ -7,8 +7,8 @@ import {
 } from "@aws-sdk/client-route-53";
 import type { Backend, InstanceRef } from "@berth/core/compute/backend";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { CREDENTIALS, REGION, ZONE_ID } from "../compute/ec2-harness.js";
-import { openLab, type Lab } from "../ec2/lab.js";
+import { CREDENTIALS, REGION, ZONE_ID } from "../compute/ec2/harness.js";
+import { openLab, type Lab } from "../compute/ec2/lab.js";
 import { newWorkspace } from "../support/fleet.js";
 import { openStage, type Stage } from "./stage.js";
 

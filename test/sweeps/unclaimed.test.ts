@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { removeWorkspace } from "@berth/core/lifecycle/remove";
-import { requestPause } from "@berth/core/lifecycle/suspend";
+import { removeWorkspace } from "@berth/core/requests/delete";
+import { requestPause } from "@berth/core/requests/suspend";
 import { approve, dryRun } from "@berth/core/sweeps/run";
 import { dockerOrphans } from "@berth/core/sweeps/all";
 import { BY_TEST } from "../support/fleet.js";

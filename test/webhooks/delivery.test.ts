@@ -8,7 +8,7 @@ import {
   planDeliveries,
   type Delivery,
 } from "@berth/core/db/webhooks";
-import { createWorkspace } from "@berth/core/lifecycle/requests";
+import { createWorkspace } from "@berth/core/requests/requests";
 import {
   changeWebhook,
   createWebhook,
@@ -17,7 +17,7 @@ import {
   retryDead,
   rotateSecret,
   type WebhookTerms,
-} from "@berth/core/lifecycle/webhooks";
+} from "@berth/core/requests/webhooks";
 import { Redis } from "ioredis";
 import { Webhook as Verifier } from "standardwebhooks";
 import { afterEach, describe, expect, inject, it, onTestFinished, vi } from "vitest";

@@ -1,4 +1,4 @@
-import { createDestinations, type Destinations } from "@berth/core/destinations";
+import { createDestinations, type Destinations } from "@berth/core/webhooks/destinations";
 import { describe, expect, it } from "vitest";
 
 const schemes = ["https", "http"];

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, inject, it, vi } from "vitest";
 import { getOperation } from "@berth/core/db/operations";
-import { createWorkspace, requestRestart } from "@berth/core/lifecycle/requests";
+import { createWorkspace, requestRestart } from "@berth/core/requests/requests";
 import { BY_TEST, fleetEnvironment, newWorkspace, startFleet, type Fleet } from "../support/fleet.js";
 import { expectNoBreach, expectSettled, expectTrueLedger, watchProvider } from "../chaos/audit.js";
 import { startWorkerProcess, type ProcessProvider, type TestProcess } from "../support/worker-process.js";

@@ -1,14 +1,14 @@
-import { readConfig } from "@berth/core/config";
+import { readConfig } from "@berth/core/config/config";
 import { BACKENDS } from "@berth/core/domain/spec";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import fastify from "fastify";
 import { Registry } from "prom-client";
 import { addRoutes } from "./app.js";
 import type { Keyring } from "./auth/keyring.js";
-import { takeIdempotencyKeys } from "./idempotency.js";
+import { takeIdempotencyKeys } from "./http/idempotency.js";
 import { describeRoutes } from "./routes/docs.js";
 import type { App, Services } from "./services.js";
-import { compileValidator } from "./validation/compiler.js";
+import { compileValidator } from "./schemas/validation/compiler.js";
 
 /** The OpenAPI document of a Berth that serves every backend, without a service behind it: for generators of clients. */
 export async function describeApi(): Promise<object> {

@@ -1,8 +1,8 @@
 import type { LogsQuestion } from "@berth/core/domain/logs";
 import { setTimeout as delay } from "node:timers/promises";
-import { BerthError } from "@berth/core/errors";
-import type { LogsAnswer } from "@berth/core/lifecycle/logs";
-import type { Queues } from "@berth/core/queues";
+import { BerthError } from "@berth/core/base/errors";
+import type { LogsAnswer } from "@berth/core/agents/logs";
+import type { Queues } from "@berth/core/queues/queues";
 import { askStore } from "./sweep-jobs.js";
 
 const POLL_MS = { first: 15, longest: 200 };

@@ -1,16 +1,16 @@
-import type { ApiConfig } from "@berth/core/config";
+import type { ApiConfig } from "@berth/core/config/config";
 import type { Pool } from "@berth/core/db/pool";
 import type { Prices } from "@berth/core/domain/prices";
-import type { Heartbeats } from "@berth/core/lifecycle/heartbeat";
-import type { RequestContext } from "@berth/core/lifecycle/requests";
-import type { Queues } from "@berth/core/queues";
-import type { RateLimits } from "@berth/core/rate-limits";
+import type { Heartbeats } from "@berth/core/agents/heartbeat";
+import type { RequestContext } from "@berth/core/requests/requests";
+import type { Queues } from "@berth/core/queues/queues";
+import type { RateLimits } from "@berth/core/base/rate-limits";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from "fastify";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { EventFeed } from "./events/feed.js";
-import type { Following } from "./following.js";
-import type { Waiting } from "./waiting.js";
+import type { EventFeed } from "./live/feed.js";
+import type { Following } from "./live/log-streams.js";
+import type { Waiting } from "./live/waiting.js";
 
 /** The server, with request types taken from the schemas. */
 export type App = FastifyInstance<

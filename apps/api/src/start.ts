@@ -2,19 +2,19 @@ import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import type { AddressInfo } from "node:net";
-import type { ApiConfig } from "@berth/core/config";
+import type { ApiConfig } from "@berth/core/config/config";
 import { createPool, type Pool } from "@berth/core/db/pool";
 import { DEFAULT_PRICES, parsePrices, type Prices } from "@berth/core/domain/prices";
-import { createHeartbeats } from "@berth/core/lifecycle/heartbeat";
-import type { Logger } from "@berth/core/logger";
-import type { Queues } from "@berth/core/queues";
-import { openRateLimits } from "@berth/core/rate-limits";
+import { createHeartbeats } from "@berth/core/agents/heartbeat";
+import type { Logger } from "@berth/core/base/logger";
+import type { Queues } from "@berth/core/queues/queues";
+import { openRateLimits } from "@berth/core/base/rate-limits";
 import { createApp } from "./app.js";
-import { createEventFeed } from "./events/feed.js";
-import { createFollowing } from "./following.js";
+import { createEventFeed } from "./live/feed.js";
+import { createFollowing } from "./live/log-streams.js";
 import type { App } from "./services.js";
-import { openSignals } from "./signals.js";
-import { createWaiting } from "./waiting.js";
+import { openSignals } from "./live/signals.js";
+import { createWaiting } from "./live/waiting.js";
 
 export interface ApiDeps {
   config: ApiConfig;

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { SweepName } from "@berth/core/domain/sweep";
-import { BerthError } from "@berth/core/errors";
-import type { Queues } from "@berth/core/queues";
+import { BerthError } from "@berth/core/base/errors";
+import type { Queues } from "@berth/core/queues/queues";
 import type { Intent } from "@berth/core/db/sweeps";
 
 /** What a worker answers a dry run with. */

@@ -1,4 +1,4 @@
-import type { Logger } from "@berth/core/logger";
+import type { Logger } from "@berth/core/base/logger";
 import { reasonOf } from "./start-error.js";
 
 /** What was started, to be ended in the reverse order. */

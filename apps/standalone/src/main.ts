@@ -1,5 +1,5 @@
-import { ConfigError, readConfig } from "@berth/core/config";
-import { createLogger } from "@berth/core/logger";
+import { ConfigError, readConfig } from "@berth/core/config/config";
+import { createLogger } from "@berth/core/base/logger";
 import { readArguments } from "./arguments.js";
 import { Endings } from "./endings.js";
 import { startStandalone } from "./standalone.js";

@@ -1,4 +1,4 @@
-import type { Config } from "@berth/core/config";
+import type { Config } from "@berth/core/config/config";
 import { startSimulator } from "berth-ec2-simulator/server";
 
 /** EC2 without an account: gone, with all that ran on it, when this process ends. */

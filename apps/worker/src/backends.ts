@@ -3,9 +3,9 @@ import { createDockerBackend } from "@berth/core/compute/docker/backend";
 import { createEc2Backend } from "@berth/core/compute/ec2/backend";
 import { createExternalBackend } from "@berth/core/compute/external";
 import { createProcessBackend } from "@berth/core/compute/process/backend";
-import type { WorkerConfig } from "@berth/core/config";
+import type { WorkerConfig } from "@berth/core/config/config";
 import type { BackendName } from "@berth/core/domain/spec";
-import type { Logger } from "@berth/core/logger";
+import type { Logger } from "@berth/core/base/logger";
 import { type AwsPlace, ec2Options } from "./ec2-options.js";
 
 /** The backends that a worker with this configuration serves. `aws` is where EC2 is, if not where the SDK looks. */

@@ -1,5 +1,5 @@
 import type { Ec2Options } from "@berth/core/compute/ec2/settings";
-import type { WorkerConfig } from "@berth/core/config";
+import type { WorkerConfig } from "@berth/core/config/config";
 
 /** An EC2 that the SDK wouldn't find by itself. */
 export type AwsPlace = Pick<Ec2Options, "endpoint" | "region" | "credentials">;

@@ -1,4 +1,4 @@
-import type { Config } from "@berth/core/config";
+import type { Config } from "@berth/core/config/config";
 import type { WorkerDeps } from "./start.js";
 
 /** A hook that kills this process with SIGKILL at the step that BERTH_FAULT_AT_STEP names; for tests only. */

@@ -1,9 +1,9 @@
 import type { Backend } from "@berth/core/compute/backend";
 import type { Pool } from "@berth/core/db/pool";
-import type { Logger } from "@berth/core/logger";
+import type { Logger } from "@berth/core/base/logger";
 import type { LogsQuestion } from "@berth/core/domain/logs";
-import { readLogs } from "@berth/core/lifecycle/logs";
-import { LOGS_QUEUE, openWorker, type QueueConfig } from "@berth/core/queues";
+import { readLogs } from "@berth/core/agents/logs";
+import { LOGS_QUEUE, openWorker, type QueueConfig } from "@berth/core/queues/queues";
 
 const CONCURRENCY = 8;
 

@@ -1,9 +1,9 @@
-import { readConfig } from "@berth/core/config";
+import { readConfig } from "@berth/core/config/config";
 import { migrate } from "@berth/core/db/migrate";
 import { createPool } from "@berth/core/db/pool";
-import { createLogger } from "@berth/core/logger";
-import { openQueues } from "@berth/core/queues";
-import { serve } from "@berth/core/serve";
+import { createLogger } from "@berth/core/base/logger";
+import { openQueues } from "@berth/core/queues/queues";
+import { serve } from "@berth/core/base/serve";
 import { openBackends } from "./backends.js";
 import { faultAtStep } from "./fault.js";
 import { startWorker } from "./start.js";

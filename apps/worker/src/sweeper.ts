@@ -1,13 +1,13 @@
 import type { Pool } from "@berth/core/db/pool";
 import { noteMemory } from "@berth/core/db/memory";
 import { registerSweeps, sinceLastRun } from "@berth/core/db/sweeps";
-import { withDeadline } from "@berth/core/deadline";
-import { openWorker, SWEEPS_QUEUE, type QueueConfig, type Queues } from "@berth/core/queues";
+import { withDeadline } from "@berth/core/base/deadline";
+import { openWorker, SWEEPS_QUEUE, type QueueConfig, type Queues } from "@berth/core/queues/queues";
 import { SWEEPS } from "@berth/core/sweeps/all";
 import { dryRun, runSweep } from "@berth/core/sweeps/run";
 import type { SweepDeps } from "@berth/core/sweeps/sweep";
 import type { SweepName } from "@berth/core/domain/sweep";
-import type { Logger } from "@berth/core/logger";
+import type { Logger } from "@berth/core/base/logger";
 
 export interface SweeperOptions {
   config: QueueConfig;

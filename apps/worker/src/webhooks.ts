@@ -1,12 +1,18 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { WorkerConfig } from "@berth/core/config";
+import type { WorkerConfig } from "@berth/core/config/config";
 import type { Pool } from "@berth/core/db/pool";
 import { claimDeliveries, dueWebhooks, planDeliveries } from "@berth/core/db/webhooks";
-import { createDestinations } from "@berth/core/destinations";
+import { createDestinations } from "@berth/core/webhooks/destinations";
 import { RETRY_JITTER } from "@berth/core/domain/backoff";
-import { noteReplies, signedRequest } from "@berth/core/lifecycle/webhooks";
-import type { Logger } from "@berth/core/logger";
-import { addLane, openWorker, WEBHOOKS_QUEUE, type Queues, type WebhookLane } from "@berth/core/queues";
+import { noteReplies, signedRequest } from "@berth/core/requests/webhooks";
+import type { Logger } from "@berth/core/base/logger";
+import {
+  addLane,
+  openWorker,
+  WEBHOOKS_QUEUE,
+  type Queues,
+  type WebhookLane,
+} from "@berth/core/queues/queues";
 import { send } from "./webhook-sender.js";
 
 /** Events that are compared with the webhooks at once. */

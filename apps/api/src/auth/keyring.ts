@@ -1,7 +1,7 @@
 import { timingSafeEqual } from "node:crypto";
 import { findApiKey, getApiKey, touchApiKey, type ApiKey } from "@berth/core/db/api-keys";
 import type { Pool } from "@berth/core/db/pool";
-import { hashKey, KEY_PATTERN } from "@berth/core/lifecycle/keys";
+import { hashKey, KEY_PATTERN } from "@berth/core/requests/api-keys";
 import type { Caller } from "./scopes.js";
 
 /** So long after its revocation in another API process a key may still be taken by this one. In ms. */

@@ -1,5 +1,5 @@
 import type { KeyScope } from "@berth/core/db/api-keys";
-import { BerthError } from "@berth/core/errors";
+import { BerthError } from "@berth/core/base/errors";
 
 /**
  * Who may use a route. `viewer`, `operator` and `admin`: a key of that scope or a wider one. `workspace`: the

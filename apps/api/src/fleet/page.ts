@@ -1,5 +1,5 @@
 import type { OperationCount } from "@berth/core/db/counts";
-import type { PricedLeak } from "@berth/core/lifecycle/leaks";
+import type { PricedLeak } from "@berth/core/requests/leaks";
 import type { SweepLiveness } from "@berth/core/sweeps/state";
 import { html, Html } from "./html.js";
 

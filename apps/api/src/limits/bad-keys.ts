@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import { BerthError } from "@berth/core/errors";
-import type { Budget, RateLimits } from "@berth/core/rate-limits";
+import { BerthError } from "@berth/core/base/errors";
+import type { Budget, RateLimits } from "@berth/core/base/rate-limits";
 import type { FastifyRequest } from "fastify";
 import type { App } from "../services.js";
 import { placeOf } from "./address.js";

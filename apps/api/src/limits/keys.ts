@@ -1,6 +1,6 @@
-import type { ApiConfig } from "@berth/core/config";
-import { BerthError } from "@berth/core/errors";
-import type { Budget, RateLimits } from "@berth/core/rate-limits";
+import type { ApiConfig } from "@berth/core/config/config";
+import { BerthError } from "@berth/core/base/errors";
+import type { Budget, RateLimits } from "@berth/core/base/rate-limits";
 import type { App } from "../services.js";
 
 const READS = new Set(["GET", "HEAD", "OPTIONS"]);

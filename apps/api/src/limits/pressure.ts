@@ -1,8 +1,8 @@
 import underPressure from "@fastify/under-pressure";
-import type { ApiConfig } from "@berth/core/config";
+import type { ApiConfig } from "@berth/core/config/config";
 import { longestWait, type Pool } from "@berth/core/db/pool";
-import { BerthError } from "@berth/core/errors";
-import type { Logger } from "@berth/core/logger";
+import { BerthError } from "@berth/core/base/errors";
+import type { Logger } from "@berth/core/base/logger";
 import type { App } from "../services.js";
 
 const TELL_EVERY_MS = 5_000;

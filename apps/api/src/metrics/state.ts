@@ -1,6 +1,6 @@
 import { countLeaks } from "@berth/core/db/leaks";
 import type { Pool } from "@berth/core/db/pool";
-import type { Queues } from "@berth/core/queues";
+import type { Queues } from "@berth/core/queues/queues";
 import { livenessOfSweeps } from "@berth/core/sweeps/state";
 import { Gauge, type Registry } from "prom-client";
 import { countOperations, countWorkspaces } from "@berth/core/db/counts";

@@ -1,11 +1,11 @@
 import { idAt, placeOf } from "@berth/core/db/events";
-import { BerthError } from "@berth/core/errors";
+import { BerthError } from "@berth/core/base/errors";
 import type { FastifyReply } from "fastify";
 import Type from "typebox";
 import type { Keyring } from "../auth/keyring.js";
 import { REVOKED_WITHIN_MS } from "../auth/keyring.js";
-import { eventFilter } from "../events/filter.js";
-import { openStream } from "../events/stream.js";
+import { eventFilter } from "../live/filter.js";
+import { openStream } from "../live/stream.js";
 import { uuid } from "../schemas/common.js";
 import { EVENT_TYPES } from "../schemas/event.js";
 import { EVENT_EXAMPLE } from "../schemas/examples.js";

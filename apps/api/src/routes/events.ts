@@ -1,7 +1,7 @@
 import { findEvents, listEvents, type EventPage } from "@berth/core/db/events";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import Type from "typebox";
-import { linkNext } from "../pages.js";
+import { linkNext } from "../http/pages.js";
 import { answer, NEXT_PAGE } from "../schemas/answers.js";
 import { LIMIT, ref, uuid } from "../schemas/common.js";
 import { AFTER_ID, EVENT_TYPES, StructureEvent, viewEvent } from "../schemas/event.js";
@@ -9,7 +9,7 @@ import { EVENT_EXAMPLE } from "../schemas/examples.js";
 import { CREATED, LABEL_FILTER, readFilters } from "../schemas/filters.js";
 import { problems } from "../schemas/problem.js";
 import type { App, Services } from "../services.js";
-import { existing } from "./workspaces.js";
+import { existing } from "./workspaces/crud.js";
 
 const OWN = {
   type: Type.Optional(EVENT_TYPES),

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { countOperations, countWorkspaces } from "@berth/core/db/counts";
 import { countLeaks } from "@berth/core/db/leaks";
-import { listLeaks } from "@berth/core/lifecycle/leaks";
+import { listLeaks } from "@berth/core/requests/leaks";
 import { livenessOfSweeps } from "@berth/core/sweeps/state";
 import { fleetPage } from "../fleet/page.js";
 import type { App, Services } from "../services.js";

@@ -1,5 +1,5 @@
 import { getOperations } from "@berth/core/db/operations";
-import { BerthError } from "@berth/core/errors";
+import { BerthError } from "@berth/core/base/errors";
 import { livenessOfSweeps, type SweepLiveness } from "@berth/core/sweeps/state";
 import Type from "typebox";
 import { answer } from "../schemas/answers.js";

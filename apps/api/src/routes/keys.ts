@@ -1,10 +1,10 @@
 import { listApiKeys } from "@berth/core/db/api-keys";
-import { BerthError } from "@berth/core/errors";
-import { createKey, revokeKey } from "@berth/core/lifecycle/keys";
+import { BerthError } from "@berth/core/base/errors";
+import { createKey, revokeKey } from "@berth/core/requests/api-keys";
 import Type from "typebox";
 import type { Keyring } from "../auth/keyring.js";
-import { requesterOf } from "../requester.js";
-import { cursor, page, POSITION, readCursor } from "../pages.js";
+import { requesterOf } from "../http/requester.js";
+import { cursor, page, POSITION, readCursor } from "../http/pages.js";
 import { answer, NEXT_PAGE } from "../schemas/answers.js";
 import { API_KEY_EXAMPLE, ApiKey, KeyBody, viewKey } from "../schemas/api-key.js";
 import { AFTER, LIMIT, ref, uuid } from "../schemas/common.js";

@@ -1,9 +1,9 @@
 import { priceOf } from "@berth/core/domain/prices";
 import type { SweepName } from "@berth/core/domain/sweep";
-import { listLeaks, releaseLeak, retryLeak, type PricedLeak } from "@berth/core/lifecycle/leaks";
+import { listLeaks, releaseLeak, retryLeak, type PricedLeak } from "@berth/core/requests/leaks";
 import Type from "typebox";
-import { requesterOf } from "../requester.js";
-import { cursor, page, POSITION, readCursor } from "../pages.js";
+import { requesterOf } from "../http/requester.js";
+import { cursor, page, POSITION, readCursor } from "../http/pages.js";
 import { answer, NEXT_PAGE } from "../schemas/answers.js";
 import { AFTER, LIMIT, ref, uuid } from "../schemas/common.js";
 import { Leak, LEAK_EXAMPLE, ReleaseBody, viewLeak } from "../schemas/leak.js";

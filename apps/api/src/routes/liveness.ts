@@ -1,5 +1,5 @@
 import { listeningFor } from "@berth/core/db/heartbeats";
-import { LISTENER_GONE_MS } from "@berth/core/lifecycle/heartbeat";
+import { LISTENER_GONE_MS } from "@berth/core/agents/heartbeat";
 import { livenessOfSweeps } from "@berth/core/sweeps/state";
 import Type from "typebox";
 import { answer } from "../schemas/answers.js";

@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { BerthError } from "@berth/core/errors";
+import { BerthError } from "@berth/core/base/errors";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import { loggedIn, type Guard } from "../auth.js";
+import { loggedIn, type Guard } from "../auth/require-key.js";
 import { isSameOrigin, localPath } from "../auth/origin.js";
 import { loginPage } from "../auth/page.js";
-import { cookieHeader } from "../auth/session.js";
+import { cookieHeader } from "../auth/cookie.js";
 import type { App, Services } from "../services.js";
 
 const BODY_LIMIT_BYTES = 16_384;

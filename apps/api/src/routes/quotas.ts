@@ -1,11 +1,11 @@
 import { listQuotaUses } from "@berth/core/db/quotas";
 import { labelText, parseLabel, type Label } from "@berth/core/domain/quota";
-import { BerthError } from "@berth/core/errors";
-import { removeQuota, requireQuota, setQuota } from "@berth/core/lifecycle/quotas";
+import { BerthError } from "@berth/core/base/errors";
+import { removeQuota, requireQuota, setQuota } from "@berth/core/requests/quotas";
 import Type from "typebox";
-import { etagOf } from "../etag.js";
-import { badCursor, cursor, page, readCursor } from "../pages.js";
-import { requesterOf } from "../requester.js";
+import { etagOf } from "../http/etag.js";
+import { badCursor, cursor, page, readCursor } from "../http/pages.js";
+import { requesterOf } from "../http/requester.js";
 import { answer, ETAG, NEXT_PAGE } from "../schemas/answers.js";
 import { AFTER, ConditionHeaders, LIMIT, ref } from "../schemas/common.js";
 import { problems } from "../schemas/problem.js";

@@ -1,4 +1,4 @@
-import { BerthError } from "@berth/core/errors";
+import { BerthError } from "@berth/core/base/errors";
 import type { FastifyReply } from "fastify";
 import type { Static } from "typebox";
 import { answer } from "../schemas/answers.js";

@@ -1,11 +1,11 @@
 import { SWEEP_NAMES, type SweepName as Name } from "@berth/core/domain/sweep";
-import { BerthError } from "@berth/core/errors";
-import { acceptOnce } from "@berth/core/lifecycle/once";
+import { BerthError } from "@berth/core/base/errors";
+import { acceptOnce } from "@berth/core/requests/idempotency";
 import { approve, pause } from "@berth/core/sweeps/run";
 import { livenessOfSweeps, type SweepLiveness } from "@berth/core/sweeps/state";
 import Type from "typebox";
-import { preferredWait } from "../prefer.js";
-import { requesterOf } from "../requester.js";
+import { preferredWait } from "../http/prefer.js";
+import { requesterOf } from "../http/requester.js";
 import { answer } from "../schemas/answers.js";
 import { ref, WaitHeaders } from "../schemas/common.js";
 import { expecting } from "../schemas/expected.js";

@@ -2,7 +2,7 @@ import type { Bulk as Row, BulkCounts, BulkItem as ItemRow } from "@berth/core/d
 import { BULK_KINDS, OPERATION_STATES } from "@berth/core/domain/operation";
 import { BACKENDS } from "@berth/core/domain/spec";
 import { STATUSES } from "@berth/core/domain/status";
-import { MOST_IN_BULK } from "@berth/core/lifecycle/bulk";
+import { MOST_IN_BULK } from "@berth/core/requests/bulk";
 import Type, { type Static } from "typebox";
 import { named, nullable, strictObject, time, uuid } from "./common.js";
 import { expecting } from "./expected.js";

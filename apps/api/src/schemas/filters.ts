@@ -1,4 +1,4 @@
-import { BerthError } from "@berth/core/errors";
+import { BerthError } from "@berth/core/base/errors";
 import Type from "typebox";
 import { expecting } from "./expected.js";
 

@@ -1,4 +1,4 @@
-import type { PricedLeak } from "@berth/core/lifecycle/leaks";
+import type { PricedLeak } from "@berth/core/requests/leaks";
 import { BACKENDS } from "@berth/core/domain/spec";
 import Type, { type Static } from "typebox";
 import { iso, named, nullable, strictObject, time, uuid } from "./common.js";

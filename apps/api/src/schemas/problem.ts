@@ -1,6 +1,6 @@
-import { type ErrorCode, ERRORS } from "@berth/core/errors";
+import { type ErrorCode, ERRORS } from "@berth/core/base/errors";
 import Type from "typebox";
-import { problemDocument, PROBLEM_TYPE } from "../problem.js";
+import { problemDocument, PROBLEM_TYPE } from "../http/problem.js";
 import { named, ref } from "./common.js";
 
 export const Problem = named(

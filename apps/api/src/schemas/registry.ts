@@ -1,4 +1,4 @@
-import type { AgentReport } from "@berth/core/lifecycle/heartbeat";
+import type { AgentReport } from "@berth/core/agents/heartbeat";
 import Type, { type Static } from "typebox";
 import { strictObject, uuid } from "./common.js";
 import { expecting } from "./expected.js";

@@ -1,5 +1,5 @@
 import pg from "pg";
-import { createTurns, type TakeTurn } from "./turns.js";
+import { createTurns, type TakeTurn } from "../base/turns.js";
 
 /** A pool or one client of it: what a statement runs on. */
 export type Queryable = pg.Pool | pg.PoolClient;

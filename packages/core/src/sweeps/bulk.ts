@@ -1,7 +1,7 @@
 import { acceptItem, failItem, pendingItems, type PendingItem } from "../db/bulk.js";
-import { BerthError } from "../errors.js";
-import { ask } from "../lifecycle/ask.js";
-import { isOurFault } from "../lifecycle/bulk.js";
+import { BerthError } from "../base/errors.js";
+import { ask } from "../requests/by-kind.js";
+import { isOurFault } from "../requests/bulk.js";
 import type { Sweep, SweepDeps } from "./sweep.js";
 
 /** How often it is tried to ask for one, before it counts as refused. */

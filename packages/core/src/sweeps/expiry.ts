@@ -1,8 +1,8 @@
 import { insertEvents } from "../db/events.js";
 import { expiringWorkspaces, isExpired, noteExpiryNotice, type Expiring } from "../db/expiry.js";
 import { transaction } from "../db/pool.js";
-import { BerthError } from "../errors.js";
-import { removeWorkspace } from "../lifecycle/remove.js";
+import { BerthError } from "../base/errors.js";
+import { removeWorkspace } from "../requests/delete.js";
 import type { Sweep, SweepDeps } from "./sweep.js";
 
 /**

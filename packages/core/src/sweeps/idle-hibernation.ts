@@ -1,6 +1,6 @@
 import { idleWorkspaces } from "../db/health.js";
-import { BerthError } from "../errors.js";
-import { requestHibernate } from "../lifecycle/suspend.js";
+import { BerthError } from "../base/errors.js";
+import { requestHibernate } from "../requests/suspend.js";
 import type { Sweep } from "./sweep.js";
 
 /**

@@ -1,4 +1,4 @@
-import { withDeadline } from "../deadline.js";
+import { withDeadline } from "../base/deadline.js";
 import type { Backend, InstanceState } from "../compute/backend.js";
 import { insertEvents } from "../db/events.js";
 import {
@@ -10,8 +10,8 @@ import {
 } from "../db/health.js";
 import { transaction } from "../db/pool.js";
 import { changeStatuses, getWorkspace } from "../db/workspaces.js";
-import { heal, whileIdle } from "../lifecycle/heal.js";
-import { instanceRef } from "../lifecycle/step.js";
+import { heal, whileIdle } from "./heal.js";
+import { instanceRef } from "../operations/step.js";
 import type { Action, Sweep, SweepDeps } from "./sweep.js";
 
 /**

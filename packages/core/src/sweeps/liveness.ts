@@ -1,7 +1,7 @@
 import { countAgents, heartbeatAge, silentAgents } from "../db/health.js";
 import { listeningFor } from "../db/heartbeats.js";
-import { LISTENER_GONE_MS } from "../lifecycle/heartbeat.js";
-import { heal } from "../lifecycle/heal.js";
+import { LISTENER_GONE_MS } from "../agents/heartbeat.js";
+import { heal } from "./heal.js";
 import type { Sweep } from "./sweep.js";
 
 /**

@@ -3,9 +3,9 @@ import { noteChecked, overdueStarts, type Overdue } from "../db/health.js";
 import { listeningFor } from "../db/heartbeats.js";
 import { markReleasing } from "../db/resources.js";
 import { changeStatuses, getWorkspace } from "../db/workspaces.js";
-import { LISTENER_GONE_MS } from "../lifecycle/heartbeat.js";
-import { whileIdle } from "../lifecycle/heal.js";
-import type { HeldContext } from "../lifecycle/step.js";
+import { LISTENER_GONE_MS } from "../agents/heartbeat.js";
+import { whileIdle } from "./heal.js";
+import type { HeldContext } from "../operations/step.js";
 import type { Sweep } from "./sweep.js";
 
 /**

@@ -16,10 +16,10 @@ import {
 import { getWorkspace } from "../db/workspaces.js";
 import { retryDelay } from "../domain/backoff.js";
 import type { SweepName } from "../domain/sweep.js";
-import { whileIdle } from "../lifecycle/heal.js";
-import { judge } from "../lifecycle/outcome.js";
-import { callOf, volumeRef, type HeldContext } from "../lifecycle/step.js";
-import { untilGone } from "../lifecycle/stop.js";
+import { whileIdle } from "./heal.js";
+import { judge } from "../gate/verdict.js";
+import { callOf, volumeRef, type HeldContext } from "../operations/step.js";
+import { untilGone } from "../operations/stop.js";
 import { hasOther, isClaimedBy, isSame } from "./compare.js";
 import type { SweepDeps } from "./sweep.js";
 

@@ -1,5 +1,5 @@
 import { dueReleases } from "../db/resources.js";
-import { releaseIdle } from "../lifecycle/release.js";
+import { releaseIdle } from "./release.js";
 import type { Sweep } from "./sweep.js";
 
 /**

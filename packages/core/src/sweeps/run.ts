@@ -1,4 +1,4 @@
-import { withDeadline } from "../deadline.js";
+import { withDeadline } from "../base/deadline.js";
 import { clearInterval, setInterval } from "node:timers";
 import { insertEvents } from "../db/events.js";
 import { transaction } from "../db/pool.js";
@@ -14,8 +14,8 @@ import {
   type BegunRun,
   type Intent,
 } from "../db/sweeps.js";
-import { BerthError } from "../errors.js";
-import { acceptOnce, type Asker } from "../lifecycle/once.js";
+import { BerthError } from "../base/errors.js";
+import { acceptOnce, type Asker } from "../requests/idempotency.js";
 import { decide, type Decision } from "./breaker.js";
 import type { Action, Plan, Sweep, SweepDeps } from "./sweep.js";
 

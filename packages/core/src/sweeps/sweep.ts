@@ -1,8 +1,8 @@
 import type { BreakerLimits, SweepName } from "../domain/sweep.js";
-import type { HealOptions } from "../lifecycle/heal.js";
-import type { ReleaseOptions } from "../lifecycle/release.js";
-import type { RequestContext } from "../lifecycle/requests.js";
-import type { Logger } from "../logger.js";
+import type { HealOptions } from "./heal.js";
+import type { ReleaseOptions } from "./release.js";
+import type { RequestContext } from "../requests/requests.js";
+import type { Logger } from "../base/logger.js";
 
 /** Times in ms. */
 export interface SweepSettings {

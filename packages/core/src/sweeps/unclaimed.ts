@@ -1,4 +1,4 @@
-import { withDeadline } from "../deadline.js";
+import { withDeadline } from "../base/deadline.js";
 import type { Backend, OwnedResource } from "../compute/backend.js";
 import { insertEvents } from "../db/events.js";
 import { listBreaks, type Break } from "../db/memory.js";

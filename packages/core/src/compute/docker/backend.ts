@@ -1,4 +1,4 @@
-import type { Logger } from "../../logger.js";
+import type { Logger } from "../../base/logger.js";
 import type { Backend, CallOptions, InstanceRef, InstanceState } from "../backend.js";
 import { checkLaunch, checkRef } from "../request-check.js";
 import { createDockerClient, type DockerClient } from "./client.js";

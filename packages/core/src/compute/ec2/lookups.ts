@@ -1,5 +1,5 @@
 import { BackendError, type CallOptions } from "../backend.js";
-import { gathered } from "../gather.js";
+import { gathered } from "../../base/window.js";
 import type { Aws } from "./aws.js";
 import { listInstances, listVolumes } from "./listing.js";
 import type { SeenInstance, SeenVolume } from "./seen.js";

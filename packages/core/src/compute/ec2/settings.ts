@@ -1,5 +1,5 @@
 import type { Ec2Spec } from "../../domain/ec2-spec.js";
-import type { Logger } from "../../logger.js";
+import type { Logger } from "../../base/logger.js";
 
 /** What the backend is told by the configuration. Times in ms. */
 export interface Ec2Options {

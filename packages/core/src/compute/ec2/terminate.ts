@@ -1,6 +1,6 @@
 import { TerminateInstancesCommand } from "@aws-sdk/client-ec2";
 import type { CallPriority } from "../backend.js";
-import { gathered } from "../gather.js";
+import { gathered } from "../../base/window.js";
 import { type Aws, send } from "./aws.js";
 import { codeOf, failureOf } from "./failure.js";
 

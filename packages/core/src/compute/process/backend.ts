@@ -1,4 +1,4 @@
-import type { Logger } from "../../logger.js";
+import type { Logger } from "../../base/logger.js";
 import { type Backend, BackendError } from "../backend.js";
 import { checkLaunch, checkRef } from "../request-check.js";
 import { launchProcess } from "./launch.js";

@@ -1,0 +1,49 @@
+import { getOperations, type Operation } from "@berth/core/db/operations";
+import { BerthError, type ErrorCode, ERRORS } from "@berth/core/base/errors";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { preferredWait } from "./prefer.js";
+import type { Services } from "../services.js";
+
+/**
+ * Points to the operations that serve an accepted request and, if the caller prefers to wait, waits for
+ * their end. @returns them as they ended; null (and the answer is a 202) if they haven't.
+ * @throws BerthError of the first that did not succeed.
+ */
+export async function outcome(
+  { waiting, pool }: Services,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  operations: readonly Operation[],
+): Promise<Operation[] | null> {
+  const ids = operations.map((operation) => operation.id);
+  void reply.code(202).header("location", `/operations/${ids[0]}`);
+  const seconds = preferredWait(request.headers["prefer"] as string | undefined);
+  if (seconds === null || seconds === 0) return null;
+  void reply.header("preference-applied", `wait=${seconds}`);
+  if (!(await waiting.wait(ids, { timeoutMs: seconds * 1_000, signal: request.signal }))) return null;
+  const rows = new Map((await getOperations(pool, ids)).map((row) => [row.id, row]));
+  const ended = ids.flatMap((id) => rows.get(id) ?? []);
+  const failed = ended.find((operation) => operation.state !== "succeeded");
+  if (failed !== undefined) throw failure(failed);
+  void reply.code(200);
+  return ended;
+}
+
+/** What to tell the caller who waited for an operation that didn't succeed. */
+function failure(operation: Operation): BerthError {
+  const { error, state } = operation;
+  const fallback: ErrorCode = state === "cancelled" ? "operation_cancelled" : "operation_failed";
+  const known = error !== null && error.code in ERRORS && error.code !== "internal";
+  return new BerthError(
+    known ? (error.code as ErrorCode) : fallback,
+    error?.message ?? `operation ${operation.id} (${operation.kind}) is ${state}`,
+    {
+      operation_id: operation.id,
+      workspace_id: operation.workspace_id,
+      operation_state: state,
+      attempts: operation.attempt,
+      cause: error?.code ?? null,
+      provider_code: error?.provider_code ?? null,
+    },
+  );
+}

@@ -1,0 +1,15 @@
+import type { Condition, Requester } from "@berth/core/requests/requests";
+import type { FastifyRequest } from "fastify";
+import { versionWanted } from "./etag.js";
+
+/** Who asks, once or again, and on which condition. @throws BerthError `invalid_request` (If-Match) */
+export function requesterOf(request: FastifyRequest): Condition & Requester {
+  const { caller, once, headers } = request;
+  const ifVersion = versionWanted(headers["if-match"]);
+  return {
+    source: "api",
+    requestedBy: caller.name,
+    ...(once === undefined ? {} : { once }),
+    ...(ifVersion === undefined ? {} : { ifVersion }),
+  };
+}

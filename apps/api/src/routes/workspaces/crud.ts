@@ -1,0 +1,254 @@
+import {
+  getWorkspace,
+  listWorkspaces,
+  type Workspace as WorkspaceRow,
+  type WorkspaceChanges,
+} from "@berth/core/db/workspaces";
+import { BACKENDS } from "@berth/core/domain/spec";
+import { STATUSES } from "@berth/core/domain/status";
+import { BerthError } from "@berth/core/base/errors";
+import { createWorkspace, patchWorkspace } from "@berth/core/requests/requests";
+import type { FastifyReply } from "fastify";
+import Type from "typebox";
+import { etagOf, isKnown } from "../../http/etag.js";
+import { outcome } from "../../http/await-operations.js";
+import { preferredWait } from "../../http/prefer.js";
+import { pageOf, positionOf } from "../../http/pages.js";
+import { requesterOf } from "../../http/requester.js";
+import { Created, ETAG, LOCATION, NEXT_PAGE, WAITED, answer } from "../../schemas/answers.js";
+import { AFTER, ConditionHeaders, IdParams, LIMIT, ref, uuid, WaitHeaders } from "../../schemas/common.js";
+import {
+  DONE_EXAMPLE,
+  ONLINE_EXAMPLE,
+  OPERATION_EXAMPLE,
+  WORKSPACE_EXAMPLE,
+} from "../../schemas/examples.js";
+import { expecting } from "../../schemas/expected.js";
+import { viewOperation } from "../../schemas/operation.js";
+import { CREATED, LABEL_FILTER, oneOrMore, readFilters } from "../../schemas/filters.js";
+import { problems } from "../../schemas/problem.js";
+import { createBody, expiryOf, PatchBody, viewWorkspace, Workspace } from "../../schemas/workspace.js";
+import type { App, Services } from "../../services.js";
+
+const TAGS = ["workspaces"];
+
+const ListQuery = Type.Object(
+  {
+    status: Type.Optional(oneOrMore(STATUSES, "Only those in one of these statuses.")),
+    backend: Type.Optional(oneOrMore(BACKENDS, "Only those on one of these backends.")),
+    parent_id: Type.Optional(uuid("Only the children of this workspace.")),
+    name: Type.Optional(
+      expecting(
+        "a name of at most 128 characters",
+        Type.String({ minLength: 1, maxLength: 128, description: "Only those with this very name." }),
+      ),
+    ),
+    label: Type.Optional(LABEL_FILTER),
+    ...CREATED,
+    include_removed: Type.Optional(
+      expecting("true or false", Type.Boolean({ default: false, description: "Removed ones too." })),
+    ),
+    limit: Type.Optional(LIMIT),
+    after: Type.Optional(AFTER),
+  },
+  { additionalProperties: false },
+);
+
+const ReadQuery = Type.Object(
+  {
+    wait_for: Type.Optional(oneOrMore(STATUSES, "Wait until it is in one of these statuses.")),
+  },
+  { additionalProperties: false },
+);
+/** How long a status is waited for unless `Prefer` says otherwise. */
+const WATCH_S = 30;
+const WATCHED = { ...ETAG, "Preference-Applied": WAITED["Preference-Applied"] };
+
+export function workspaceRoutes(app: App, services: Services): void {
+  const { config, pool, requests, waiting } = services;
+
+  app.post(
+    "/workspaces",
+    {
+      config: { access: "operator" },
+      schema: {
+        operationId: "createWorkspace",
+        summary: "Create a workspace",
+        description: `It is provisioned by an operation. The default backend is \`${config.backend}\`.`,
+        tags: TAGS,
+        headers: WaitHeaders,
+        body: createBody(config.backends),
+        response: {
+          202: answer("Accepted.", Created, { ...WORKSPACE_EXAMPLE, operation: OPERATION_EXAMPLE }, LOCATION),
+          200: answer(
+            "It runs: with `Prefer: wait=N`.",
+            Created,
+            { ...ONLINE_EXAMPLE, operation: DONE_EXAMPLE },
+            { ...WAITED, ...ETAG },
+          ),
+          ...problems(
+            "invalid_request",
+            "workspace_not_found",
+            "parent_removed",
+            "quota_exceeded",
+            "operation_failed",
+          ),
+        },
+      },
+    },
+    async (request, reply) => {
+      const {
+        name,
+        backend,
+        parent_id = null,
+        labels = {},
+        spec,
+        hibernate_after_minutes = null,
+        expires_at,
+      } = request.body;
+      const accepted = await createWorkspace(
+        requests,
+        {
+          name: name.trim(),
+          backend: backend ?? config.backend,
+          parent_id,
+          labels,
+          spec,
+          hibernate_after_minutes,
+          expires_at: expiryOf(expires_at),
+        },
+        requesterOf(request),
+      );
+      const ended = await outcome(services, request, reply, [accepted.operation]);
+      const workspace = ended === null ? accepted.workspace : await existing(services, accepted.workspace.id);
+      void reply.header("etag", etagOf(workspace.version));
+      const operation = ended?.[0] ?? accepted.operation;
+      return {
+        ...viewWorkspace(workspace),
+        operation: viewOperation(operation),
+        ...(accepted.token === null ? {} : { token: accepted.token }),
+      };
+    },
+  );
+
+  app.get(
+    "/workspaces",
+    {
+      config: { access: "viewer" },
+      schema: {
+        operationId: "listWorkspaces",
+        summary: "List workspaces",
+        description:
+          "Oldest first; all that is given must be so. Removed ones are left out unless asked for. Follow `Link`: where few " +
+          "pass the filter, pages are shorter than their limit, even empty.",
+        tags: TAGS,
+        querystring: ListQuery,
+        response: {
+          200: answer("A page.", Type.Array(ref(Workspace)), [ONLINE_EXAMPLE], NEXT_PAGE),
+          ...problems("invalid_request"),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { status, backend, parent_id, name, include_removed = false, limit = 100, after } = request.query;
+      const found = await listWorkspaces(pool, {
+        // Who asks for the status `removed` asks for removed ones.
+        includeRemoved: include_removed || status?.includes("removed") === true,
+        ...(status === undefined ? {} : { statuses: status }),
+        ...(backend === undefined ? {} : { backends: backend }),
+        ...(parent_id === undefined ? {} : { parentId: parent_id }),
+        ...(name === undefined ? {} : { name }),
+        ...readFilters(request.query),
+        after: positionOf(after),
+        limit,
+      });
+      return pageOf(request, reply, found, limit).map(viewWorkspace);
+    },
+  );
+
+  app.get(
+    "/workspaces/:id",
+    {
+      config: { access: "viewer" },
+      schema: {
+        operationId: "getWorkspace",
+        summary: "Read a workspace",
+        description:
+          "With `If-None-Match`, 304 while it hasn't changed. With `wait_for` answered once it has one of these " +
+          "statuses, is removed, or after 30 s or what `Prefer: wait=N` says, as it is then: look at its status.",
+        tags: TAGS,
+        params: IdParams,
+        querystring: ReadQuery,
+        headers: WaitHeaders,
+        response: {
+          200: answer("The workspace.", ref(Workspace), ONLINE_EXAMPLE, WATCHED),
+          304: { description: "It hasn't changed.", type: "null" },
+          ...problems("invalid_request", "invalid_id", "workspace_not_found"),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params;
+      let workspace = await existing(services, id);
+      const { wait_for: wanted } = request.query;
+      if (wanted !== undefined) {
+        const seconds = preferredWait(request.headers["prefer"] as string | undefined) ?? WATCH_S;
+        void reply.header("preference-applied", `wait=${seconds}`);
+        const wait = { timeoutMs: seconds * 1_000, signal: request.signal };
+        if (!wanted.includes(workspace.status) && (await waiting.waitForStatus(id, wanted, wait)))
+          workspace = await existing(services, id);
+      }
+      void reply.header("etag", etagOf(workspace.version));
+      if (isKnown(request.headers["if-none-match"], workspace.version)) {
+        const bare: FastifyReply = reply.code(304);
+        return bare.send();
+      }
+      return viewWorkspace(workspace);
+    },
+  );
+
+  app.patch(
+    "/workspaces/:id",
+    {
+      config: { access: "operator" },
+      schema: {
+        operationId: "patchWorkspace",
+        summary: "Change a workspace",
+        description: "A changed spec counts from the next launch: restart the workspace to apply it.",
+        tags: TAGS,
+        params: IdParams,
+        headers: ConditionHeaders,
+        body: PatchBody,
+        response: {
+          200: answer("The workspace after it.", ref(Workspace), ONLINE_EXAMPLE, ETAG),
+          ...problems(
+            "invalid_request",
+            "invalid_id",
+            "workspace_not_found",
+            "illegal_transition",
+            "quota_exceeded",
+            "precondition_failed",
+          ),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { expires_at, ...rest } = request.body;
+      const changes: WorkspaceChanges = {
+        ...rest,
+        ...(expires_at === undefined ? {} : { expires_at: expiryOf(expires_at) }),
+      };
+      if (changes.name !== undefined) changes.name = changes.name.trim();
+      const workspace = await patchWorkspace(requests, request.params.id, changes, requesterOf(request));
+      void reply.header("etag", etagOf(workspace.version));
+      return viewWorkspace(workspace);
+    },
+  );
+}
+
+/** @throws BerthError `workspace_not_found`. */
+export async function existing({ pool }: Pick<Services, "pool">, id: string): Promise<WorkspaceRow> {
+  const workspace = await getWorkspace(pool, id);
+  if (workspace !== null) return workspace;
+  throw new BerthError("workspace_not_found", `there is no workspace ${id}`, { workspace_id: id });
+}

@@ -1,0 +1,104 @@
+import { Redis } from "ioredis";
+import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from "rate-limiter-flexible";
+import type { Config } from "../config/config.js";
+
+/** So many in each window of so many seconds. */
+export interface Budget {
+  name: string;
+  quota: number;
+  windowS: number;
+}
+
+export interface Spent {
+  /** More was asked for than there is. */
+  over: boolean;
+  left: number;
+  /** Until the budget is whole again, in s. */
+  resetS: number;
+}
+
+export interface RateLimits {
+  /** Counts one against a key's budget. Never rejects. */
+  spend(budget: Budget, key: string): Promise<Spent>;
+  close(): void;
+}
+
+/** A Redis that takes longer is left out: what it would protect from costs less. In ms. */
+const REDIS_LIMIT_MS = 250;
+/** How long it then isn't asked, in ms. */
+const AWAY_MS = 1_000;
+
+/**
+ * Counts for all processes together in Redis; without one, or while it is away, for each process by itself: a
+ * limit never makes Berth unavailable.
+ */
+export function openRateLimits(
+  { redisUrl, queuePrefix }: Pick<Config, "redisUrl" | "queuePrefix">,
+  onError: (error: unknown) => void,
+): RateLimits {
+  const redis = redisUrl === null ? null : connect(redisUrl, onError);
+  const limiters = new Map<Budget, { own: RateLimiterMemory; shared: RateLimiterRedis | null }>();
+  let awayUntil = 0;
+
+  const limitersOf = (budget: Budget) => {
+    const known = limiters.get(budget);
+    if (known !== undefined) return known;
+    const options = {
+      keyPrefix: `${queuePrefix}:limits:${budget.name}`,
+      points: budget.quota,
+      duration: budget.windowS,
+    };
+    const made = {
+      own: new RateLimiterMemory(options),
+      shared:
+        redis === null
+          ? null
+          : new RateLimiterRedis({
+              ...options,
+              storeClient: redis,
+              rejectIfRedisNotReady: true,
+              // Who is over it is refused without a word to Redis until the window ends.
+              inMemoryBlockOnConsumed: budget.quota + 1,
+            }),
+    };
+    limiters.set(budget, made);
+    return made;
+  };
+
+  return {
+    async spend(budget, key) {
+      const { own, shared } = limitersOf(budget);
+      if (shared !== null && performance.now() >= awayUntil) {
+        try {
+          return spent(await shared.consume(key));
+        } catch (error) {
+          if (error instanceof RateLimiterRes) return spent(error, true);
+          awayUntil = performance.now() + AWAY_MS;
+          onError(error);
+        }
+      }
+      return own.consume(key).then(
+        (result) => spent(result),
+        (refused: RateLimiterRes) => spent(refused, true),
+      );
+    },
+    close() {
+      redis?.disconnect();
+    },
+  };
+}
+
+function connect(url: string, onError: (error: unknown) => void): Redis {
+  const redis = new Redis(url, {
+    maxRetriesPerRequest: 0,
+    enableOfflineQueue: false,
+    commandTimeout: REDIS_LIMIT_MS,
+    retryStrategy: (tries) => Math.min(100 * 2 ** tries, 2_000),
+  });
+  redis.on("error", onError);
+  return redis;
+}
+
+function spent({ remainingPoints, msBeforeNext }: RateLimiterRes, over = false): Spent {
+  return { over, left: over ? 0 : remainingPoints, resetS: Math.max(1, Math.ceil(msBeforeNext / 1_000)) };
+}

@@ -1,0 +1,98 @@
+import { setInterval, clearInterval } from "node:timers";
+import { systemClock, type Clock } from "../base/clock.js";
+import type { Hold } from "../db/gates.js";
+import { CancelledError, LeaseLostError } from "./verdict.js";
+
+/** A hold with its lease kept alive. */
+export interface HeldLease {
+  /** Aborts when the lease is lost. */
+  readonly signal: AbortSignal;
+  /**
+   * Called before each act on a provider, and at each safe point.
+   * @throws LeaseLostError if the lease may have run out by this process's own clock (it may have been
+   * stopped for a while); CancelledError if someone, or a delete, wants the operation out of the way.
+   */
+  check(): void;
+  /** Stops renewing it. */
+  drop(): void;
+}
+
+export interface LeaseKeeper {
+  /** `claimedAt` is this process's clock before the claim was asked for: the lease can't be younger than that. */
+  keep(hold: Hold, claimedAt: number): HeldLease;
+  close(): void;
+}
+
+type Renew = (holds: readonly Hold[]) => Promise<{ operation_id: string; cancel_requested: boolean }[]>;
+
+interface Kept {
+  hold: Hold;
+  abort: AbortController;
+  /** By this process's clock; taken before the statement that renewed it, so never later than the truth. */
+  until: number;
+  cancelled: boolean;
+}
+
+/** Renews all leases of this process every third of their length, in one statement. */
+export function createLeaseKeeper(options: {
+  renew: Renew;
+  leaseMs: number;
+  onError: (error: unknown) => void;
+  clock?: Clock;
+}): LeaseKeeper {
+  const { clock = systemClock } = options;
+  const kept = new Map<string, Kept>();
+  let renewing = false;
+
+  const expire = (lease: Kept): void => {
+    if (clock.monotonic() > lease.until) lease.abort.abort(new LeaseLostError("the lease ran out"));
+  };
+  const renewAll = async (): Promise<void> => {
+    for (const lease of kept.values()) expire(lease);
+    const leases = [...kept.values()].filter((lease) => !lease.abort.signal.aborted);
+    if (renewing || leases.length === 0) return;
+    renewing = true;
+    try {
+      const before = clock.monotonic();
+      const renewed = await options.renew(leases.map((lease) => lease.hold));
+      const answers = new Map(renewed.map((row) => [row.operation_id, row]));
+      for (const lease of leases) {
+        const answer = answers.get(lease.hold.operationId);
+        if (answer === undefined) lease.abort.abort(new LeaseLostError("the gate is held by another worker"));
+        else lease.cancelled ||= answer.cancel_requested;
+        if (answer !== undefined) lease.until = before + options.leaseMs;
+      }
+    } catch (error) {
+      options.onError(error);
+    } finally {
+      renewing = false;
+    }
+  };
+  const timer = setInterval(() => void renewAll(), options.leaseMs / 3);
+
+  return {
+    keep(hold, claimedAt) {
+      const lease: Kept = {
+        hold,
+        abort: new AbortController(),
+        until: claimedAt + options.leaseMs,
+        cancelled: false,
+      };
+      // Claimed again by this very process: the attempt before has lost it, and may not have noticed yet.
+      kept.get(hold.operationId)?.abort.abort(new LeaseLostError("the operation was claimed again"));
+      kept.set(hold.operationId, lease);
+      return {
+        signal: lease.abort.signal,
+        check() {
+          expire(lease);
+          lease.abort.signal.throwIfAborted();
+          if (lease.cancelled) throw new CancelledError("its cancellation was asked for");
+        },
+        drop: () => {
+          if (kept.get(hold.operationId) === lease) kept.delete(hold.operationId);
+        },
+      };
+    },
+    close: () => clearInterval(timer),
+  };
+}

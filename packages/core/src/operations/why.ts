@@ -1,0 +1,120 @@
+import { lookAtGate, type GateLook } from "../db/gates.js";
+import { unfinishedOf, type Operation, type OperationError } from "../db/operations.js";
+import type { Queryable } from "../db/pool.js";
+import { openResources } from "../db/resources.js";
+import { getWorkspace, type Workspace } from "../db/workspaces.js";
+import { BerthError } from "../base/errors.js";
+
+/** Why a workspace is where it is, in words and in fields. */
+export interface Why {
+  summary: string;
+  status: string;
+  status_reason: string | null;
+  /** The operation that runs, or is next. */
+  operation: {
+    id: string;
+    kind: string;
+    state: string;
+    phase: string | null;
+    attempt: number;
+    max_attempts: number;
+    next_attempt_at: Date | null;
+    waiting_behind: number;
+  } | null;
+  /** What the next step waits for: `worker`, `retry`, `provider`, `agent`, `operator`, `sweep`; null: nothing. */
+  waits_for: string | null;
+  last_error: OperationError | null;
+  /** What of it is to go and isn't proven gone. */
+  obligations: {
+    id: string;
+    kind: string;
+    provider_id: string | null;
+    attempts: number;
+    next_attempt_at: Date | null;
+    last_error: OperationError | null;
+  }[];
+}
+
+/** @throws BerthError `workspace_not_found` */
+export async function why(db: Queryable, workspaceId: string): Promise<Why> {
+  const workspace = await getWorkspace(db, workspaceId);
+  if (workspace === null)
+    throw new BerthError("workspace_not_found", `there is no workspace ${workspaceId}`, {
+      workspace_id: workspaceId,
+    });
+  const unfinished = await unfinishedOf(db, [workspaceId]);
+  const gate = await lookAtGate(db, workspaceId);
+  const open = (await openResources(db, workspaceId)).filter((row) => row.state === "releasing");
+  const operation = unfinished[0];
+  const lastError =
+    operation?.error ??
+    open.findLast((row) => row.last_error !== null)?.last_error ??
+    gate?.last_error ??
+    null;
+  const [waits, words] = explain(workspace, operation, gate, open.length);
+  const trouble = lastError === null ? "" : ` Its last error: ${lastError.code}: ${lastError.message}.`;
+  return {
+    summary: `It is ${workspace.status}${workspace.status_reason === null ? "" : ` (${workspace.status_reason})`}: ${words}.${trouble}`,
+    status: workspace.status,
+    status_reason: workspace.status_reason,
+    operation:
+      operation === undefined
+        ? null
+        : {
+            id: operation.id,
+            kind: operation.kind,
+            state: operation.state,
+            phase: operation.phase,
+            attempt: operation.attempt,
+            max_attempts: operation.max_attempts,
+            next_attempt_at: operation.next_attempt_at,
+            waiting_behind: unfinished.length - 1,
+          },
+    waits_for: waits,
+    last_error: lastError,
+    obligations: open.map(({ id, kind, provider_id, attempts, next_attempt_at, last_error }) => ({
+      id,
+      kind,
+      provider_id,
+      attempts,
+      next_attempt_at,
+      last_error,
+    })),
+  };
+}
+
+function explain(
+  workspace: Workspace,
+  operation: Operation | undefined,
+  gate: GateLook | null,
+  obligations: number,
+): [waitsFor: string | null, words: string] {
+  if (gate?.paused === true) return ["operator", "its gate is paused by an operator"];
+  if (operation !== undefined) {
+    const name = `its ${operation.kind} (attempt ${Math.max(operation.attempt, 1)} of ${operation.max_attempts})`;
+    if (gate?.leased === true) return ["provider", `${name} runs, at step "${operation.phase ?? "start"}"`];
+    if (operation.next_attempt_at !== null)
+      return ["retry", `${name} failed and is tried again at ${operation.next_attempt_at.toISOString()}`];
+    return ["worker", `${name} waits for a worker`];
+  }
+  if (obligations > 0)
+    return [
+      "sweep",
+      `${obligations} thing(s) of it are not proven gone, and the sweep removed-instances goes on with them`,
+    ];
+  switch (workspace.status) {
+    case "awaiting_agent":
+      return ["agent", "its instance runs, and its agent has not registered yet"];
+    case "offline":
+      return ["sweep", "it is restarted as soon as the wait after its last launch is over"];
+    case "failed":
+      return ["operator", "nothing more happens by itself: restart or delete it"];
+    case "provisioning":
+      return ["sweep", "no operation is at work on it, and the sweep provisioning-timeout will fail it"];
+    case "paused":
+    case "hibernated":
+      return ["operator", "it runs again when it is resumed"];
+    default:
+      return [null, "it is where it should be"];
+  }
+}

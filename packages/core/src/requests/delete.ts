@@ -1,0 +1,221 @@
+import { insertEvents, type NewEvent } from "../db/events.js";
+import { lockGates, passGates, stepOver, type Gate } from "../db/gates.js";
+import {
+  cancelOperations,
+  getOperations,
+  notifyFinished,
+  requestCancel,
+  unfinishedOf,
+  type Operation,
+} from "../db/operations.js";
+import type { Tx } from "../db/pool.js";
+import { markReleasing, workspacesWithOpenResources } from "../db/resources.js";
+import { getWorkspaces, markRemoved, purgeWorkspaces, treeOf, type Workspace } from "../db/workspaces.js";
+import { BerthError } from "../base/errors.js";
+import { acceptOnce } from "./idempotency.js";
+import {
+  by,
+  dispatch,
+  enqueue,
+  requireVersion,
+  type Condition,
+  type Requester,
+  type RequestContext,
+} from "./requests.js";
+
+/** An accepted delete: the root after it and the operations that drive what is unfinished of the tree. */
+export interface Removal {
+  workspace: Workspace;
+  /** The root's own delete; null if nothing of the root is left to do. */
+  operation: Operation | null;
+  /** All delete operations of the tree still to run, root's first. */
+  operations: Operation[];
+  /** How many descendants this request removed. */
+  cascadeDeleted: number;
+  purged: boolean;
+}
+
+/**
+ * Removes a workspace, and with `cascade` all its descendants, in one transaction: statuses, tokens, queued
+ * operations (cancelled), the ledger (releasing) and one delete operation each. Asked again, it drives what
+ * is unfinished of the tree, at any depth, and nothing else. `allow` is asked with the tree locked: where it throws,
+ * nothing is done.
+ * @throws BerthError `workspace_not_found`; `precondition_failed`; `has_children` with the list of live children; with
+ * `purge` `not_purgeable` while the ledger isn't clean.
+ */
+export async function removeWorkspace(
+  context: RequestContext,
+  workspaceId: string,
+  options: { cascade: boolean; purge?: boolean; allow?: (tx: Tx) => Promise<void> } & Condition & Requester,
+): Promise<Removal> {
+  const { removal, next } = await acceptOnce(context.pool, workspaceId, options, async (tx) => {
+    const { gates, workspaces } = await lockTree(tx, workspaceId);
+    const root = workspaces[0]!;
+    requireVersion(root, options);
+    await options.allow?.(tx);
+    const live = workspaces.filter((workspace) => workspace.status !== "removed");
+    const liveChildren = live.filter((workspace) => workspace.id !== workspaceId);
+    if (liveChildren.length > 0 && !options.cascade) throw hasChildren(root, liveChildren);
+
+    await markRemoved(tx, ids(live), `delete requested by ${options.requestedBy}`);
+    await markReleasing(tx, ids(workspaces));
+    await insertEvents(
+      tx,
+      live.map((workspace) => removedEvent(workspace, workspaceId, options)),
+    );
+    const driven = await driveDeletes(tx, context, { gates, workspaces, live, rootId: workspaceId, options });
+
+    if (options.purge === true) {
+      if (driven.operations.length > 0)
+        throw new BerthError(
+          "not_purgeable",
+          "the ledger of this tree isn't clean yet: delete it first, then purge",
+          {
+            operation_ids: ids(driven.operations),
+          },
+        );
+      // Children first: a parent's row can't go before those that point at it.
+      for (const workspace of workspaces.toReversed()) await purgeWorkspaces(tx, [workspace.id]);
+    }
+    const [after] = options.purge === true ? [root] : await getWorkspaces(tx, [workspaceId]);
+    return {
+      next: driven.next,
+      removal: {
+        workspace: after!,
+        operation: driven.operations.find((operation) => operation.workspace_id === workspaceId) ?? null,
+        operations: driven.operations,
+        cascadeDeleted: liveChildren.length,
+        purged: options.purge === true,
+      },
+    };
+  });
+  await Promise.all(
+    removal.operations.map((operation) => dispatch(context.dispatcher, operation, next.has(operation.id))),
+  );
+  return removal;
+}
+
+/**
+ * Locks the gates of the whole tree. A child may be added to a workspace until that one's gate is locked,
+ * so this looks again until nothing new turns up.
+ */
+export async function lockTree(
+  tx: Tx,
+  rootId: string,
+): Promise<{ gates: Map<string, Gate>; workspaces: Workspace[] }> {
+  const gates = new Map<string, Gate>();
+  for (;;) {
+    const tree = ids(await treeOf(tx, rootId));
+    const unlocked = tree.filter((id) => !gates.has(id));
+    if (tree.length === 0)
+      throw new BerthError("workspace_not_found", `there is no workspace ${rootId}`, {
+        workspace_id: rootId,
+      });
+    if (unlocked.length === 0) {
+      const rows = new Map((await getWorkspaces(tx, tree)).map((workspace) => [workspace.id, workspace]));
+      return { gates, workspaces: tree.flatMap((id) => rows.get(id) ?? []) };
+    }
+    for (const gate of await lockGates(tx, unlocked)) gates.set(gate.workspace_id, gate);
+  }
+}
+
+interface Drive {
+  gates: Map<string, Gate>;
+  workspaces: Workspace[];
+  live: Workspace[];
+  rootId: string;
+  options: Requester;
+}
+
+/** Cancels what else is unfinished and sees that whatever still owes something has one delete operation. */
+async function driveDeletes(
+  tx: Tx,
+  context: RequestContext,
+  drive: Drive,
+): Promise<{ operations: Operation[]; next: Set<string> }> {
+  const all = ids(drive.workspaces);
+  const unfinished = await unfinishedOf(tx, all);
+  const deletes = new Map(
+    unfinished
+      .filter((operation) => operation.kind === "delete")
+      .map((operation) => [operation.workspace_id, operation]),
+  );
+  const others = unfinished.filter((operation) => operation.kind !== "delete");
+  // What runs under a living lease stops at its next safe point; all else (waiting, in backoff, or left by
+  // a crashed worker) ends here, and the fence moves so that a late worker can't record anything.
+  const runsNow = (operation: Operation) =>
+    operation.state === "running" && drive.gates.get(operation.workspace_id)?.leased === true;
+  await requestCancel(tx, ids(others.filter(runsNow)));
+  const ended = others.filter((operation) => !runsNow(operation));
+  await cancelOperations(tx, ids(ended), {
+    code: "operation_cancelled",
+    message: "the workspace was deleted",
+    provider_code: null,
+  });
+  await insertEvents(
+    tx,
+    ended.map((operation) => cancelledEvent(operation, drive.options)),
+  );
+  await notifyFinished(tx, ids(ended));
+
+  const owing = new Set([...ids(drive.live), ...(await workspacesWithOpenResources(tx, all))]);
+  const made: Operation[] = [];
+  for (const workspaceId of all) {
+    if (!owing.has(workspaceId) || deletes.has(workspaceId)) continue;
+    const source = workspaceId === drive.rootId ? drive.options.source : "cascade";
+    made.push(await enqueue(tx, context, workspaceId, "delete", { ...drive.options, source }));
+  }
+  const isLeased = (id: string) => drive.gates.get(id)?.leased === true;
+  // A delete that has begun is at its gate's head. Passed on, a dead worker's lease would count as given back, and
+  // each repeated request as an attempt.
+  const hasBegun = (id: string) => deletes.get(id)?.state === "running";
+  await stepOver(tx, all.filter(isLeased));
+  const freed = all.filter((id) => !isLeased(id) && !hasBegun(id));
+  const heads = new Map((await passGates(tx, freed)).map((gate) => [gate.workspace_id, gate.head]));
+  for (const id of all) if (!isLeased(id) && hasBegun(id)) heads.set(id, drive.gates.get(id)!.head);
+  const operations = [...(await getOperations(tx, ids([...deletes.values()]))), ...made].toSorted(
+    (a, b) => all.indexOf(a.workspace_id) - all.indexOf(b.workspace_id),
+  );
+  const next = new Set(
+    ids(operations.filter((operation) => heads.get(operation.workspace_id) === operation.ticket - 1)),
+  );
+  return { operations, next };
+}
+
+function hasChildren(root: Workspace, children: readonly Workspace[]): BerthError {
+  return new BerthError(
+    "has_children",
+    `workspace ${root.id} has ${children.length} live descendant(s): delete them first, or ask with ?cascade=true`,
+    {
+      children: children
+        .slice(0, 1000)
+        .map(({ id, name, parent_id, status }) => ({ id, name, parent_id, status })),
+    },
+  );
+}
+
+function removedEvent(workspace: Workspace, rootId: string, requester: Requester): NewEvent {
+  return {
+    event_type: "workspace.removed",
+    workspace_id: workspace.id,
+    payload: {
+      from: workspace.status,
+      instance_id: workspace.instance_id,
+      ...(workspace.id === rootId ? {} : { cascade_from: rootId }),
+      ...by(requester),
+    },
+  };
+}
+
+function cancelledEvent(operation: Operation, requester: Requester): NewEvent {
+  return {
+    event_type: `workspace.${operation.kind}.cancelled`,
+    workspace_id: operation.workspace_id,
+    operation_id: operation.id,
+    payload: { reason: "the workspace was deleted", coalesced: operation.coalesced, ...by(requester) },
+  };
+}
+
+function ids(rows: readonly { id: string }[]): string[] {
+  return rows.map((row) => row.id);
+}

@@ -1,0 +1,137 @@
+import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
+import { deserialize, serialize } from "node:v8";
+import { giveKeysBack, keepAnswers, takeKeys, type KeptAnswer, type KeyUse } from "../db/idempotency.js";
+import { transactionInTurn, type Pool, type Tx } from "../db/pool.js";
+import { BerthError } from "../base/errors.js";
+
+/** A caller's wish that a request is carried out once, however often it is sent: its Idempotency-Key. */
+export interface Once extends KeyUse {
+  /** What the caller showed to be let in. The answer is sealed under it, since it may hold a secret. */
+  credential: string;
+  /** Set when the answer is one that was given before. */
+  replayed: boolean;
+}
+
+/** Who asks: the name of a key, and perhaps an Idempotency-Key. */
+export interface Asker {
+  requestedBy: string;
+  once?: Once;
+  /** Try it out: all is done and then taken back, by throwing {@link TakenBack}. */
+  dryRun?: true;
+}
+
+/** What was tried out would have been accepted. */
+export class TakenBack extends Error {
+  override readonly name = "TakenBack";
+}
+
+/**
+ * Runs the transaction that accepts a request, in turn (see {@link transactionInTurn}). With a key, the answer is kept by that same transaction; asked
+ * again within 24 h with the same key, nothing is done and that answer is given. Of two at once the second
+ * waits for the first. A refusal is not kept: it changed nothing, and may not be met again.
+ * @throws BerthError `idempotency_key_reused` if the key came with another request before. {@link TakenBack}.
+ */
+export function acceptOnce<T>(
+  pool: Pool,
+  turn: string | null,
+  { once, dryRun }: Pick<Asker, "once" | "dryRun">,
+  work: (tx: Tx) => Promise<T>,
+): Promise<T> {
+  return transactionInTurn(pool, turn, async (tx) => {
+    const [answer] = await answerOnce(tx, [once], () => work(tx));
+    if (answer instanceof BerthError) throw answer;
+    if (dryRun === true) throw new TakenBack();
+    return answer as T;
+  });
+}
+
+/**
+ * {@link acceptOnce} for requests that are alike, inside a transaction: `work` serves those of them that weren't
+ * answered before and is told how many they are. If it refuses, before it has written anything, those are
+ * refused and their keys forgotten; if that is all of them, its error is thrown. @returns an answer for each, in order.
+ */
+export async function answerOnce<T>(
+  tx: Tx,
+  requests: readonly (Once | undefined)[],
+  work: (count: number) => Promise<T>,
+): Promise<(T | BerthError)[]> {
+  const uses = [
+    ...new Map(requests.flatMap((one) => (one === undefined ? [] : [[idOf(one), one]]))).values(),
+  ];
+  const kept = new Map((uses.length === 0 ? [] : await takeKeys(tx, uses)).map((row) => [idOf(row), row]));
+  const fresh = uses.filter((use) => !kept.has(idOf(use)));
+  const unkeyed = requests.filter((one) => one === undefined).length;
+  let answer: T | BerthError | undefined;
+  if (fresh.length + unkeyed > 0)
+    try {
+      answer = await work(fresh.length + unkeyed);
+      const given = answer;
+      if (fresh.length > 0)
+        await keepAnswers(
+          tx,
+          fresh.map((use) => ({ use, answer: seal(use, given) })),
+        );
+    } catch (error) {
+      // With nothing to answer, nothing is to be written either.
+      if (!(error instanceof BerthError) || kept.size === 0) throw error;
+      if (fresh.length > 0) await giveKeysBack(tx, fresh);
+      answer = error;
+    }
+  return requests.map((one) => {
+    const row = one === undefined ? undefined : kept.get(idOf(one));
+    if (one === undefined || fresh.includes(one)) return answer as T | BerthError;
+    if (row !== undefined) return replay(one, row) as T | BerthError;
+    // The same key twice in one batch.
+    const twin = fresh.find((use) => idOf(use) === idOf(one))!;
+    if (!twin.requestHash.equals(one.requestHash)) return reused(one);
+    one.replayed = true;
+    return answer as T | BerthError;
+  });
+}
+
+function idOf({ actor, key }: Pick<KeyUse, "actor" | "key">): string {
+  return JSON.stringify([actor, key]);
+}
+
+function replay(once: Once, kept: KeptAnswer): unknown {
+  const answer = kept.request_hash.equals(once.requestHash) ? unseal(once, kept.answer) : null;
+  if (answer === null) return reused(once);
+  once.replayed = true;
+  return answer;
+}
+
+function reused(once: Once): BerthError {
+  return new BerthError(
+    "idempotency_key_reused",
+    "this Idempotency-Key came with another request, or from another credential: use a new one",
+    { idempotency_key: once.key },
+  );
+}
+
+const CIPHER = "aes-256-gcm";
+const IV_BYTES = 12;
+const TAG_BYTES = 16;
+
+/** What V8's own serialisation keeps is what it was, dates and sets included; later versions read it. */
+function seal(once: Once, answer: unknown): Buffer {
+  const iv = randomBytes(IV_BYTES);
+  const cipher = createCipheriv(CIPHER, keyOf(once), iv);
+  const sealed = Buffer.concat([cipher.update(serialize(answer)), cipher.final()]);
+  return Buffer.concat([iv, cipher.getAuthTag(), sealed]);
+}
+
+/** Null if it was sealed under another credential. */
+function unseal(once: Once, sealed: Buffer): unknown {
+  const decipher = createDecipheriv(CIPHER, keyOf(once), sealed.subarray(0, IV_BYTES));
+  decipher.setAuthTag(sealed.subarray(IV_BYTES, IV_BYTES + TAG_BYTES));
+  const body = decipher.update(sealed.subarray(IV_BYTES + TAG_BYTES));
+  try {
+    return deserialize(Buffer.concat([body, decipher.final()]));
+  } catch {
+    return null;
+  }
+}
+
+function keyOf({ credential, key }: Once): Buffer {
+  return Buffer.from(hkdfSync("sha256", credential, key, "berth idempotency", 32));
+}

@@ -1,0 +1,158 @@
+import { insertEvents } from "../db/events.js";
+import type { Operation } from "../db/operations.js";
+import { transaction, type Pool, type Queryable, type Tx } from "../db/pool.js";
+import {
+  deleteQuota,
+  getQuotaUse,
+  lockLabels,
+  lockQuota,
+  putQuota,
+  roomOf,
+  someRunning,
+  type Quota,
+  type QuotaUse,
+  type Room,
+} from "../db/quotas.js";
+import type { Workspace } from "../db/workspaces.js";
+import { countsAsRunning, labelText, type Label } from "../domain/quota.js";
+import { BerthError } from "../base/errors.js";
+import { acceptOnce, type Asker } from "./idempotency.js";
+
+type Labels = Readonly<Record<string, string>>;
+
+/** So many workspaces that could make room are named. */
+const NAMED = 5;
+
+/**
+ * Sees that one more workspace with these labels may run, and that nobody else takes its places until the transaction
+ * ends. The caller has locked all the gates that it will. Labels without a quota cost one statement and no lock.
+ * @throws BerthError `quota_exceeded` with `label`, `quota`, `max_running`, `running` and some `workspaces`.
+ */
+export async function requireRoom(tx: Tx, labels: Labels): Promise<void> {
+  const wanted = Object.entries(labels).map(([key, value]) => ({ key, value }));
+  if (wanted.length === 0) return;
+  const limited = await roomOf(tx, wanted);
+  // What is full already needn't wait to hear it.
+  await refuseFull(tx, limited);
+  if (limited.length === 0) return;
+  await lockLabels(tx, limited);
+  await refuseFull(tx, await roomOf(tx, limited));
+}
+
+/**
+ * {@link requireRoom} for a workspace that is to run again; one that counts already needs no more, a removed one none.
+ * @param last its last unfinished operation.
+ */
+export async function requireRoomToRun(
+  tx: Tx,
+  workspace: Workspace,
+  last: Operation | undefined,
+): Promise<void> {
+  if (workspace.status === "removed" || countsAsRunning(workspace.status, last)) return;
+  await requireRoom(tx, workspace.labels);
+}
+
+/** {@link requireRoom} for the labels that a workspace is to have, if it counts, and doesn't have yet. */
+export async function requireRoomToMove(
+  tx: Tx,
+  workspace: Workspace,
+  last: Operation | undefined,
+  labels: Labels,
+): Promise<void> {
+  if (!countsAsRunning(workspace.status, last)) return;
+  const added = Object.entries(labels).filter(([key, value]) => workspace.labels[key] !== value);
+  await requireRoom(tx, Object.fromEntries(added));
+}
+
+async function refuseFull(tx: Tx, rooms: readonly Room[]): Promise<void> {
+  const full = rooms.find(({ running, max_running }) => running >= max_running);
+  if (full === undefined) return;
+  const { max_running, running } = full;
+  const label = labelText(full);
+  const quota = labelText({ key: full.key, value: full.quota_value });
+  const workspaces = await someRunning(tx, full, NAMED);
+  const tooMany = running - max_running + 1;
+  const next =
+    max_running === 0
+      ? "none may, until an admin raises it"
+      : `delete, pause or hibernate ${tooMany === 1 ? "one of them" : `${tooMany} of them`} first, such as ` +
+        workspaces.map(({ id, name }) => `${id} (${name})`).join(", ");
+  throw new BerthError(
+    "quota_exceeded",
+    `quota ${quota} lets ${max_running} workspace(s) with label ${label} run, and ${running} do: ${next}`,
+    { label, quota, max_running, running, workspaces },
+  );
+}
+
+/**
+ * Sets how many workspaces of a label may run. One below what runs stops nothing: it only refuses more.
+ * @returns whether there was none before.
+ * @throws BerthError `precondition_failed` if `ifVersion` is not its version.
+ */
+export async function setQuota(
+  pool: Pool,
+  label: Label,
+  maxRunning: number,
+  asker: Asker & { ifVersion?: number },
+): Promise<{ quota: QuotaUse; created: boolean }> {
+  return transaction(pool, async (tx) => {
+    const before = await lockQuota(tx, label);
+    requireVersion(label, before, asker);
+    await putQuota(tx, { ...label, maxRunning, by: asker.requestedBy });
+    if (before?.max_running !== maxRunning)
+      await insertEvents(tx, [
+        {
+          event_type: "quota.changed",
+          workspace_id: null,
+          payload: {
+            label: labelText(label),
+            max_running: maxRunning,
+            was: before?.max_running ?? null,
+            requested_by: asker.requestedBy,
+          },
+        },
+      ]);
+    return { quota: (await getQuotaUse(tx, label))!, created: before === null };
+  });
+}
+
+/** Removes it: from here on as many may run as like. @throws BerthError `quota_not_found`, `precondition_failed`. */
+export async function removeQuota(
+  pool: Pool,
+  label: Label,
+  asker: Asker & { ifVersion?: number },
+): Promise<QuotaUse> {
+  return acceptOnce(pool, null, asker, async (tx) => {
+    requireVersion(label, await lockQuota(tx, label), asker);
+    const quota = await requireQuota(tx, label);
+    await deleteQuota(tx, label);
+    await insertEvents(tx, [
+      {
+        event_type: "quota.removed",
+        workspace_id: null,
+        payload: {
+          label: labelText(label),
+          was: quota.max_running,
+          requested_by: asker.requestedBy,
+        },
+      },
+    ]);
+    return quota;
+  });
+}
+
+/** @throws BerthError `quota_not_found`. */
+export async function requireQuota(db: Queryable, label: Label): Promise<QuotaUse> {
+  const quota = await getQuotaUse(db, label);
+  if (quota !== null) return quota;
+  const text = labelText(label);
+  throw new BerthError("quota_not_found", `there is no quota of label ${text}`, { label: text });
+}
+
+function requireVersion(label: Label, quota: Quota | null, { ifVersion }: { ifVersion?: number }): void {
+  if (ifVersion === undefined || quota?.version === ifVersion) return;
+  const now = quota === null ? "there is none" : `its version is ${quota.version}`;
+  throw new BerthError("precondition_failed", `quota ${labelText(label)}: ${now}, not ${ifVersion}`, {
+    version: quota?.version ?? null,
+  });
+}

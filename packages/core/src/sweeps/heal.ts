@@ -1,0 +1,172 @@
+import { untilAny } from "../base/deadline.js";
+import { insertEvents, type NewEvent } from "../db/events.js";
+import { getWorkspace, changeStatuses, type Workspace } from "../db/workspaces.js";
+import { restartAllowance, noteAutoRestart } from "../db/auto-restarts.js";
+import { unfinishedOf } from "../db/operations.js";
+import { markReleasing } from "../db/resources.js";
+import type { Tx } from "../db/pool.js";
+import type { Source } from "../domain/operation.js";
+import { hasCompute } from "../domain/spec.js";
+import { retryDelay, type RetryPolicy } from "../domain/backoff.js";
+import { heldContext, type HeldOptions } from "../operations/held.js";
+import type { LeaseKeeper } from "../gate/lease.js";
+import { enqueue } from "../requests/requests.js";
+import type { HeldContext } from "../operations/step.js";
+
+/** When Berth restarts by itself. Times in ms. */
+export interface AutoRestartPolicy {
+  /** No restart sooner than this after a launch. */
+  debounceMs: number;
+  /** Restarts in one window before it counts as a crash loop. */
+  limit: number;
+  windowMs: number;
+  /** The wait after the launch of each further restart in a window. */
+  backoff: RetryPolicy;
+}
+
+export interface HealOptions extends HeldOptions {
+  leases: LeaseKeeper;
+  autoRestart: AutoRestartPolicy;
+  /** Attempts that the restart has. */
+  maxAttempts: number;
+}
+
+/** Why a workspace is taken for dead. */
+export interface Finding {
+  workspaceId: string;
+  /** The incarnation that was found dead: the finding says nothing about any other (I9). */
+  generation: number;
+  source: Source;
+  /** Name of the sweep. */
+  requestedBy: string;
+  /** A word for the status's reason, and for events. */
+  reason: string;
+  detail: Record<string, unknown>;
+  /**
+   * The last look, under the gate: null if it is dead all the same, else a word for why nothing is done.
+   */
+  veto(context: HeldContext, workspace: Workspace): Promise<string | null>;
+}
+
+/** `offline`: a restart must wait; `restarting`; `crash_loop`: given up; else why nothing was done. */
+export type Healed = "restarting" | "offline" | "crash_loop" | "busy" | (string & {});
+
+/** Runs `work` while the gate of a workspace with nothing to do is held. Null if it couldn't be had. */
+export async function whileIdle<T>(
+  options: HeldOptions & { leases: LeaseKeeper },
+  workspace: { id: string; backend: string },
+  stop: AbortSignal,
+  work: (context: HeldContext) => Promise<T>,
+): Promise<T | null> {
+  const held = await options.gate.holdIdle(workspace.id);
+  if (held === null) return null;
+  const lease = options.leases.keep(held.hold, held.claimedAt);
+  try {
+    return await untilAny([lease.signal, stop], (signal) =>
+      work(
+        heldContext(options, {
+          workspaceId: workspace.id,
+          backend: workspace.backend,
+          hold: held.hold,
+          lease,
+          signal,
+        }),
+      ),
+    );
+  } finally {
+    lease.drop();
+    // If it can't be given back it runs out, and the dispatch sweep wakes what waits.
+    await options.gate.letGo(held.hold).catch(() => undefined);
+  }
+}
+
+/**
+ * Takes a workspace whose instance is dead, or whose agent is silent, offline and, if it isn't external,
+ * restarts it with its volume: at once, or after the debounce and backoff of its earlier restarts, or never again if they were
+ * too many. All of it in one transaction under the workspace's gate, with no operation unfinished (I1).
+ */
+export async function heal(
+  options: HealOptions,
+  workspace: { id: string; backend: string },
+  finding: Finding,
+  stop: AbortSignal,
+): Promise<Healed> {
+  const healed = await whileIdle(options, workspace, stop, async (context) => {
+    const now = await getWorkspace(context.db, workspace.id);
+    if (now === null || now.generation !== finding.generation || !HEALED.includes(now.status))
+      return "changed";
+    const veto = await finding.veto(context, now);
+    if (veto !== null) return veto;
+    context.check();
+    return context.fenced((tx) => takeOffline(options, tx, now, finding));
+  });
+  return healed ?? "busy";
+}
+
+/** Never a workspace that is paused, hibernated, removed, being launched, or failed. */
+const HEALED: readonly string[] = ["awaiting_agent", "online", "degraded", "offline"];
+
+async function takeOffline(
+  options: HealOptions,
+  tx: Tx,
+  workspace: Workspace,
+  finding: Finding,
+): Promise<Healed> {
+  const { autoRestart } = options;
+  const event = (type: string, payload: Record<string, unknown>, operationId?: string): NewEvent => ({
+    event_type: type,
+    workspace_id: workspace.id,
+    operation_id: operationId ?? null,
+    payload: { requested_by: finding.requestedBy, generation: workspace.generation, ...payload },
+  });
+  // A request that came while the gate was held will see to it, or wants something else.
+  if ((await unfinishedOf(tx, [workspace.id])).length > 0) return "busy";
+  const allowance = await restartAllowance(tx, workspace.id, autoRestart.windowMs);
+  const events: NewEvent[] = [];
+  if (workspace.status !== "offline")
+    events.push(
+      event("workspace.offline", {
+        reason: finding.reason,
+        from: workspace.status,
+        instance_id: workspace.instance_id,
+        ...finding.detail,
+      }),
+    );
+  if (!hasCompute(workspace.backend)) {
+    await changeStatuses(tx, [{ id: workspace.id, status: "offline", reason: finding.reason }]);
+    await insertEvents(tx, events);
+    return "offline";
+  }
+  if (allowance.restarts >= autoRestart.limit) {
+    const why = `crash_loop: ${allowance.restarts} restarts did not help; last: ${finding.reason}`;
+    await changeStatuses(tx, [{ id: workspace.id, status: "failed", reason: why }]);
+    // What is given up leaves nothing running; its volume stays.
+    await markReleasing(tx, [workspace.id], ["instance"]);
+    events.push(
+      event("workspace.crash_loop", { restarts: allowance.restarts, window_ms: autoRestart.windowMs }),
+      event("workspace.failed", { reason: "crash_loop", message: why }),
+    );
+    await insertEvents(tx, events);
+    return "crash_loop";
+  }
+  await changeStatuses(tx, [{ id: workspace.id, status: "offline", reason: finding.reason }]);
+  const waitMs = Math.max(
+    autoRestart.debounceMs,
+    allowance.restarts === 0 ? 0 : retryDelay(autoRestart.backoff, allowance.restarts, 0),
+  );
+  if (allowance.launchedMsAgo !== null && allowance.launchedMsAgo < waitMs) {
+    await insertEvents(tx, events);
+    return "offline";
+  }
+  const operation = await enqueue(tx, options, workspace.id, "restart", finding);
+  await noteAutoRestart(tx, workspace.id, allowance.restarts + 1);
+  events.push(
+    event(
+      "workspace.restart.requested",
+      { source: finding.source, requested_by: finding.requestedBy, reason: finding.reason },
+      operation.id,
+    ),
+  );
+  await insertEvents(tx, events);
+  return "restarting";
+}

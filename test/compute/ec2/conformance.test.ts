@@ -1,0 +1,4 @@
+import { describeBackend } from "../conformance.js";
+import { ec2Harness } from "./harness.js";
+
+describeBackend("ec2", ec2Harness);

@@ -1,4 +1,0 @@
-import { describeBackend } from "./conformance.js";
-import { processHarness } from "./process-harness.js";
-
-describeBackend("process", processHarness);

@@ -1,0 +1,32 @@
+import { BackendError } from "@berth/core/compute/backend";
+import { listResources } from "@berth/core/db/resources";
+import { removeWorkspace } from "@berth/core/requests/delete";
+import { createWorkspace } from "@berth/core/requests/requests";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { BY_TEST, newWorkspace } from "../support/fleet.js";
+import { openStage, type Stage } from "../sweeps/stage.js";
+
+let stage: Stage;
+beforeAll(async () => {
+  stage = await openStage();
+});
+afterAll(() => stage.close());
+
+it("what a launch makes after its workspace's delete was accepted, before it learns of that, goes as well (I4)", async () => {
+  const { launch } = stage.backend;
+  stage.backend.launch = async ({ instance }) => {
+    stage.backend.launch = launch;
+    await removeWorkspace(stage.deps, instance.workspaceId, { cascade: false, ...BY_TEST });
+    // So its volume is made anew, with a row that the delete hasn't seen.
+    throw new BackendError("capacity", "transient", "no room");
+  };
+  const { workspace } = await createWorkspace(stage.deps, newWorkspace(), BY_TEST);
+  await stage.settle();
+  expect(await stage.things()).toEqual([]);
+  const ledger = await listResources(stage.pool, workspace.id);
+  expect(ledger.map(({ kind, state }) => `${kind} ${state}`).toSorted()).toEqual([
+    "instance gone",
+    "volume gone",
+    "volume gone",
+  ]);
+});
