@@ -1,3 +1,3 @@
 #!/usr/bin/env node
 // Not in dist: npm links a command only if its file exists when it installs, which is before the build.
-import "../dist/main.js";
+await import("../dist/main.js");

@@ -61,7 +61,7 @@ describe.skipIf(daemon === null)("docker: images (needs Linux and root)", () => 
 
   test("a pull has a time limit of its own", async () => {
     const silent = createServer(() => undefined).listen(0, "127.0.0.1");
-    onTestFinished(() => void silent.close().closeAllConnections());
+    onTestFinished(() => silent.close().closeAllConnections());
     await once(silent, "listening");
     const { port } = silent.address() as { port: number };
     const { launched } = await launch(`127.0.0.1:${port}/berth/busybox:latest`, 300);
@@ -92,7 +92,7 @@ describe.skipIf(daemon === null)("docker: images (needs Linux and root)", () => 
       });
       response.end(request.method === "HEAD" ? undefined : body);
     }).listen(0, "127.0.0.1");
-    onTestFinished(() => void server.close().closeAllConnections());
+    onTestFinished(() => server.close().closeAllConnections());
     await once(server, "listening");
     return { address: `127.0.0.1:${(server.address() as { port: number }).port}`, asked };
   }

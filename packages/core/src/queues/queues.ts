@@ -1,13 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { createPostgresBackend, createRedisBackend, Queue, runMigrations, Worker } from "bullmq";
-import type {
-  BackendFactory,
-  ConnectionOptions,
-  IQueueBackend,
-  Job,
-  JobsOptions,
-  WorkerOptions,
-} from "bullmq";
+import type { BackendFactory, ConnectionOptions, Job, JobsOptions, WorkerOptions } from "bullmq";
 import { Redis } from "ioredis";
 import { RETRY_JITTER } from "../domain/backoff.js";
 import type { LogsQuestion } from "../domain/logs.js";
@@ -34,8 +27,8 @@ export interface WebhookLane {
   webhookId: string;
 }
 
-type AnyQueue<Data> = Queue<Data, unknown, string, Data, unknown, string, IQueueBackend>;
-export type AnyJob<Data> = Job<Data, unknown, string>;
+type AnyQueue<Data> = Queue<Data, unknown, string, Data, unknown>;
+export type AnyJob<Data> = Job<Data, unknown>;
 
 export interface QueueConfig {
   readonly databaseUrl: string;
@@ -224,7 +217,7 @@ function createDispatcher(queue: AnyQueue<OperationJob>, store: Store, config: Q
 interface Store {
   connection: ConnectionOptions;
   options: { prefix?: string };
-  factory: BackendFactory<IQueueBackend>;
+  factory: BackendFactory;
   redis: Redis | null;
 }
 

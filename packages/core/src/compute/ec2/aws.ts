@@ -71,7 +71,7 @@ export function openAws(options: Ec2Options): Aws {
 
 type Sender = { send(command: never, options: { abortSignal?: AbortSignal }): Promise<unknown> };
 // oxlint-disable-next-line typescript/no-explicit-any -- the SDK's commands have five type parameters each
-type Command<Output> = $Command<any, Output & object, any, any, any>;
+type Command<Output> = $Command<any, Output & object, any>;
 
 /**
  * Makes one call within its time limit and until `signal` aborts. Each attempt, also those that the SDK makes
