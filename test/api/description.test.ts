@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { BACKENDS } from "@berth/core/domain/spec";
+import { BACKENDS } from "@berth/core/domain/backend";
 import { describeApi } from "@berth/api/description";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";

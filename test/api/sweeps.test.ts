@@ -4,7 +4,7 @@ import { registerSweeps, setHeld } from "@berth/core/db/sweeps";
 import { SWEEP_NAMES } from "@berth/core/domain/sweep";
 import { createLogger } from "@berth/core/base/logger";
 import { openWorker, SWEEPS_QUEUE } from "@berth/core/queues/queues";
-import { dockerOrphans } from "@berth/core/sweeps/all";
+import { unclaimed } from "@berth/core/sweeps/unclaimed";
 import { dryRun } from "@berth/core/sweeps/run";
 import { settingsOf } from "@berth/core/sweeps/settings";
 import { startWorker } from "@berth/worker/start";
@@ -84,7 +84,7 @@ describe.each(["postgres", "redis"])("with the queues on %s", (store) => {
     const config = workerConfig();
     work(async (name) => {
       expect(name).toBe("dry-run docker-orphans");
-      return dryRun(dockerOrphans, {
+      return dryRun(unclaimed("docker-orphans"), {
         pool: api.pool,
         backends: new Map([["process", backend]]),
         settings: settingsOf(config),

@@ -1,3 +1,4 @@
+import { SWEEP_NAMES } from "@berth/core/domain/sweep";
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { ConfigError, readConfig } from "@berth/core/config/config";
@@ -140,9 +141,15 @@ describe("readConfig", () => {
   });
 });
 
+/** Each sweep has one, which docs/sweeps.md lists with its sweep. */
+const ofSweeps = SWEEP_NAMES.map((name) => KEYS[`everyMs:${name}`]);
+
 describe("the lists of settings tell every key with its default", () => {
+  const others = Object.values(KEYS as Record<string, Key<unknown>>).filter(
+    (key) => !(ofSweeps as Key<unknown>[]).includes(key),
+  );
   const defaults = Object.fromEntries(
-    Object.values(KEYS as Record<string, Key<unknown>>).map(({ env, fallback }) => [
+    others.map(({ env, fallback }) => [
       env,
       typeof fallback === "object" ? Object.values(fallback ?? {}) : [fallback],
     ]),
@@ -158,6 +165,16 @@ describe("the lists of settings tell every key with its default", () => {
     );
     const distinct = Object.entries(defaults).map(([name, values]) => [name, [...new Set(values)]]);
     expect(Object.fromEntries(rows)).toEqual(Object.fromEntries(distinct));
+  });
+
+  test("in docs/sweeps.md, each sweep's own, and a section for each sweep", async () => {
+    const page = await readFile("docs/sweeps.md", "utf8");
+    const rows = [...page.matchAll(/^\| `([a-z-]+)`\s*\| `(BERTH_[A-Z_]+)`\s*\| `(\d+)`\s*\|$/gm)];
+    expect(rows.map(([, name, env, everyMs]) => [name, env, everyMs])).toEqual(
+      SWEEP_NAMES.map((name, index) => [name, ofSweeps[index]!.env, ofSweeps[index]!.fallback]),
+    );
+    const sections = [...page.matchAll(/^## (.*)$/gm)].flatMap(([, title = ""]) => title.split(" and "));
+    expect(SWEEP_NAMES.filter((name) => !sections.includes(name))).toEqual([]);
   });
 
   test("in .env.example", async () => {

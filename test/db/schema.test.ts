@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { migrate, SchemaTooNewError } from "@berth/core/db/migrate";
-import { OPERATION_KINDS, OPERATION_STATES, SOURCES } from "@berth/core/domain/operation";
+import { BACKENDS, hasCompute } from "@berth/core/domain/backend";
+import { BULK_KINDS, OPERATION_KINDS, OPERATION_STATES } from "@berth/core/domain/operation";
 import { canBecome, STATUSES } from "@berth/core/domain/status";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.js";
 
@@ -47,15 +48,18 @@ describe("the schema", () => {
   it.each([
     ["operations", "kind", OPERATION_KINDS],
     ["operations", "state", OPERATION_STATES],
-    ["operations", "source", SOURCES],
+    ["bulk_operations", "kind", BULK_KINDS],
     ["workspaces", "status", STATUSES],
+    ["workspaces", "backend", BACKENDS],
+    ["resources", "backend", BACKENDS.filter(hasCompute)],
   ])("knows the same %s.%s as the domain", async (table, column, values) => {
     const { rows } = await database.pool.query<{ definition: string }>(
       `select pg_get_constraintdef(oid) as definition from pg_constraint
        where conrelid = $1::regclass and conname = $2`,
       [table, `${table}_${column}_check`],
     );
-    const inSql = [...rows[0]!.definition.matchAll(/'([a-z_]+)'/g)].map((match) => match[1]);
+    expect(rows, `${table}_${column}_check`).toHaveLength(1);
+    const inSql = [...rows[0]!.definition.matchAll(/'([a-z0-9_]+)'/g)].map((match) => match[1]);
     expect(inSql.toSorted()).toEqual([...values].toSorted());
   });
 

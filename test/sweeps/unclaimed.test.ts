@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { removeWorkspace } from "@berth/core/requests/delete";
 import { requestPause } from "@berth/core/requests/suspend";
 import { approve, dryRun } from "@berth/core/sweeps/run";
-import { dockerOrphans } from "@berth/core/sweeps/all";
+import { unclaimed } from "@berth/core/sweeps/unclaimed";
 import { BY_TEST } from "../support/fleet.js";
 import { openStage, type Stage } from "./stage.js";
 
@@ -251,7 +251,7 @@ describe("what nobody claims", () => {
     await stage.leak({ ageMs: GRACE_MS });
     await pass(1);
     const before = await stage.pool.query("select * from sightings");
-    const told = await dryRun(dockerOrphans, stage.deps);
+    const told = await dryRun(unclaimed("docker-orphans"), stage.deps);
     expect(told).toMatchObject({ looked_at: 1, would_hold: false });
     expect(told.actions[0]).toMatchObject({ why: "its workspace has no row" });
     expect((await stage.pool.query("select * from sightings")).rows).toEqual(before.rows);

@@ -1,5 +1,5 @@
 import { readConfig } from "@berth/core/config/config";
-import { BACKENDS } from "@berth/core/domain/spec";
+import { BACKENDS } from "@berth/core/domain/backend";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import fastify from "fastify";
 import { Registry } from "prom-client";

@@ -1,33 +1,42 @@
-import type { Operation, Status } from "@berth/client";
+import type { Operation, Status, Workspace } from "@berth/client";
 
-/** As the API knows them; the types see that none of these is unknown to it. */
-export const STATUSES = [
-  "provisioning",
-  "awaiting_agent",
-  "online",
-  "degraded",
-  "offline",
-  "failed",
-  "paused",
-  "hibernated",
-  "removed",
-] as const satisfies readonly Status[];
+/** The words of one of the API's types. A word too many doesn't compile, and neither does one too few. */
+export function wordsOf<T extends string>(words: Readonly<Record<T, true>>): readonly T[] {
+  return Object.keys(words) as T[];
+}
 
-export const STATES = [
-  "queued",
-  "running",
-  "succeeded",
-  "failed",
-  "cancelled",
-] as const satisfies readonly Operation["state"][];
+export const STATUSES = wordsOf<Status>({
+  provisioning: true,
+  awaiting_agent: true,
+  online: true,
+  degraded: true,
+  offline: true,
+  failed: true,
+  paused: true,
+  hibernated: true,
+  removed: true,
+});
 
-export const KINDS = [
-  "provision",
-  "restart",
-  "pause",
-  "resume",
-  "hibernate",
-  "delete",
-] as const satisfies readonly Operation["kind"][];
+export const STATES = wordsOf<Operation["state"]>({
+  queued: true,
+  running: true,
+  succeeded: true,
+  failed: true,
+  cancelled: true,
+});
 
-export const BACKENDS = ["docker", "ec2", "process", "external"] as const;
+export const KINDS = wordsOf<Operation["kind"]>({
+  provision: true,
+  restart: true,
+  pause: true,
+  resume: true,
+  hibernate: true,
+  delete: true,
+});
+
+export const BACKENDS = wordsOf<Workspace["backend"]>({
+  docker: true,
+  ec2: true,
+  process: true,
+  external: true,
+});

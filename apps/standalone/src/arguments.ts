@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { BACKENDS, type BackendName } from "@berth/core/domain/spec";
+import { BACKENDS, type BackendName } from "@berth/core/domain/backend";
 import { StartError } from "./start-error.js";
 
 /** `backend` null: what the configuration says. */

@@ -1,10 +1,4 @@
-import type { BackendName, Spec } from "@berth/core/domain/spec";
-
-const EXAMPLES: Partial<Record<BackendName, Spec>> = {
-  docker: { image: "busybox", command: ["sleep", "3600"], readiness: "running" },
-  process: { command: ["sleep", "3600"], readiness: "running" },
-  ec2: { readiness: "running" },
-};
+import { BACKEND_RULES, type BackendName } from "@berth/core/domain/backend";
 
 /** What a newcomer needs next, with three lines that work when pasted into one shell in this order. */
 export function banner(options: {
@@ -19,7 +13,7 @@ export function banner(options: {
 }): string {
   const { url, adminKey, backend, dataDir, database, queues, simulator } = options;
   const curl = `curl -sS -H 'authorization: Bearer ${adminKey}' -H 'prefer: wait=60'`;
-  const body = JSON.stringify({ name: "hello", backend, spec: EXAMPLES[backend] ?? {} });
+  const body = JSON.stringify({ name: "hello", backend, spec: BACKEND_RULES[backend].example });
   const workspace = `${url}/workspaces/$id`;
   return `Berth is ready.
 

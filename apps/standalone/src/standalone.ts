@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { startApi } from "@berth/api/start";
 import type { ApiConfig, Config, WorkerConfig } from "@berth/core/config/config";
 import { createPool } from "@berth/core/db/pool";
-import type { BackendName } from "@berth/core/domain/spec";
+import type { BackendName } from "@berth/core/domain/backend";
 import type { Logger } from "@berth/core/base/logger";
 import { openQueues } from "@berth/core/queues/queues";
 import { openBackends } from "@berth/worker/backends";

@@ -4,7 +4,7 @@ import { createEc2Backend } from "@berth/core/compute/ec2/backend";
 import { createExternalBackend } from "@berth/core/compute/external";
 import { createProcessBackend } from "@berth/core/compute/process/backend";
 import type { WorkerConfig } from "@berth/core/config/config";
-import type { BackendName } from "@berth/core/domain/spec";
+import type { BackendName } from "@berth/core/domain/backend";
 import type { Logger } from "@berth/core/base/logger";
 import { type AwsPlace, ec2Options } from "./ec2-options.js";
 

@@ -2,6 +2,7 @@ import { Readable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { getWorkspace } from "@berth/core/db/workspaces";
 import type { Pool } from "@berth/core/db/pool";
+import { computeOf } from "@berth/core/domain/backend";
 import { BerthError } from "@berth/core/base/errors";
 import type { Logger } from "@berth/core/base/logger";
 import type { Queues } from "@berth/core/queues/queues";
@@ -37,8 +38,6 @@ interface Feed {
   done: Promise<void>;
 }
 
-/** EC2 gives snapshots of a console, which it renews once in a while, and counts the calls. In ms. */
-const PAUSE_MS: Readonly<Record<string, number>> = { ec2: 30_000 };
 const USUAL_PAUSE_MS = 1_000;
 const TROUBLE_PAUSE_MS = 3_000;
 const ASK_LIMIT_MS = 10_000;
@@ -105,7 +104,7 @@ export function createFollowing(options: {
       const limits = { timeoutMs: ASK_LIMIT_MS, signal: closing.signal };
       const logs = await askForLogs(queues, question, limits);
       for (const follower of group) deliver(follower, logs);
-      return PAUSE_MS[logs.backend] ?? USUAL_PAUSE_MS;
+      return computeOf(logs.backend)?.logPauseMs ?? USUAL_PAUSE_MS;
     } catch (error) {
       if (!(error instanceof BerthError)) throw error;
       for (const follower of group) {

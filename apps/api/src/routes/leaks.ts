@@ -1,4 +1,5 @@
 import { priceOf } from "@berth/core/domain/prices";
+import { computeOf } from "@berth/core/domain/backend";
 import type { SweepName } from "@berth/core/domain/sweep";
 import { listLeaks, releaseLeak, retryLeak, type PricedLeak } from "@berth/core/requests/leaks";
 import Type from "typebox";
@@ -112,5 +113,5 @@ export function leakRoutes(app: App, services: Services): void {
 
 function sweepOf(leak: Pick<PricedLeak, "source" | "backend">): SweepName {
   if (leak.source === "obligation") return "removed-instances";
-  return leak.backend === "ec2" ? "leaked-instances" : "docker-orphans";
+  return computeOf(leak.backend)?.orphans ?? "removed-instances";
 }

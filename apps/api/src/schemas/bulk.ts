@@ -1,6 +1,6 @@
 import type { Bulk as Row, BulkCounts, BulkItem as ItemRow } from "@berth/core/db/bulk";
 import { BULK_KINDS, OPERATION_STATES } from "@berth/core/domain/operation";
-import { BACKENDS } from "@berth/core/domain/spec";
+import { BACKENDS } from "@berth/core/domain/backend";
 import { STATUSES } from "@berth/core/domain/status";
 import { MOST_IN_BULK } from "@berth/core/requests/bulk";
 import Type, { type Static } from "typebox";

@@ -1,5 +1,5 @@
 import type { PricedLeak } from "@berth/core/requests/leaks";
-import { BACKENDS } from "@berth/core/domain/spec";
+import { BACKENDS } from "@berth/core/domain/backend";
 import Type, { type Static } from "typebox";
 import { iso, named, nullable, strictObject, time, uuid } from "./common.js";
 import { RESOURCE_EXAMPLE } from "./examples.js";

@@ -1,4 +1,4 @@
-import { BACKENDS } from "@berth/core/domain/spec";
+import { BACKENDS } from "@berth/core/domain/backend";
 import Type from "typebox";
 import { nullable, time, uuid } from "./common.js";
 import { expecting } from "./expected.js";

@@ -1,5 +1,5 @@
 import type { Resource as Row } from "@berth/core/db/resources";
-import { BACKENDS } from "@berth/core/domain/spec";
+import { BACKENDS } from "@berth/core/domain/backend";
 import Type, { type Static } from "typebox";
 import { iso, named, nullable, time, uuid } from "./common.js";
 import { Failure } from "./operation.js";

@@ -1,5 +1,5 @@
 import type { Workspace as Row } from "@berth/core/db/workspaces";
-import { BACKENDS, type BackendName } from "@berth/core/domain/spec";
+import { BACKENDS, type BackendName } from "@berth/core/domain/backend";
 import { STATUSES } from "@berth/core/domain/status";
 import Type, { type Static } from "typebox";
 import { iso, named, nullable, strictObject, time, uuid } from "./common.js";

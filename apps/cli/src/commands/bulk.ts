@@ -8,18 +8,18 @@ import { table } from "../output/table.js";
 import { span } from "../output/times.js";
 import { label, words } from "../parse.js";
 import type { WaitOptions } from "../settle.js";
-import { BACKENDS, STATUSES } from "../statuses.js";
+import { BACKENDS, STATUSES, wordsOf } from "../statuses.js";
 import { oneOf } from "../words.js";
 import { findWorkspace, namesOf } from "../workspaces.js";
 
 type Body = paths["/operations/bulk"]["post"]["requestBody"]["content"]["application/json"];
-const KINDS = [
-  "restart",
-  "pause",
-  "resume",
-  "hibernate",
-  "delete",
-] as const satisfies readonly Body["kind"][];
+const KINDS = wordsOf<Body["kind"]>({
+  restart: true,
+  pause: true,
+  resume: true,
+  hibernate: true,
+  delete: true,
+});
 
 interface Options extends WaitOptions {
   status?: string[];

@@ -1,4 +1,5 @@
-import type { BackendName, Spec } from "../domain/spec.js";
+import type { BackendName } from "../domain/backend.js";
+import type { Spec } from "../domain/spec.js";
 
 /**
  * The contract between the lifecycle and a provider. `test/compute/conformance.ts` holds every backend to

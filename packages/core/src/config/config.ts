@@ -1,6 +1,6 @@
 import { closest, distance } from "fastest-levenshtein";
 import { type Key, KEYS, OTHERS_KEYS, type Role } from "./keys.js";
-import type { BackendName } from "../domain/spec.js";
+import type { BackendName } from "../domain/backend.js";
 
 export type { Role } from "./keys.js";
 

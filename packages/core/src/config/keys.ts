@@ -1,6 +1,6 @@
 import { EC2_LIMITS, EC2_TEXTS } from "../domain/ec2-spec.js";
-import { BACKENDS } from "../domain/spec.js";
-import { SWEEP_NAMES } from "../domain/sweep.js";
+import { BACKENDS } from "../domain/backend.js";
+import { SWEEP_NAMES, SWEEP_RULES, type SweepName } from "../domain/sweep.js";
 import {
   fault,
   integer,
@@ -45,6 +45,15 @@ function ec2Text(name: keyof typeof EC2_TEXTS): Kind<string> {
 
 function ec2Texts(name: keyof typeof EC2_TEXTS, expected: string): Kind<readonly string[]> {
   return textsOf(new RegExp(EC2_TEXTS[name].pattern, "u"), expected);
+}
+
+/** How often each sweep runs: `BERTH_SWEEP_DOCKER_ORPHANS_EVERY_MS` for `docker-orphans`. */
+function sweepIntervals(): { [N in SweepName as `everyMs:${N}`]: Key<number> } {
+  const entries = SWEEP_NAMES.map((name) => {
+    const env = `BERTH_SWEEP_${name.toUpperCase().replaceAll("-", "_")}_EVERY_MS`;
+    return [`everyMs:${name}`, key(env, milliseconds(), String(SWEEP_RULES[name].everyMs))] as const;
+  });
+  return Object.fromEntries(entries) as ReturnType<typeof sweepIntervals>;
 }
 
 /** Every key there is. docs/configuration.md says what each means, and a test compares the two. */
@@ -131,18 +140,8 @@ export const KEYS = {
   stopGraceMs: key("BERTH_STOP_GRACE_MS", milliseconds(0), "10000"),
   callTimeoutMs: key("BERTH_CALL_TIMEOUT_MS", milliseconds(), "30000"),
   shutdownGraceMs: key("BERTH_SHUTDOWN_GRACE_MS", milliseconds(0), "20000"),
-  sweepDispatchEveryMs: key("BERTH_SWEEP_DISPATCH_EVERY_MS", milliseconds(), "5000"),
-  sweepBulkEveryMs: key("BERTH_SWEEP_BULK_EVERY_MS", milliseconds(), "5000"),
-  sweepRemovedInstancesEveryMs: key("BERTH_SWEEP_REMOVED_INSTANCES_EVERY_MS", milliseconds(), "60000"),
-  sweepDockerOrphansEveryMs: key("BERTH_SWEEP_DOCKER_ORPHANS_EVERY_MS", milliseconds(), "60000"),
-  sweepLeakedInstancesEveryMs: key("BERTH_SWEEP_LEAKED_INSTANCES_EVERY_MS", milliseconds(), "60000"),
-  sweepInstanceStateEveryMs: key("BERTH_SWEEP_INSTANCE_STATE_EVERY_MS", milliseconds(), "60000"),
-  sweepLivenessEveryMs: key("BERTH_SWEEP_LIVENESS_EVERY_MS", milliseconds(), "15000"),
-  sweepProvisioningTimeoutEveryMs: key("BERTH_SWEEP_PROVISIONING_TIMEOUT_EVERY_MS", milliseconds(), "30000"),
-  sweepIdleHibernationEveryMs: key("BERTH_SWEEP_IDLE_HIBERNATION_EVERY_MS", milliseconds(), "120000"),
-  sweepExpiryEveryMs: key("BERTH_SWEEP_EXPIRY_EVERY_MS", milliseconds(), "60000"),
+  ...sweepIntervals(),
   expiryNoticeMs: key("BERTH_EXPIRY_NOTICE_MS", milliseconds(0), "900000"),
-  sweepRetentionEveryMs: key("BERTH_SWEEP_RETENTION_EVERY_MS", milliseconds(), "3600000"),
   sweepsPaused: optional("BERTH_SWEEPS_PAUSED", listOf(SWEEP_NAMES)),
   sweepsDryRun: optional("BERTH_SWEEPS_DRY_RUN", listOf(SWEEP_NAMES)),
   breakerPercent: key("BERTH_SWEEP_BREAKER_PERCENT", integer(0, 100, " of percent"), "20"),

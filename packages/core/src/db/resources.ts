@@ -1,4 +1,4 @@
-import type { BackendName } from "../domain/spec.js";
+import type { BackendName } from "../domain/backend.js";
 import type { OperationError } from "./operations.js";
 import type { Queryable, Tx } from "./pool.js";
 

@@ -1,4 +1,5 @@
-import type { BackendName, Spec } from "../domain/spec.js";
+import type { BackendName } from "../domain/backend.js";
+import type { Spec } from "../domain/spec.js";
 import type { Status } from "../domain/status.js";
 import { readPage, values, type Page, type PageSource } from "./page.js";
 import type { Queryable, Tx } from "./pool.js";

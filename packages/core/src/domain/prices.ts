@@ -1,25 +1,14 @@
+import { BACKENDS, computeOf } from "./backend.js";
+
 /** Prices in one currency an hour, by `backend/kind` or `backend/kind/type`; a volume's is for one GiB. */
 export type Prices = Readonly<Record<string, number>>;
 
-/**
- * What a leak costs, roughly: on-demand list prices of us-east-1 in USD, as remembered in 2025. They only say
- * which leak is worth a look first; an operator's own table takes their place.
- */
-export const DEFAULT_PRICES: Prices = {
-  "docker/instance": 0,
-  "docker/volume": 0,
-  "process/instance": 0,
-  "process/volume": 0,
-  "ec2/instance": 0.1,
-  "ec2/instance/t3.micro": 0.0104,
-  "ec2/instance/t3.small": 0.0208,
-  "ec2/instance/t3.medium": 0.0416,
-  "ec2/instance/t3.large": 0.0832,
-  "ec2/instance/m5.large": 0.096,
-  "ec2/instance/m5.xlarge": 0.192,
-  "ec2/volume": 0.00011,
-  "ec2/dns_record": 0,
-};
+/** Those of `BACKEND_RULES`. */
+export const DEFAULT_PRICES: Prices = Object.fromEntries(
+  BACKENDS.flatMap((backend) =>
+    Object.entries(computeOf(backend)?.prices ?? {}).map(([kind, price]) => [`${backend}/${kind}`, price]),
+  ),
+);
 
 const DEFAULT_GIB = 20;
 

@@ -1,8 +1,4 @@
-import { ec2Problems, type Ec2Spec } from "./ec2-spec.js";
-
-/** The backends that this version can run. `external` runs elsewhere and is known by its heartbeats only. */
-export const BACKENDS = ["docker", "process", "ec2", "external"] as const;
-export type BackendName = (typeof BACKENDS)[number];
+import type { Ec2Spec } from "./ec2-spec.js";
 
 /** When a launched workspace counts as started: its agent registered, or its instance runs. */
 export const READINESS = ["agent", "running"] as const;
@@ -33,28 +29,6 @@ export interface Spec {
   readiness?: Readiness;
   /** Only for backend `ec2`. */
   ec2?: Ec2Spec;
-}
-
-/** False if Berth neither starts nor stops anything for workspaces of this backend. */
-export function hasCompute(backend: BackendName): boolean {
-  return backend !== "external";
-}
-
-/** Fields of a spec whose presence or value a backend insists on, or refuses, with what it expects. */
-export function missingForBackend(backend: BackendName, spec: Spec): { field: string; expected: string }[] {
-  if (spec.ec2 !== undefined)
-    return backend === "ec2"
-      ? ec2Problems(spec.ec2)
-      : [{ field: "spec.ec2", expected: `nothing: it is for backend "ec2", not "${backend}"` }];
-  if (backend === "docker" && !spec.image)
-    return [
-      { field: "spec.image", expected: 'a container image, such as "debian:12", for backend "docker"' },
-    ];
-  if (backend === "process" && !spec.command?.length)
-    return [
-      { field: "spec.command", expected: 'a command, such as ["sleep", "3600"], for backend "process"' },
-    ];
-  return [];
 }
 
 /** The limits of a spec after its tier and overrides. */

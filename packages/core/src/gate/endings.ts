@@ -2,7 +2,7 @@ import type { NewEvent } from "../db/events.js";
 import type { Operation, OperationError } from "../db/operations.js";
 import type { Resource } from "../db/resources.js";
 import type { Workspace } from "../db/workspaces.js";
-import { hasCompute } from "../domain/spec.js";
+import { hasCompute } from "../domain/backend.js";
 import type { Status } from "../domain/status.js";
 import type { Finish } from "./gate.js";
 

@@ -1,5 +1,5 @@
 import type { OperationKind } from "../domain/operation.js";
-import { hasCompute, type BackendName } from "../domain/spec.js";
+import { hasCompute, type BackendName } from "../domain/backend.js";
 import { ensureVolume, launch, prepare, publishName, waitUntilRunning } from "./launch.js";
 import { dropName, silence } from "../requests/suspend.js";
 import type { Step } from "./step.js";

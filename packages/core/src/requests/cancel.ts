@@ -11,7 +11,7 @@ import {
 import type { Tx } from "../db/pool.js";
 import { changeStatuses, getWorkspace, type Workspace } from "../db/workspaces.js";
 import { firstRefused, isFinished, projectedStatus } from "../domain/operation.js";
-import { hasCompute } from "../domain/spec.js";
+import { hasCompute } from "../domain/backend.js";
 import type { Status } from "../domain/status.js";
 import { BerthError } from "../base/errors.js";
 import { cancelled } from "../gate/endings.js";

@@ -26,7 +26,7 @@ import {
   type OperationKind,
   type Source,
 } from "../domain/operation.js";
-import { hasCompute, missingForBackend } from "../domain/spec.js";
+import { hasCompute, missingForBackend } from "../domain/backend.js";
 import { BerthError } from "../base/errors.js";
 import type { Dispatcher } from "../gate/dispatcher.js";
 import { gathered } from "../base/coalesce.js";

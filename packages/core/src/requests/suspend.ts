@@ -5,7 +5,7 @@ import type { Tx } from "../db/pool.js";
 import { markReleasing } from "../db/resources.js";
 import { ancestorsOf, getWorkspace, getWorkspaces, revokeToken, type Workspace } from "../db/workspaces.js";
 import { projectedStatus } from "../domain/operation.js";
-import { hasCompute } from "../domain/spec.js";
+import { hasCompute } from "../domain/backend.js";
 import { BerthError } from "../base/errors.js";
 import { lockTree } from "./delete.js";
 import { acceptOnce } from "./idempotency.js";

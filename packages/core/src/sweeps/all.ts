@@ -7,25 +7,24 @@ import { liveness } from "./liveness.js";
 import { provisioningTimeout } from "./provisioning-timeout.js";
 import { removedInstances } from "./removed-instances.js";
 import { retention } from "./retention.js";
+import { SWEEP_NAMES, type SweepName } from "../domain/sweep.js";
 import type { Sweep } from "./sweep.js";
 import { unclaimed } from "./unclaimed.js";
 
-/** What containers, processes and volumes of this machine's kind nobody claims. */
-export const dockerOrphans = unclaimed("docker-orphans", ["docker", "process"], 60_000);
-/** EC2 instances and volumes that nobody claims, with their names. */
-export const leakedInstances = unclaimed("leaked-instances", ["ec2"], 120_000);
-
-/** Every sweep there is. */
-export const SWEEPS: readonly Sweep[] = [
+/** The work of every sweep there is. */
+const WORK: Readonly<Record<SweepName, Sweep>> = {
   dispatch,
   bulk,
-  removedInstances,
-  dockerOrphans,
-  leakedInstances,
-  instanceState,
+  "removed-instances": removedInstances,
+  // What of containers, processes and volumes of this machine's kind nobody claims.
+  "docker-orphans": unclaimed("docker-orphans"),
+  // EC2 instances and volumes that nobody claims, with their names.
+  "leaked-instances": unclaimed("leaked-instances"),
+  "instance-state": instanceState,
   liveness,
-  provisioningTimeout,
-  idleHibernation,
+  "provisioning-timeout": provisioningTimeout,
+  "idle-hibernation": idleHibernation,
   expiry,
   retention,
-];
+};
+export const SWEEPS: readonly Sweep[] = SWEEP_NAMES.map((name) => WORK[name]);

@@ -2,7 +2,7 @@ import { acceptItem, failItem, pendingItems, type PendingItem } from "../db/bulk
 import { BerthError } from "../base/errors.js";
 import { ask } from "../requests/by-kind.js";
 import { isOurFault } from "../requests/bulk.js";
-import type { Sweep, SweepDeps } from "./sweep.js";
+import { defineSweep, type Sweep, type SweepDeps } from "./sweep.js";
 
 /** How often it is tried to ask for one, before it counts as refused. */
 const MOST_ATTEMPTS = 10;
@@ -11,12 +11,7 @@ const MOST_ATTEMPTS = 10;
  * Asks for what bulk operations want of each workspace. Each is asked for under a key of its own, so that a worker that
  * dies between the request and its record has it asked for once.
  */
-export const bulk: Sweep = {
-  name: "bulk",
-  limit: 5_000,
-  runLimitMs: 60_000,
-  // Somebody asked for it, and could see before what it does.
-  breaker: false,
+export const bulk: Sweep = defineSweep("bulk", {
   async plan(deps) {
     const items = await pendingItems(deps.pool, bulk.limit);
     return {
@@ -29,7 +24,7 @@ export const bulk: Sweep = {
       })),
     };
   },
-};
+});
 
 async function carryOut(deps: SweepDeps, item: PendingItem): Promise<string> {
   const { bulk_id: bulkId, workspace_id: workspaceId, kind, options, requested_by: requestedBy } = item;

@@ -1,5 +1,5 @@
 import { waitingHeads } from "../db/gates.js";
-import type { Sweep } from "./sweep.js";
+import { defineSweep, type Sweep } from "./sweep.js";
 
 const FIRST = "00000000-0000-0000-0000-000000000000";
 
@@ -9,12 +9,7 @@ const FIRST = "00000000-0000-0000-0000-000000000000";
  * backoff have a job that is delayed on purpose, unless it is lost. What waits behind them needs no job:
  * its turn makes one.
  */
-export const dispatch: Sweep = {
-  name: "dispatch",
-  limit: 1_000,
-  runLimitMs: 10_000,
-  // What it wakes was asked for.
-  breaker: false,
+export const dispatch: Sweep = defineSweep("dispatch", {
   async plan({ pool, dispatcher }, cursor) {
     const heads = await waitingHeads(pool, cursor ?? FIRST, dispatch.limit);
     const due = heads.filter((head) => (head.backoff_for_ms ?? 0) <= 0);
@@ -39,4 +34,4 @@ export const dispatch: Sweep = {
       })),
     };
   },
-};
+});

@@ -3,18 +3,13 @@ import { expiringWorkspaces, isExpired, noteExpiryNotice, type Expiring } from "
 import { transaction } from "../db/pool.js";
 import { BerthError } from "../base/errors.js";
 import { removeWorkspace } from "../requests/delete.js";
-import type { Sweep, SweepDeps } from "./sweep.js";
+import { defineSweep, type Sweep, type SweepDeps } from "./sweep.js";
 
 /**
  * Announces and then deletes workspaces whose `expires_at` passes, with their children. None is deleted by the run
  * that announces it, and each is asked for once more with its tree locked, since its time may have been put off.
  */
-export const expiry: Sweep = {
-  name: "expiry",
-  limit: 200,
-  runLimitMs: 60_000,
-  // Whoever gave it `expires_at` asked for this.
-  breaker: false,
+export const expiry: Sweep = defineSweep("expiry", {
   async plan(deps, cursor) {
     const found = await expiringWorkspaces(deps.pool, deps.settings.expiryNoticeMs, expiry.limit, cursor);
     return {
@@ -29,7 +24,7 @@ export const expiry: Sweep = {
       })),
     };
   },
-};
+});
 
 function announce(deps: SweepDeps, one: Expiring): Promise<string> {
   return transaction(deps.pool, async (tx) => {

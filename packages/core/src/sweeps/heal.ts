@@ -6,7 +6,7 @@ import { unfinishedOf } from "../db/operations.js";
 import { markReleasing } from "../db/resources.js";
 import type { Tx } from "../db/pool.js";
 import type { Source } from "../domain/operation.js";
-import { hasCompute } from "../domain/spec.js";
+import { hasCompute } from "../domain/backend.js";
 import { retryDelay, type RetryPolicy } from "../domain/backoff.js";
 import { heldContext, type HeldOptions } from "../operations/held.js";
 import type { LeaseKeeper } from "../gate/lease.js";

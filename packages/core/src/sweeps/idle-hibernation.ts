@@ -1,18 +1,13 @@
 import { idleWorkspaces } from "../db/health.js";
 import { BerthError } from "../base/errors.js";
 import { requestHibernate } from "../requests/suspend.js";
-import type { Sweep } from "./sweep.js";
+import { defineSweep, type Sweep } from "./sweep.js";
 
 /**
  * Hibernates workspaces that have been idle for longer than they allow. Only an agent can tell that, so one
  * that is silent is left alone; and it is asked again with the workspace locked, since a task may have come.
  */
-export const idleHibernation: Sweep = {
-  name: "idle-hibernation",
-  limit: 200,
-  runLimitMs: 60_000,
-  // Whoever gave it `hibernate_after_minutes` asked for this.
-  breaker: false,
+export const idleHibernation: Sweep = defineSweep("idle-hibernation", {
   async plan(deps, cursor) {
     const { silentMs } = deps.settings;
     const idle = await idleWorkspaces(deps.pool, silentMs, idleHibernation.limit, { after: cursor });
@@ -41,4 +36,4 @@ export const idleHibernation: Sweep = {
       })),
     };
   },
-};
+});

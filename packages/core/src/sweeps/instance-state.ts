@@ -12,18 +12,14 @@ import { transaction } from "../db/pool.js";
 import { changeStatuses, getWorkspace } from "../db/workspaces.js";
 import { heal, whileIdle } from "./heal.js";
 import { instanceRef } from "../operations/step.js";
-import type { Action, Sweep, SweepDeps } from "./sweep.js";
+import { defineSweep, type Action, type Sweep, type SweepDeps } from "./sweep.js";
 
 /**
  * Looks whether the instances of workspaces that should run do: one batched look a backend, those checked
  * longest ago first. Only a clean `gone` or `stopped` counts (I5), and not against an agent that was just
  * heard: that contradiction is told of. A dead one is restarted with its volume.
  */
-export const instanceState: Sweep = {
-  name: "instance-state",
-  limit: 200,
-  runLimitMs: 60_000,
-  breaker: true,
+export const instanceState: Sweep = defineSweep("instance-state", {
   async plan(deps) {
     const served = [...deps.backends.keys()];
     const checked = await leastRecentlyChecked(deps.pool, served, instanceState.limit);
@@ -46,7 +42,7 @@ export const instanceState: Sweep = {
       record: () => record(deps, checked, contradicted, states),
     };
   },
-};
+});
 
 function isDead(state: InstanceState | undefined): boolean {
   return state === "gone" || state === "stopped";

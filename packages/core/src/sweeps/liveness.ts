@@ -2,17 +2,13 @@ import { countAgents, heartbeatAge, silentAgents } from "../db/health.js";
 import { listeningFor } from "../db/heartbeats.js";
 import { LISTENER_GONE_MS } from "../agents/heartbeat.js";
 import { heal } from "./heal.js";
-import type { Sweep } from "./sweep.js";
+import { defineSweep, type Sweep } from "./sweep.js";
 
 /**
  * Restarts workspaces whose agent has fallen silent. Silence proves something only if somebody listened:
  * while no API process takes heartbeats, and for a grace time after one does again, no agent is judged.
  */
-export const liveness: Sweep = {
-  name: "liveness",
-  limit: 200,
-  runLimitMs: 60_000,
-  breaker: true,
+export const liveness: Sweep = defineSweep("liveness", {
   async plan(deps) {
     const { silentMs, listeningGraceMs } = deps.settings;
     const agents = await countAgents(deps.pool);
@@ -47,4 +43,4 @@ export const liveness: Sweep = {
       })),
     };
   },
-};
+});

@@ -6,17 +6,13 @@ import { changeStatuses, getWorkspace } from "../db/workspaces.js";
 import { LISTENER_GONE_MS } from "../agents/heartbeat.js";
 import { whileIdle } from "./heal.js";
 import type { HeldContext } from "../operations/step.js";
-import type { Sweep } from "./sweep.js";
+import { defineSweep, type Sweep } from "./sweep.js";
 
 /**
  * A workspace whose agent never comes, or that is `provisioning` with no operation that would end it, fails
  * with the reason. Its instance is released like that of any launch given up; its volume stays.
  */
-export const provisioningTimeout: Sweep = {
-  name: "provisioning-timeout",
-  limit: 200,
-  runLimitMs: 30_000,
-  breaker: true,
+export const provisioningTimeout: Sweep = defineSweep("provisioning-timeout", {
   async plan(deps) {
     const limitMs = deps.settings.provisioningTimeoutMs;
     // An agent that nobody listens to can't register.
@@ -40,7 +36,7 @@ export const provisioningTimeout: Sweep = {
       })),
     };
   },
-};
+});
 
 async function fail(one: Overdue, context: HeldContext): Promise<string> {
   const now = await getWorkspace(context.db, one.id);

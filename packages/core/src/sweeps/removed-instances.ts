@@ -1,17 +1,12 @@
 import { dueReleases } from "../db/resources.js";
 import { releaseIdle } from "./release.js";
-import type { Sweep } from "./sweep.js";
+import { defineSweep, type Sweep } from "./sweep.js";
 
 /**
  * Whatever a failed delete or restart left in the ledger is tried again until its provider says that it is
  * gone (I7). Those tried longest ago come first, so that one that never succeeds starves none.
  */
-export const removedInstances: Sweep = {
-  name: "removed-instances",
-  limit: 100,
-  runLimitMs: 120_000,
-  // What it releases was asked for.
-  breaker: false,
+export const removedInstances: Sweep = defineSweep("removed-instances", {
   async plan(deps) {
     const due = await dueReleases(deps.pool, removedInstances.limit);
     return {
@@ -24,4 +19,4 @@ export const removedInstances: Sweep = {
       })),
     };
   },
-};
+});

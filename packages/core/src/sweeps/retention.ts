@@ -3,17 +3,13 @@ import { forgetKeys } from "../db/idempotency.js";
 import { forgetOld } from "../db/retention.js";
 import { trimSweepRuns } from "../db/sweeps.js";
 import { SWEEP_NAMES } from "../domain/sweep.js";
-import type { Action, Sweep } from "./sweep.js";
+import { defineSweep, type Action, type Sweep } from "./sweep.js";
 
 const BATCH = 1_000;
 const RUNS_KEPT = 1_000;
 
 /** Forgets finished operations, events, runs of sweeps, and what of the ledger is long gone. */
-export const retention: Sweep = {
-  name: "retention",
-  limit: 10,
-  runLimitMs: 120_000,
-  breaker: false,
+export const retention: Sweep = defineSweep("retention", {
   async plan({ pool, settings }) {
     // While nobody reads events, those to be settled would grow without end.
     await settleEvents(pool);
@@ -49,4 +45,4 @@ export const retention: Sweep = {
     };
     return { lookedAt: old.length + 2, actions: [...old, runs, keys] };
   },
-};
+});

@@ -1,33 +1,26 @@
 import type { Config } from "../config/config.js";
-import type { SweepName } from "../domain/sweep.js";
+import { BACKENDS, computeOf } from "../domain/backend.js";
+import { SWEEP_NAMES, type SweepName } from "../domain/sweep.js";
 import type { SweepSettings } from "./sweep.js";
 
 /** How often each sweep runs, in ms. */
 export function intervalsOf(config: Config): Record<SweepName, number> {
-  return {
-    dispatch: config.sweepDispatchEveryMs,
-    bulk: config.sweepBulkEveryMs,
-    "removed-instances": config.sweepRemovedInstancesEveryMs,
-    "docker-orphans": config.sweepDockerOrphansEveryMs,
-    "leaked-instances": config.sweepLeakedInstancesEveryMs,
-    "instance-state": config.sweepInstanceStateEveryMs,
-    liveness: config.sweepLivenessEveryMs,
-    "provisioning-timeout": config.sweepProvisioningTimeoutEveryMs,
-    "idle-hibernation": config.sweepIdleHibernationEveryMs,
-    expiry: config.sweepExpiryEveryMs,
-    retention: config.sweepRetentionEveryMs,
-  };
+  return Object.fromEntries(SWEEP_NAMES.map((name) => [name, config[`everyMs:${name}`]])) as Record<
+    SweepName,
+    number
+  >;
 }
 
 /** One look at the instances of a fleet must not outlast the interval of looks. */
 const PROBE_TIMEOUT_MS = 10_000;
 
 export function settingsOf(config: Config): SweepSettings {
+  const grace = { machine: config.leakGraceMs, cloud: config.leakGraceEc2Ms };
   return {
     breaker: { share: config.breakerPercent / 100, least: config.breakerLeast },
     dryRun: config.sweepsDryRun ?? [],
     paused: config.sweepsPaused ?? [],
-    graceMs: { docker: config.leakGraceMs, process: config.leakGraceMs, ec2: config.leakGraceEc2Ms },
+    graceMs: Object.fromEntries(BACKENDS.map((name) => [name, grace[computeOf(name)?.grace ?? "cloud"]])),
     secondSightingMs: config.secondSightingMs,
     probeTimeoutMs: PROBE_TIMEOUT_MS,
     silentMs: config.agentSilentMs,

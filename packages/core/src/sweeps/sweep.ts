@@ -1,4 +1,4 @@
-import type { BreakerLimits, SweepName } from "../domain/sweep.js";
+import { SWEEP_RULES, type BreakerLimits, type SweepName, type SweepRules } from "../domain/sweep.js";
 import type { HealOptions } from "./heal.js";
 import type { ReleaseOptions } from "./release.js";
 import type { RequestContext } from "../requests/requests.js";
@@ -61,14 +61,14 @@ export interface Plan {
 }
 
 /** A repeatable job that compares what should be with what is, and acts on the difference. */
-export interface Sweep {
+export interface Sweep extends Omit<SweepRules, "everyMs"> {
   readonly name: SweepName;
-  /** How much one run does at most. */
-  readonly limit: number;
-  /** How long one run may take, in ms. */
-  readonly runLimitMs: number;
-  /** True if it decides by itself to act on what lives. */
-  readonly breaker: boolean;
   /** Looks, and changes nothing. `sinceLastEndMs`: how long no run of it has ended; null if none ever did. */
   plan(deps: SweepDeps, cursor: string | null, sinceLastEndMs: number | null): Promise<Plan>;
+}
+
+/** The work of a sweep, with the rules that the domain's table has for it. */
+export function defineSweep(name: SweepName, { plan }: Pick<Sweep, "plan">): Sweep {
+  const { limit, runLimitMs, breaker } = SWEEP_RULES[name];
+  return { name, limit, runLimitMs, breaker, plan };
 }

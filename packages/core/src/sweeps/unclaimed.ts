@@ -14,20 +14,18 @@ import {
   type SightingNow,
 } from "../db/sightings.js";
 import { getWorkspaces, type Workspace } from "../db/workspaces.js";
+import { BACKENDS, computeOf } from "../domain/backend.js";
 import type { SweepName } from "../domain/sweep.js";
 import { hasOther, unclaimedOf } from "./compare.js";
 import { reap, reapedEvent, type Group, type Ripe } from "./reap.js";
-import type { Action, Plan, Sweep, SweepDeps } from "./sweep.js";
+import { defineSweep, type Action, type Plan, type Sweep, type SweepDeps } from "./sweep.js";
 
 const LIST_TIMEOUT_MS = 30_000;
 
-/** A sweep over what some backends own and no row of the ledger claims. */
-export function unclaimed(name: SweepName, backends: readonly string[], runLimitMs: number): Sweep {
-  return {
-    name,
-    limit: 100,
-    runLimitMs,
-    breaker: true,
+/** A sweep over what the backends that name it own, and no row of the ledger claims. */
+export function unclaimed(name: SweepName): Sweep {
+  const backends = BACKENDS.filter((backend) => computeOf(backend)?.orphans === name);
+  return defineSweep(name, {
     async plan(deps) {
       const served = backends.flatMap((one) => deps.backends.get(one) ?? []);
       const plans: Plan[] = [];
@@ -58,7 +56,7 @@ export function unclaimed(name: SweepName, backends: readonly string[], runLimit
         },
       };
     },
-  };
+  });
 }
 
 async function planOne(sweep: SweepName, deps: SweepDeps, backend: Backend): Promise<Plan> {

@@ -7,7 +7,7 @@ import {
 import { listResources } from "@berth/core/db/resources";
 import { getWorkspace } from "@berth/core/db/workspaces";
 import { OPERATION_KINDS, OPERATION_STATES, SOURCES } from "@berth/core/domain/operation";
-import { BACKENDS } from "@berth/core/domain/spec";
+import { BACKENDS } from "@berth/core/domain/backend";
 import { BerthError } from "@berth/core/base/errors";
 import { cancelOperation } from "@berth/core/requests/cancel";
 import { retryOperation } from "@berth/core/requests/retry";

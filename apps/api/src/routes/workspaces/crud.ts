@@ -4,7 +4,7 @@ import {
   type Workspace as WorkspaceRow,
   type WorkspaceChanges,
 } from "@berth/core/db/workspaces";
-import { BACKENDS } from "@berth/core/domain/spec";
+import { BACKENDS } from "@berth/core/domain/backend";
 import { STATUSES } from "@berth/core/domain/status";
 import { BerthError } from "@berth/core/base/errors";
 import { createWorkspace, patchWorkspace } from "@berth/core/requests/requests";

@@ -1,4 +1,4 @@
-import { hasCompute } from "@berth/core/domain/spec";
+import { hasCompute } from "@berth/core/domain/backend";
 import { BerthError } from "@berth/core/base/errors";
 import { instanceWithLogs, POSITION } from "@berth/core/agents/logs";
 import Type from "typebox";
