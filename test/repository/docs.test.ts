@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
@@ -47,14 +47,6 @@ describe("ARCHITECTURE.md", () => {
     for (const folder of folders) expect(shown).toContain(folder);
     for (const name of shown.filter((one) => one.startsWith("src/")))
       expect(existsSync(join(ROOT, "packages/core", name)), name).toBe(true);
-  });
-});
-
-describe(".ci/run", () => {
-  it("can be run, and runs the test line of the README", () => {
-    expect(statSync(join(ROOT, ".ci/run")).mode & 0o111).not.toBe(0);
-    expect(text("README.md")).toContain("npm ci && npm test\n");
-    expect(text(".ci/run")).toMatch(/npm ci\b[^]*npm test\b/);
   });
 });
 

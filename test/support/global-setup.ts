@@ -1,12 +1,14 @@
 import type { TestProject } from "vitest/node";
+import { neededServices } from "./needed-services.js";
 import { SERVICE_NAMES, type ServiceName, startServices } from "./services.js";
 
 /**
- * Starts the services once for a run and ends them after it. What the tests leaked fails the run.
- * `BERTH_TEST_SERVICES=postgres,redis` leaves the others out, for a quick run of tests that need no more.
+ * Starts the services that the files of this run need, once, and ends them after it. What the tests leaked fails the
+ * run. `BERTH_TEST_SERVICES=postgres,redis` starts these and no others.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const services = await startServices(wanted(process.env.BERTH_TEST_SERVICES));
+  const names = given(process.env.BERTH_TEST_SERVICES) ?? neededServices(project.vitest.state.getPaths());
+  const services = await startServices(names);
   for (const { name, provided } of services.started) project.provide(name, provided as never);
   return async () => {
     const leaks = await services.stop();
@@ -17,8 +19,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
   };
 }
 
-function wanted(list: string | undefined): readonly ServiceName[] {
-  if (list === undefined) return SERVICE_NAMES;
+function given(list: string | undefined): readonly ServiceName[] | null {
+  if (list === undefined) return null;
   const names = list.split(",").filter((name) => name !== "");
   const unknown = names.find((name) => !SERVICE_NAMES.includes(name as ServiceName));
   if (unknown !== undefined)

@@ -192,7 +192,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${CORE}/gate/lease.ts`,
     find: "          expire(lease);\n          lease.abort",
     replace: "          lease.abort",
-    tests: ["test/gate/lease.test.ts", "test/chaos/zombie.test.ts"],
+    tests: ["test/gate/lease.test.ts", "test/chaos/zombie.long.test.ts"],
   },
   {
     name: "makes the volume before its row in the ledger",

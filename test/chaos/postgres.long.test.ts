@@ -20,8 +20,8 @@ import { startWorkerProcess, type TestProcess } from "../support/worker-process.
 import { expectNoBreach, expectOrder, expectSettled, expectTrueLedger, watchProvider } from "./audit.js";
 import { settled } from "./settled.js";
 
-/** How long PostgreSQL is away. `BERTH_TEST_LONG=1` makes it the 10 s of the issue. */
-const OUTAGE_MS = process.env.BERTH_TEST_LONG === "1" ? 10_000 : 5_000;
+/** How long PostgreSQL is away. */
+const OUTAGE_MS = 10_000;
 
 describe.each(["redis", "postgres"] as const)("a PostgreSQL that stops, with its queue on %s", (store) => {
   let server: TestPostgres;

@@ -8,8 +8,8 @@ import { startWorkerProcess, type ProcessProvider, type TestProcess } from "../s
 import { expectNoBreach, expectOrder, expectSettled, expectTrueLedger, watchProvider } from "./audit.js";
 import { settled } from "./settled.js";
 
-/** How long Redis is away. `BERTH_TEST_LONG=1` makes it the 20 s of the issue. */
-const OUTAGE_MS = process.env.BERTH_TEST_LONG === "1" ? 20_000 : 8_000;
+/** How long Redis is away. */
+const OUTAGE_MS = 20_000;
 
 describe("a Redis that is lost", () => {
   let redis: TestRedis;
