@@ -40,7 +40,7 @@ export class Simulator {
       schedule: new Schedule(clock),
       random,
       // A sequence of its own: how many ids were made doesn't change which calls a fault hits.
-      faults: new FaultTable(new Random(random.seed ^ 0x9e3779b9)),
+      faults: new FaultTable(new Random(random.seed ^ 0x9e3779b9), clock),
       settings,
       onTransition: (transition) => this.#announce(transition),
     };

@@ -25,6 +25,7 @@ test.each([
   [["--clock", "fast"], "--clock must be real, virtual or a factor above 0"],
   [["--delay", "lunch=5"], "--delay knows pending"],
   [["--subnet", "subnet-1"], "--subnet must be name=value"],
+  [["--account", "AKIA=12"], "--account must be key=12 digits"],
   [["start"], "start"],
 ])("%j is one line on stderr and exit 2", async (args, part) => {
   const { code, stderr, stdout } = await command(...args).finished();

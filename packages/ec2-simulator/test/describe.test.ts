@@ -1,5 +1,6 @@
 import {
   DescribeAvailabilityZonesCommand,
+  DescribeSecurityGroupsCommand,
   DescribeInstancesCommand,
   DescribeInstanceStatusCommand,
   DescribeSubnetsCommand,
@@ -198,4 +199,25 @@ test("each Region has its own instances", async () => {
   const [id] = await launch();
   expect(await ids(ec2, {})).toEqual([id]);
   expect(await ids(client({ region: "us-east-1" }), {})).toEqual([]);
+});
+
+test("accounts by access key and Regions by signature keep apart, and each says which it is ([D] OwnerId, RegionName)", async () => {
+  const { client } = await startLab({ accounts: { AKIASECOND: "222222222222" } });
+  const told = async (key: string, region: string) => {
+    const ec2 = client({ key, region });
+    const { SecurityGroups = [] } = await ec2.send(
+      new DescribeSecurityGroupsCommand({
+        Filters: [{ Name: "group-name", Values: ["default"] }],
+        MaxResults: 5,
+      }),
+    );
+    const { AvailabilityZones = [] } = await ec2.send(new DescribeAvailabilityZonesCommand({}));
+    return [
+      SecurityGroups.map(({ OwnerId }) => OwnerId),
+      [...new Set(AvailabilityZones.map(({ RegionName }) => RegionName))],
+    ];
+  };
+  expect(await told("AKIAFIRST", "eu-west-1")).toEqual([["123456789012"], ["eu-west-1"]]);
+  expect(await told("AKIASECOND", "eu-west-1")).toEqual([["222222222222"], ["eu-west-1"]]);
+  expect(await told("AKIAFIRST", "us-east-1")).toEqual([["123456789012"], ["us-east-1"]]);
 });

@@ -171,3 +171,52 @@ test.each<[unknown, RegExp]>([
   const { sim } = await startLab();
   expect(() => sim.world.faults.add(fault as FaultSpec)).toThrow(message);
 });
+
+test("a shortage of one type in one zone is over by itself after so long", async () => {
+  const { launch, sim } = await startLab();
+  sim.world.faults.add({ kind: "capacity", az: "eu-west-1a", type: "m5.*", forMs: 200_000 });
+  const into = (InstanceType: "m5.large" | "t3.micro") =>
+    launch({ Placement: { AvailabilityZone: "eu-west-1a" }, InstanceType });
+  sim.advance(199_999);
+  expect((await refusal(into("m5.large"))).code).toBe("InsufficientInstanceCapacity");
+  expect(await into("t3.micro")).toHaveLength(1);
+  sim.advance(1);
+  expect(await into("m5.large")).toHaveLength(1);
+});
+
+test("one instance is left out of listings for a while though it runs", async () => {
+  const { ec2, running, sim } = await startLab();
+  const [hidden, other] = [await running(), await running()];
+  sim.world.faults.add({ kind: "hidden", action: "DescribeInstances", instance: hidden, forMs: 16_000 });
+  const listed = async () => {
+    const { Reservations = [] } = await ec2.send(new DescribeInstancesCommand({}));
+    return Reservations.flatMap(({ Instances = [] }) => Instances.map(({ InstanceId }) => InstanceId));
+  };
+  expect(await listed()).toEqual([other]);
+  sim.advance(16_000);
+  expect(await listed()).toEqual([hidden, other]);
+});
+
+test("a fault keeps to its Region", async () => {
+  const { client, sim } = await startLab();
+  sim.world.faults.add({ kind: "error", code: "ExpiredToken", region: "eu-*" });
+  const list = (region: string) => client({ region }).send(new DescribeInstancesCommand({}));
+  expect(await refusal(list("eu-west-1"))).toEqual({ code: "ExpiredToken", status: 400 });
+  await list("us-east-1");
+});
+
+test.each([502, 200])(
+  "a proxy's page of HTML comes with its status, %i, and nothing was done",
+  async (status) => {
+    const { sim, url, launch } = await startLab();
+    sim.world.faults.add({ kind: "html", status, count: 1 });
+    const answer = await fetch(`${url}/?Action=DescribeInstances&Version=2016-11-15`, {
+      headers: { authorization: "Credential=AKIATEST/20260101/eu-west-1/ec2/aws4_request" },
+    });
+    expect([answer.status, answer.headers.get("content-type")]).toEqual([status, "text/html"]);
+    expect(await answer.text()).toContain("<html>");
+    sim.world.faults.add({ kind: "html", status: 503, action: "RunInstances" });
+    expect((await refusal(launch())).status).toBe(503);
+    expect(sim.calls.counters()["RunInstances"]).toMatchObject({ errors: { html: 1 } });
+  },
+);

@@ -17,7 +17,11 @@ export interface PendingCall<Result> {
 }
 
 export type Outcome<Result> =
-  { kind: "ok"; result: Result } | { kind: "error"; error: AwsError } | { kind: "dropped" };
+  | { kind: "ok"; result: Result }
+  | { kind: "error"; error: AwsError }
+  | { kind: "dropped" }
+  /** Something on the way answered in place of the service. */
+  | { kind: "html"; status: number };
 
 /**
  * Carries out a call under the faults and limits that are set, and logs it. Faults that keep a call from
@@ -42,6 +46,12 @@ export async function serve<Result>(
     });
   let fault: Fault | null = null;
   try {
+    fault = world.faults.fire("html", call.target());
+    if (fault) {
+      const { status = 502 } = fault;
+      record("html", status, fault);
+      return { kind: "html", status };
+    }
     fault = world.faults.fire("drop_before", call.target());
     if (!fault) {
       fault = refusal(world, call);

@@ -16,6 +16,8 @@ An HTTP server that answers the AWS SDK's EC2 and Route53 clients.
   --zones <letters>        Availability Zones of each Region (default abc)
   --subnet <id=az>         a further subnet; may be repeated
   --hosted-zone <id=name>  a hosted zone; may be repeated (default ZSIMULATOR=sim.example.)
+  --account <key=id>       the account, 12 digits, of an access key id; may be repeated
+                           (default: one account for all keys)
   --delay <name=ms>        a delay; may be repeated. Names and defaults:
 ${delayList()}
   --help                   this text
@@ -45,6 +47,7 @@ export function parseFlags(argv: readonly string[]): ServerOptions | "help" {
     ...(values["hosted-zone"] === undefined
       ? {}
       : { hostedZones: Object.fromEntries(pairs("--hosted-zone", values["hosted-zone"])) }),
+    ...(values.account === undefined ? {} : { accounts: accounts(values.account) }),
     delays,
   };
 }
@@ -64,6 +67,7 @@ function parse(argv: readonly string[]) {
         zones: text,
         subnet: many,
         "hosted-zone": many,
+        account: many,
         delay: many,
         help: { type: "boolean", short: "h" },
       },
@@ -110,6 +114,13 @@ function pairs(flag: string, texts: readonly string[]): [string, string][] {
       throw new UsageError(`${flag} must be name=value, not "${text}"`);
     return [name, value];
   });
+}
+
+function accounts(texts: readonly string[]): Record<string, string> {
+  const given = pairs("--account", texts);
+  const wrong = given.find(([, id]) => !/^\d{12}$/.test(id));
+  if (wrong !== undefined) throw new UsageError(`--account must be key=12 digits, not "${wrong.join("=")}"`);
+  return Object.fromEntries(given);
 }
 
 function delayName(name: string): keyof Delays {

@@ -36,5 +36,5 @@ export function stopIfDryRun({ request }: ActionContext): void {
 
 /** A fault's target within this call. */
 export function callTarget(context: ActionContext, more: FaultTarget = {}): FaultTarget {
-  return { ...more, action: context.name, key: context.key };
+  return { ...more, action: context.name, key: context.key, region: context.region.name };
 }

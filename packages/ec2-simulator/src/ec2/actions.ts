@@ -6,6 +6,7 @@ import { describeInstances } from "./actions/describe-instances.js";
 import { describeInstanceAttribute, modifyInstanceAttribute } from "./actions/instance-attributes.js";
 import { createLaunchTemplate, deleteLaunchTemplate } from "./actions/launch-templates.js";
 import { describeAvailabilityZones, describeSubnets } from "./actions/network.js";
+import { describeSecurityGroups } from "./actions/security-groups.js";
 import { runInstances } from "./actions/run-instances.js";
 import { startInstances } from "./actions/start-instances.js";
 import { stopInstances } from "./actions/stop-instances.js";
@@ -33,6 +34,7 @@ export const ACTIONS: ReadonlyMap<string, Action> = new Map(
     AttachVolume: attachVolume,
     DetachVolume: detachVolume,
     DeleteVolume: deleteVolume,
+    DescribeSecurityGroups: describeSecurityGroups,
     DescribeSubnets: describeSubnets,
     DescribeAvailabilityZones: describeAvailabilityZones,
     CreateLaunchTemplate: createLaunchTemplate,

@@ -4,6 +4,7 @@ import { asAwsError, serve, type Outcome } from "../calls/serve.js";
 import { AwsError, missingParameter } from "../errors.js";
 import { readCaller, type Caller } from "../http/caller.js";
 import type { HttpRequest, Reply } from "../http/message.js";
+import { proxyPage } from "../http/proxy-page.js";
 import { parseParameters } from "../query/parameters.js";
 import { Reader, unknownParameter } from "../query/reader.js";
 import type { Simulator } from "../simulator.js";
@@ -105,6 +106,7 @@ function isEnvelope(name: string): boolean {
 
 function reply(action: string, outcome: Outcome<XmlDocument>): Reply | null {
   if (outcome.kind === "dropped") return null;
+  if (outcome.kind === "html") return proxyPage(outcome.status);
   const requestId = randomUUID();
   const headers = { "content-type": "text/xml;charset=UTF-8", "x-amzn-requestid": requestId };
   if (outcome.kind === "ok") {

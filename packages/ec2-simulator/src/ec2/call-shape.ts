@@ -37,5 +37,14 @@ export function describeTarget(action: string, flat: Flat, caller: Caller, regio
     }
   }
   const token = flat.find(([name]) => name === "NextToken")?.[1];
-  return { action, key: caller.key, az, type, instance, volume, page: pageNumber(token, action) };
+  return {
+    action,
+    key: caller.key,
+    region: caller.region,
+    az,
+    type,
+    instance,
+    volume,
+    page: pageNumber(token, action),
+  };
 }

@@ -18,6 +18,8 @@ export interface Subnet {
 /** Zones and subnets of one account and Region. Fixed ids, so that a configuration can name them. */
 export interface Network {
   vpcId: string;
+  /** The default one of the VPC. */
+  securityGroupId: string;
   zones: readonly Zone[];
   subnets: ReadonlyMap<string, Subnet>;
 }
@@ -37,7 +39,7 @@ export function networkOf(account: string, region: string, settings: Settings): 
     const index = zones.findIndex((zone) => zone.name === az);
     if (index >= 0) subnets.set(id, { id, az, vpcId, cidr: `10.${16 * index}.0.0/12`, isDefault: false });
   }
-  return { vpcId, zones, subnets };
+  return { vpcId, securityGroupId: fixedId("sg", account, region), zones, subnets };
 }
 
 /** The same for the same arguments, in every run. */

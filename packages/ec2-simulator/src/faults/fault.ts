@@ -4,6 +4,7 @@ import type { AttachmentState, InstanceState, VolumeState } from "../ec2/states.
 export const FAULT_KINDS = [
   "throttle",
   "error",
+  "html",
   "latency",
   "drop_before",
   "drop_after",
@@ -23,7 +24,8 @@ export interface FaultSpec {
   kind: FaultKind;
   /** Actions it applies to; `*` and `?` as in filters. Default: all that the kind can apply to. */
   action?: string | readonly string[];
-  /** Availability Zone, instance type, instance id, volume id, access key id: all with `*` and `?`. */
+  /** Region, Availability Zone, instance type, instance id, volume id, access key id: all with `*` and `?`. */
+  region?: string;
   az?: string;
   type?: string;
   instance?: string;
@@ -33,12 +35,15 @@ export interface FaultSpec {
   skip?: number;
   /** Times it hits before it is spent. Default: no limit. */
   count?: number;
+  /** Milliseconds of the simulator's clock after which it is spent, from when it was set. Default: no limit. */
+  forMs?: number;
   /** Chance that a match is hit, 0 to 1, from the seeded generator. Default 1. */
   probability?: number;
   /** `latency`: real milliseconds before the call is looked at. */
   ms?: number;
   /** `error`: what is answered; `launch_failure`: the StateReason's code. */
   code?: string;
+  /** `error` and `html`. */
   status?: number;
   message?: string;
   /** `page`: which page of a listing fails, counted from 1. Default 2. */
@@ -57,6 +62,8 @@ export type StuckState = Extract<
 
 export interface Fault extends FaultSpec {
   readonly id: string;
+  /** On the simulator's clock. */
+  readonly setAt: number;
   /** Times it hit. */
   fired: number;
   /** Matches so far, those let through included. */
@@ -67,6 +74,8 @@ export interface Fault extends FaultSpec {
 export interface FaultTarget {
   action?: string | undefined;
   key?: string | undefined;
+  /** Unknown where no call is served. */
+  region?: string | undefined;
   az?: readonly string[];
   type?: readonly string[];
   instance?: readonly string[];

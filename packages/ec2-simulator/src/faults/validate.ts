@@ -11,6 +11,7 @@ const FIELDS: Readonly<Record<Exclude<keyof FaultSpec, "kind">, readonly [Check,
     (value) => text(value) || (Array.isArray(value) && value.every(text)),
     "a name or a list of names",
   ],
+  region: [text, "text"],
   az: [text, "text"],
   type: [text, "text"],
   instance: [text, "text"],
@@ -21,7 +22,10 @@ const FIELDS: Readonly<Record<Exclude<keyof FaultSpec, "kind">, readonly [Check,
   probability: [(value) => typeof value === "number" && value >= 0 && value <= 1, "a number from 0 to 1"],
   ms: [natural, "milliseconds >= 0"],
   code: [text, "text"],
-  status: [(value) => natural(value) && Number(value) >= 400 && Number(value) <= 599, "400 to 599"],
+  status: [
+    (value) => natural(value) && (value === 200 || (Number(value) >= 400 && Number(value) <= 599)),
+    "400 to 599, or 200 for html",
+  ],
   message: [text, "text"],
   page: [positive, "a whole number >= 1"],
   state: [
@@ -32,13 +36,14 @@ const FIELDS: Readonly<Record<Exclude<keyof FaultSpec, "kind">, readonly [Check,
     "pending, stopping, shutting-down, creating, deleting, attaching or detaching",
   ],
   afterMs: [natural, "milliseconds >= 0"],
+  forMs: [positive, "milliseconds >= 1"],
 };
 
 /** Fields that only some kinds read; elsewhere they would be ignored in silence. */
 const ONLY_FOR: Readonly<Partial<Record<keyof FaultSpec, readonly FaultKind[]>>> = {
   ms: ["latency"],
   code: ["error", "launch_failure"],
-  status: ["error"],
+  status: ["error", "html"],
   message: ["error", "throttle"],
   page: ["page"],
   state: ["stuck"],
@@ -63,6 +68,8 @@ export function validateFault(input: unknown): FaultSpec {
     if (kinds && !kinds.includes(kind)) throw new TypeError(`${name} isn't used by a fault of kind ${kind}`);
   }
   if (kind === "stuck" && spec["state"] === undefined) throw new TypeError("a stuck fault needs a state");
+  if (kind === "error" && spec["status"] === 200)
+    throw new TypeError("status of an error must be 400 to 599");
   if (kind === "latency" && spec["ms"] === undefined) throw new TypeError("a latency fault needs ms");
   return structuredClone(spec) as unknown as FaultSpec;
 }

@@ -3,6 +3,7 @@ import { asAwsError, serve, type Outcome } from "../calls/serve.js";
 import { AwsError } from "../errors.js";
 import { readCaller, type Caller } from "../http/caller.js";
 import type { HttpRequest, Reply } from "../http/message.js";
+import { proxyPage } from "../http/proxy-page.js";
 import type { Simulator } from "../simulator.js";
 import { writeDocument, writeElement, XmlList, type XmlDocument } from "../xml/write.js";
 import { DNS_ACTIONS, type DnsAction } from "./actions.js";
@@ -55,7 +56,7 @@ function carryOut(
   const { key, region } = caller;
   return serve(sim.world, sim.calls, {
     entry: { service: "route53", action: name, key, region, params },
-    target: () => ({ action: name, key, page: request.url.searchParams.has("name") ? 2 : 1 }),
+    target: () => ({ action: name, key, region, page: request.url.searchParams.has("name") ? 2 : 1 }),
     cost: { action: name, narrowed: true, instances: 0 },
     buckets: () => sim.dnsOf(caller).buckets,
     throttled: () => new AwsError("Throttling", "Rate exceeded"),
@@ -86,6 +87,7 @@ function summarise({ method, url, body }: HttpRequest): Record<string, string> {
 
 function reply(action: DnsAction | null, outcome: Outcome<XmlDocument>): Reply | null {
   if (outcome.kind === "dropped") return null;
+  if (outcome.kind === "html") return proxyPage(outcome.status);
   const requestId = randomUUID();
   const headers = { "content-type": "text/xml", "x-amzn-requestid": requestId };
   if (outcome.kind === "ok") {
