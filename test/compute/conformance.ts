@@ -1,6 +1,7 @@
 import { describe } from "vitest";
 import { describeDoubt } from "./conformance/doubt.js";
 import { type BackendHarness, useBench } from "./conformance/harness.js";
+import { describeIdentity } from "./conformance/identity.js";
 import { describeLaunch } from "./conformance/launch.js";
 import { describeOwnership } from "./conformance/ownership.js";
 import { describeProbe } from "./conformance/probe.js";
@@ -12,6 +13,7 @@ import { describeVolumes } from "./conformance/volumes.js";
 export function describeBackend(name: string, makeHarness: () => Promise<BackendHarness>): void {
   describe(`backend ${name}`, () => {
     const use = useBench(makeHarness);
+    describeIdentity(use);
     describeVolumes(use);
     describeLaunch(use);
     describeStop(use);

@@ -64,6 +64,7 @@ export async function createRecordedBackend(
   const backend: RecordedBackend = {
     name: "process",
     settleMs: 0,
+    identify: () => Promise.resolve(`recorded:${deployment}`),
     faults: {
       latencyMs: 0,
       failBefore: 0,

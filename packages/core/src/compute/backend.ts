@@ -24,6 +24,24 @@ export interface Backend {
   readonly settleMs: number;
 
   /**
+   * Which place (one daemon, one account and Region, one machine) the next call of this backend reaches, in words
+   * that the provider itself tells and that no other place has (I12): the same for as long as what was made there may
+   * still be there, and another one once its data was wiped. Null: it carries no identity yet, or no longer.
+   *
+   * It is asked before each call and again before an absence counts, so it should cost nothing while a connection
+   * that is known still leads to the same peer; but whatever the connection, address or credentials may lead to
+   * another place, it asks anew.
+   * @throws BackendError where it can't be told: then nothing that the provider says counts.
+   */
+  identify(options: CallOptions): Promise<string | null>;
+
+  /**
+   * Gives a place that carries no identity one, and returns it; of any number of callers at once all get the same.
+   * Where it has one already, that one. Absent where `identify` is never null.
+   */
+  mark?(options: CallOptions): Promise<string>;
+
+  /**
    * Makes the volume, or finds it. Its name is `volume.name`; labels tell deployment and workspace. `spec` is
    * what its instance will run, for providers that size or place a volume by it.
    * @returns the provider's id of the volume, and what the ledger is to remember of it.
@@ -263,4 +281,6 @@ export type BackendErrorCode =
   | "credentials"
   | "termination_protected"
   | "throttled"
+  /** The call would have reached, or has reached, another place than the one meant (I12). */
+  | "wrong_place"
   | "aborted";

@@ -10,6 +10,8 @@ export function createExternalBackend(): Backend {
   return {
     name: "external",
     settleMs: 0,
+    // Nowhere has one name.
+    identify: () => Promise.resolve("external"),
     async createVolume() {
       throw nothing("make a volume");
     },

@@ -3,6 +3,7 @@ import type { Backend, CallOptions, InstanceRef, InstanceState } from "../backen
 import { checkLaunch, checkRef } from "../request-check.js";
 import { createDockerClient, type DockerClient } from "./client.js";
 import { listContainers, meantBy } from "./find.js";
+import { identifyDaemon } from "./identity.js";
 import { launchContainer } from "./launch.js";
 import { readLogs } from "./logs.js";
 import { listLookalikes, listOwned } from "./owned.js";
@@ -39,6 +40,7 @@ export function createDockerBackend(options: DockerBackendOptions): Backend {
     name: "docker",
     // A daemon carries out a request whose caller is gone; under load that takes a while.
     settleMs: 10_000,
+    identify: (call) => identifyDaemon(client, call),
     async createVolume(volume, call) {
       checkRef(volume);
       return { providerId: await createVolume(client, volume, call) };

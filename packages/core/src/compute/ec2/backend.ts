@@ -2,6 +2,7 @@ import type { Backend } from "../backend.js";
 import { checkLaunch, checkRef } from "../request-check.js";
 import { callerOf, openEc2 } from "./context.js";
 import { createDns } from "./dns.js";
+import { identifyAccount } from "./account.js";
 import { launchInstance } from "./launch.js";
 import { readLogs } from "./logs.js";
 import { listLookalikes, listOwned } from "./owned.js";
@@ -17,6 +18,7 @@ export function createEc2Backend(options: Ec2Options): Backend {
   return {
     name: "ec2",
     settleMs: options.settleMs,
+    identify: (call) => identifyAccount(ec2, callerOf(call, "user")),
     async createVolume(volume, call) {
       checkRef(volume);
       return createVolume(ec2, volume, call.spec, callerOf(call, "user"));

@@ -1,6 +1,7 @@
 import type { Logger } from "../../base/logger.js";
 import { type Backend, BackendError } from "../backend.js";
 import { checkLaunch, checkRef } from "../request-check.js";
+import { identifyMachine, markMachine } from "./identity.js";
 import { launchProcess } from "./launch.js";
 import { readLog } from "./log.js";
 import { listOwned } from "./owned.js";
@@ -34,6 +35,14 @@ export function createProcessBackend(options: ProcessBackendOptions): Backend {
     name: "process",
     // A launcher can only start with its record in place, so an absence is proof at once.
     settleMs: 0,
+    async identify({ signal }) {
+      refuseAborted(signal);
+      return await identifyMachine(places);
+    },
+    async mark({ signal }) {
+      refuseAborted(signal);
+      return await markMachine(places);
+    },
     async createVolume(volume, { signal }) {
       checkRef(volume);
       refuseAborted(signal);

@@ -16,6 +16,8 @@ const VOLUME = /^ws-([0-9a-f-]{36})$/;
 export interface Places {
   /** Names these places in the marker of each instance: another data directory's instances aren't ours. */
   mark: string;
+  /** The directory of all of these. */
+  root: string;
   /** One directory `ws-<workspace id>.<generation>` an instance: its claim and its log. */
   instances: string;
   /** One directory `ws-<workspace id>` a volume. */
@@ -38,7 +40,7 @@ export function openPlaces(dataDir: string, deploymentId: string): Places {
   if (!DEPLOYMENT_ID.test(deploymentId)) throw new TypeError("the deployment id must be a plain file name");
   const root = join(resolve(dataDir), "process", deploymentId);
   const mark = `${deploymentId}:${createHash("sha256").update(root).digest("hex").slice(0, 12)}`;
-  const places = { mark, instances: join(root, "instances"), volumes: join(root, "volumes") };
+  const places = { mark, root, instances: join(root, "instances"), volumes: join(root, "volumes") };
   mkdirSync(places.instances, { recursive: true, mode: 0o700 });
   mkdirSync(places.volumes, { recursive: true, mode: 0o700 });
   clearRemoved(places);
