@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { waitingHeads, type Hold } from "@berth/core/db/gates";
 import { getByTicket, listOperations, setPhase } from "@berth/core/db/operations";
 import { beginGeneration, getWorkspace, revokeToken } from "@berth/core/db/workspaces";
-import { isFinished, type OperationKind } from "@berth/core/domain/operation";
+import { isFinished, OPERATION_KINDS, statusAfter } from "@berth/core/domain/operation";
 import { BerthError } from "@berth/core/base/errors";
 import { cancelOperation } from "@berth/core/requests/cancel";
 import type { DispatchedOperation, Dispatcher } from "@berth/core/gate/dispatcher";
@@ -203,7 +203,7 @@ export class RealGate {
   }
 }
 
-const LAUNCHES = new Set<OperationKind>(["provision", "restart", "resume"]);
+const LAUNCHES = new Set(OPERATION_KINDS.filter((kind) => statusAfter(kind) === "online"));
 
 async function accepted(answer: Promise<unknown>): Promise<boolean> {
   return answer.then(

@@ -2,7 +2,9 @@ import {
   accepts,
   firstRefused,
   isFinished,
+  OPERATION_KINDS,
   projectedStatus,
+  statusAfter,
   type OperationKind,
 } from "@berth/core/domain/operation";
 import { canBecome, type Status } from "@berth/core/domain/status";
@@ -239,7 +241,7 @@ export function noteStep(state: State, worker: ModelWorker): void {
   if (LAUNCHES.has(operation.kind) && state.status !== "removed") become(state, "provisioning");
 }
 
-const LAUNCHES = new Set<OperationKind>(["provision", "restart", "resume"]);
+const LAUNCHES = new Set(OPERATION_KINDS.filter((kind) => statusAfter(kind) === "online"));
 
 function end(state: State, operation: ModelOperation, as: "succeeded" | "failed" | "cancelled"): void {
   if (isFinished(operation.state)) breaks(state, "I6: an operation that had ended has ended once more");

@@ -1,5 +1,5 @@
-import type { OperationKind } from "./operation.js";
-import type { Status } from "./status.js";
+import { statusAfter, type OperationKind } from "./operation.js";
+import { AT_REST, SUSPENDED, type Status } from "./status.js";
 
 /** A label of a workspace, or the `name:*` of a quota for each value of that label alone. */
 export interface Label {
@@ -24,8 +24,6 @@ export function labelText({ key, value }: Label): string {
   return `${key}:${value}`;
 }
 
-const AT_REST: readonly Status[] = ["paused", "hibernated", "removed"];
-
 /**
  * True if a workspace counts as running for quotas: it runs, or is to run when all that was accepted has been done.
  * What failed or is offline counts, since a restart is always open to it. A pause that somebody has asked to cancel
@@ -38,6 +36,5 @@ export function countsAsRunning(
 ): boolean {
   if (status === "removed") return false;
   if (last === undefined) return !AT_REST.includes(status);
-  const stops = last.kind === "pause" || last.kind === "hibernate";
-  return !stops || last.cancel_requested_at !== null;
+  return !SUSPENDED.includes(statusAfter(last.kind)) || last.cancel_requested_at !== null;
 }

@@ -32,3 +32,16 @@ export const NEXT_STATUSES: Readonly<Record<Status, readonly Status[]>> = {
 export function canBecome(from: Status, to: Status): boolean {
   return from === to || NEXT_STATUSES[from].includes(to);
 }
+
+/** Stopped by a request, with its volume kept. */
+export const SUSPENDED: readonly Status[] = ["paused", "hibernated"];
+/** Nothing of it runs, and only a request changes that. */
+export const AT_REST: readonly Status[] = [...SUSPENDED, "removed"];
+/** On its way to be online. */
+export const STARTING: readonly Status[] = ["provisioning", "awaiting_agent"];
+/** Its instance runs, and its agent, if it has one, was heard. */
+export const UP: readonly Status[] = ["online", "degraded"];
+/** Its agent has been heard in this generation, and should be again. */
+export const HEARD: readonly Status[] = [...UP, "offline"];
+/** It has an instance that should run: one that is dead is healed. */
+export const SHOULD_RUN: readonly Status[] = ["awaiting_agent", ...HEARD];

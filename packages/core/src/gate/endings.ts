@@ -3,6 +3,7 @@ import type { Operation, OperationError } from "../db/operations.js";
 import type { Resource } from "../db/resources.js";
 import type { Workspace } from "../db/workspaces.js";
 import { hasCompute } from "../domain/backend.js";
+import { statusAfter } from "../domain/operation.js";
 import type { Status } from "../domain/status.js";
 import type { Finish } from "./gate.js";
 
@@ -10,7 +11,7 @@ type Ending = Omit<Finish, "hold">;
 
 /** What the end of an operation changes and tells. Pure: the runner records it. */
 export function succeeded(operation: Operation, workspace: Workspace): Ending {
-  const after = statusAfter(operation, workspace);
+  const after = statusOf(operation, workspace);
   const events: NewEvent[] = [
     event(operation, `workspace.${operation.kind}.succeeded`, {
       attempt: operation.attempt,
@@ -109,10 +110,11 @@ function failureOf(
   return [error.code, `workspace.${operation.kind}.failed`];
 }
 
-function statusAfter(operation: Operation, workspace: Workspace): Status | null {
-  if (operation.kind === "delete") return null;
-  if (operation.kind === "pause") return "paused";
-  if (operation.kind === "hibernate") return "hibernated";
+/** Null: it stays as it is, since the request of a delete has changed it. */
+function statusOf({ kind }: Operation, workspace: Workspace): Status | null {
+  const after = statusAfter(kind);
+  if (after === "removed") return null;
+  if (after !== "online") return after;
   return workspace.spec.readiness === "agent" || !hasCompute(workspace.backend) ? "awaiting_agent" : "online";
 }
 

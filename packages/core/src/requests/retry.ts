@@ -1,5 +1,6 @@
 import type { Operation } from "../db/operations.js";
 import { getWorkspace } from "../db/workspaces.js";
+import { isKnown, retryOf } from "../domain/operation.js";
 import { BerthError } from "../base/errors.js";
 import { ask } from "./by-kind.js";
 import { requireOperation } from "./cancel.js";
@@ -10,7 +11,7 @@ import type { Condition, Requester, RequestContext } from "./requests.js";
  * workspace `failed` is retried as a restart, which first stops what may be left of it.
  * @returns the operation that serves it, with `retry_of` unless it is one that waited already; null if nothing
  * of a delete is left to do.
- * @throws BerthError `operation_not_found`; `not_retryable` if it hasn't failed, or a later one has succeeded; and
+ * @throws BerthError `operation_not_found`; `not_retryable` if it hasn't failed, is of a kind that only a newer Berth knows, or a later one has succeeded; and
  * what the request itself may be refused with, such as `illegal_transition`.
  */
 export async function retryOperation(
@@ -21,15 +22,20 @@ export async function retryOperation(
   const operation = await requireOperation(context, operationId);
   requireRetryable(operation);
   const { kind, workspace_id: id } = operation;
-  const options = { ...requester, retryOf: operation.id };
-  if (kind === "pause" || kind === "hibernate" || kind === "delete")
-    return ask(context, { kind, cascade: true }, id, options);
   const status = (await getWorkspace(context.pool, id))?.status;
-  const isSuspended = kind === "resume" && (status === "paused" || status === "hibernated");
-  return ask(context, { kind: isSuspended ? "resume" : "restart" }, id, options);
+  return ask(context, { kind: retryOf(kind, status), cascade: true }, id, {
+    ...requester,
+    retryOf: operation.id,
+  });
 }
 
 function requireRetryable({ id, kind, state }: Operation): void {
+  if (!isKnown(kind))
+    throw new BerthError(
+      "not_retryable",
+      `this Berth doesn't know how to ${String(kind)}: ask one at least as new as that which accepted operation ${id}`,
+      { operation_id: id, state },
+    );
   if (state === "failed" || state === "cancelled") return;
   throw new BerthError(
     "not_retryable",

@@ -5,6 +5,7 @@ import type { Tx } from "../db/pool.js";
 import { markReleasing } from "../db/resources.js";
 import { ancestorsOf, getWorkspace, getWorkspaces, revokeToken, type Workspace } from "../db/workspaces.js";
 import { projectedStatus } from "../domain/operation.js";
+import { AT_REST } from "../domain/status.js";
 import { hasCompute } from "../domain/backend.js";
 import { BerthError } from "../base/errors.js";
 import { lockTree } from "./delete.js";
@@ -110,7 +111,7 @@ async function suspend(
     const running = workspaces.filter((workspace) => {
       const status = projectedStatus(workspace.status, lastOf(workspace.id)?.kind ?? null);
       // What runs elsewhere isn't ours to suspend, and doesn't keep its parent from it.
-      return workspace.id === workspaceId || (hasCompute(workspace.backend) && !SUSPENDED.includes(status));
+      return workspace.id === workspaceId || (hasCompute(workspace.backend) && !AT_REST.includes(status));
     });
     for (const workspace of running) requireAccepted(workspace, kind, lastOf(workspace.id));
     await allow(tx, running);
@@ -151,9 +152,6 @@ async function suspend(
   return suspension;
 }
 
-/** Neither runs, nor will it when everything accepted has run. */
-const SUSPENDED: readonly string[] = ["paused", "hibernated", "removed"];
-
 /**
  * Starts a paused or hibernated workspace again with its volume. Its descendants stay as they are.
  * @throws BerthError `workspace_not_found`, `illegal_transition`, `ancestor_suspended` (with `workspace_id`
@@ -192,7 +190,7 @@ async function requireAncestorsRun(tx: Tx, workspaceId: string): Promise<void> {
     .flatMap((id) => rows.get(id) ?? [])
     .findLast((ancestor) => {
       const last = unfinished.findLast((operation) => operation.workspace_id === ancestor.id);
-      return SUSPENDED.includes(projectedStatus(ancestor.status, last?.kind ?? null));
+      return AT_REST.includes(projectedStatus(ancestor.status, last?.kind ?? null));
     });
   if (suspended !== undefined)
     throw new BerthError(

@@ -6,6 +6,7 @@ import { unfinishedOf } from "../db/operations.js";
 import { markReleasing } from "../db/resources.js";
 import type { Tx } from "../db/pool.js";
 import type { Source } from "../domain/operation.js";
+import { SHOULD_RUN } from "../domain/status.js";
 import { hasCompute } from "../domain/backend.js";
 import { retryDelay, type RetryPolicy } from "../domain/backoff.js";
 import { heldContext, type HeldOptions } from "../operations/held.js";
@@ -93,7 +94,7 @@ export async function heal(
 ): Promise<Healed> {
   const healed = await whileIdle(options, workspace, stop, async (context) => {
     const now = await getWorkspace(context.db, workspace.id);
-    if (now === null || now.generation !== finding.generation || !HEALED.includes(now.status))
+    if (now === null || now.generation !== finding.generation || !SHOULD_RUN.includes(now.status))
       return "changed";
     const veto = await finding.veto(context, now);
     if (veto !== null) return veto;
@@ -102,9 +103,6 @@ export async function heal(
   });
   return healed ?? "busy";
 }
-
-/** Never a workspace that is paused, hibernated, removed, being launched, or failed. */
-const HEALED: readonly string[] = ["awaiting_agent", "online", "degraded", "offline"];
 
 async function takeOffline(
   options: HealOptions,

@@ -1,4 +1,4 @@
-import { idleWorkspaces } from "../db/health.js";
+import { idleWorkspaces } from "../db/sweep-queries.js";
 import { BerthError } from "../base/errors.js";
 import { requestHibernate } from "../requests/suspend.js";
 import { defineSweep, type Sweep } from "./sweep.js";

@@ -7,7 +7,7 @@ import {
   noteChecked,
   noteContradiction,
   type Checked,
-} from "../db/health.js";
+} from "../db/sweep-queries.js";
 import { transaction } from "../db/pool.js";
 import { changeStatuses, getWorkspace } from "../db/workspaces.js";
 import { heal, whileIdle } from "./heal.js";

@@ -1,4 +1,4 @@
-import { countAgents, heartbeatAge, silentAgents } from "../db/health.js";
+import { countAgents, heartbeatAge, silentAgents } from "../db/sweep-queries.js";
 import { listeningFor } from "../db/heartbeats.js";
 import { LISTENER_GONE_MS } from "../agents/heartbeat.js";
 import { heal } from "./heal.js";

@@ -1,5 +1,5 @@
 import { insertEvents } from "../db/events.js";
-import { noteChecked, overdueStarts, type Overdue } from "../db/health.js";
+import { noteChecked, overdueStarts, type Overdue } from "../db/sweep-queries.js";
 import { listeningFor } from "../db/heartbeats.js";
 import { markReleasing } from "../db/resources.js";
 import { changeStatuses, getWorkspace } from "../db/workspaces.js";

@@ -1,4 +1,5 @@
-import type { Status } from "../domain/status.js";
+import { BACKENDS, hasCompute } from "../domain/backend.js";
+import { AT_REST, HEARD, SHOULD_RUN, STARTING, UP, type Status } from "../domain/status.js";
 import type { Queryable, Tx } from "./pool.js";
 import type { OpenResource } from "./resources.js";
 
@@ -14,6 +15,12 @@ export interface Checked {
   instance: OpenResource;
 }
 
+/** Words of ours, as a list in SQL: a literal, which the planner compares with the conditions of partial indexes. */
+function list(words: readonly string[]): string {
+  return `(${words.map((word) => `'${word}'`).join(", ")})`;
+}
+
+const ELSEWHERE = list(BACKENDS.filter((name) => !hasCompute(name)));
 const IDLE = `g.head = g.tail and not g.paused and (g.lease_until is null or g.lease_until <= clock_timestamp())`;
 
 /**
@@ -33,7 +40,7 @@ export async function leastRecentlyChecked(
      from workspaces w join gates g on g.workspace_id = w.id
      join resources r on r.workspace_id = w.id and r.kind = 'instance' and r.state = 'present'
        and r.provider_id = w.instance_id
-     where w.status in ('awaiting_agent', 'online', 'degraded', 'offline') and w.backend = any ($1) and ${IDLE}
+     where w.status in ${list(SHOULD_RUN)} and w.backend = any ($1) and ${IDLE}
      order by w.last_checked_at nulls first, w.id limit $2`,
     [backends, limit],
   );
@@ -68,7 +75,7 @@ export async function heartbeatAge(db: Queryable, workspaceId: string): Promise<
 export async function countAgents(db: Queryable): Promise<number> {
   const { rows } = await db.query<{ n: number }>(
     `select count(*) as n from workspaces
-     where status in ('online', 'degraded', 'offline') and (spec ->> 'readiness' = 'agent' or backend = 'external')`,
+     where status in ${list(HEARD)} and (spec ->> 'readiness' = 'agent' or backend in ${ELSEWHERE})`,
   );
   return rows[0]!.n;
 }
@@ -90,8 +97,8 @@ export async function silentAgents(db: Queryable, silentMs: number, limit: numbe
     `select w.id, w.backend, w.status, w.generation,
        floor(extract(epoch from clock_timestamp() - w.last_heartbeat_at) * 1000)::int8 as silent_ms
      from workspaces w join gates g on g.workspace_id = w.id
-     where (w.status in ('online', 'degraded', 'offline') and w.spec ->> 'readiness' = 'agent' and w.backend <> 'external'
-         or w.status in ('online', 'degraded') and w.backend = 'external')
+     where (w.status in ${list(HEARD)} and w.spec ->> 'readiness' = 'agent' and w.backend not in ${ELSEWHERE}
+         or w.status in ${list(UP)} and w.backend in ${ELSEWHERE})
        and w.last_heartbeat_at < clock_timestamp() - $1 * interval '1 millisecond' and ${IDLE}
      order by w.last_heartbeat_at, w.id limit $2`,
     [silentMs, limit],
@@ -122,13 +129,13 @@ export async function overdueStarts(
          floor(extract(epoch from clock_timestamp() - greatest(w.created_at, w.last_launched_at,
            (select max(o.finished_at) from operations o where o.workspace_id = w.id))) * 1000)::int8 as waited_ms
        from workspaces w join gates g on g.workspace_id = w.id
-       where w.status in ('provisioning', 'awaiting_agent') and w.backend <> 'external' and ${IDLE}
+       where w.status in ${list(STARTING)} and w.backend not in ${ELSEWHERE} and ${IDLE}
          and (w.status = 'provisioning' or $2::int8 > $1::int8)
      ) waiting where waited_ms > $1::int8 order by last_checked_at nulls first, id limit $3`,
     [limits.limitMs, limits.listeningMs, limit],
   );
   const { rows: all } = await db.query<{ n: number }>(
-    "select count(*) as n from workspaces where status in ('provisioning', 'awaiting_agent')",
+    `select count(*) as n from workspaces where status in ${list(STARTING)}`,
   );
   return { starting: all[0]!.n, overdue: rows };
 }
@@ -148,11 +155,11 @@ export async function idleWorkspaces(
        select w.id, w.hibernate_after_minutes * 60000::int8 as allowed_ms,
          floor(extract(epoch from clock_timestamp() - greatest(w.last_active_at, w.last_launched_at)) * 1000)::int8 as idle_ms
        from workspaces w join gates g on g.workspace_id = w.id
-       where w.status in ('online', 'degraded') and w.hibernate_after_minutes is not null and w.backend <> 'external'
+       where w.status in ${list(UP)} and w.hibernate_after_minutes is not null and w.backend not in ${ELSEWHERE}
          and w.active_tasks = 0 and ($3::uuid is null or w.id = $3) and ($4::uuid is null or w.id > $4)
          and w.last_heartbeat_at > clock_timestamp() - $1 * interval '1 millisecond' and ${IDLE}
          and not exists (select 1 from workspaces child where child.parent_id = w.id
-           and child.status not in ('removed', 'paused', 'hibernated', 'failed'))
+           and child.status not in ${list([...AT_REST, "failed"])})
      ) idle where idle_ms > allowed_ms order by id limit $2`,
     [freshMs, limit, which.only ?? null, which.after ?? null],
   );
