@@ -3,7 +3,7 @@ import type { Pool } from "@berth/core/db/pool";
 import { createGate, type Gate } from "@berth/core/gate/gate";
 import { succeeded } from "@berth/core/gate/endings";
 import { createLogger } from "@berth/core/base/logger";
-import { openQueues, type Queues } from "@berth/core/queues/queues";
+import { openQueues, type Queues } from "@berth/core/queues/producer";
 import { getWorkspace } from "@berth/core/db/workspaces";
 import { type RunningApi, startApi } from "@berth/api/start";
 import { fleetEnvironment } from "../support/fleet.js";

@@ -1,7 +1,7 @@
 import { readConfig } from "@berth/core/config/config";
 import { createPool } from "@berth/core/db/pool";
 import { createLogger } from "@berth/core/base/logger";
-import { openQueues } from "@berth/core/queues/queues";
+import { openQueues } from "@berth/core/queues/producer";
 import { startApi } from "@berth/api/start";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { fleetEnvironment } from "../support/fleet.js";

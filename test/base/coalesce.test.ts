@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { gathered } from "@berth/core/base/coalesce";
+import { coalesced } from "@berth/core/base/coalesce";
 
 /** Runs that end when the test says so. */
 function heldRuns() {
   const runs: { key: string; calls: number; end: (result: string) => void; fail: (error: Error) => void }[] =
     [];
-  const ask = gathered<number, string>(
+  const ask = coalesced<number, string>(
     (key, calls) =>
       new Promise((resolve, reject) =>
         runs.push({
@@ -20,7 +20,7 @@ function heldRuns() {
   return { runs, call: (key: string) => ask(key, ++count) };
 }
 
-describe("gathered calls", () => {
+describe("coalesced calls", () => {
   it("are served by the next run together, never by the one that had begun before them (I2)", async () => {
     const { runs, call } = heldRuns();
     const first = call("a");

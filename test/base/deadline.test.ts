@@ -2,7 +2,7 @@ import { getEventListeners } from "node:events";
 import { setImmediate as turn } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { untilAny, withDeadline } from "@berth/core/base/deadline";
+import { untilAny, unlessAborted, within, withDeadline } from "@berth/core/base/deadline";
 import { describe, expect, it } from "vitest";
 
 setFlagsFromString("--expose-gc");
@@ -58,5 +58,33 @@ describe("work with a deadline", () => {
     told.abort(new Error("enough"));
     await expect(work).rejects.toThrow("enough");
     await expect(withDeadline(60_000, [told.signal], async (signal) => signal.aborted)).resolves.toBe(true);
+  });
+});
+
+describe("work that obeys no signal", () => {
+  const deaf = new Promise<never>(() => undefined);
+
+  it("is over with its time limit all the same (I7)", async () => {
+    await expect(within(20, [], () => deaf)).rejects.toThrow("not done within 20 ms");
+    const told = new AbortController();
+    const work = within(60_000, [told.signal], () => deaf);
+    told.abort(new Error("enough"));
+    await expect(work).rejects.toThrow("enough");
+    await expect(within(60_000, [told.signal], () => deaf)).rejects.toThrow("enough");
+  });
+
+  it("may end as it likes once nobody waits for it", async () => {
+    const told = new AbortController();
+    const late = turn().then(() => Promise.reject(new Error("late")));
+    const work = unlessAborted(told.signal, late);
+    told.abort(new Error("enough"));
+    await expect(work).rejects.toThrow("enough");
+    await turn();
+    expect(getEventListeners(told.signal, "abort")).toEqual([]);
+  });
+
+  it("is as good as any other while it is in time", async () => {
+    await expect(within(60_000, [], async () => 7)).resolves.toBe(7);
+    await expect(within(60_000, [], () => Promise.reject(new Error("no")))).rejects.toThrow("no");
   });
 });

@@ -6,7 +6,7 @@ import { migrate } from "@berth/core/db/migrate";
 import { createPool, type Pool } from "@berth/core/db/pool";
 import type { RequestContext } from "@berth/core/requests/requests";
 import { createWorkspace, requestRestart } from "@berth/core/requests/requests";
-import { openQueues, type Queues } from "@berth/core/queues/queues";
+import { openQueues, type Queues } from "@berth/core/queues/producer";
 import { BY_TEST, fleetEnvironment, newWorkspace } from "../support/fleet.js";
 import {
   createTestDatabase,

@@ -2,7 +2,7 @@
 import { readConfig } from "@berth/core/config/config";
 import { createPool } from "@berth/core/db/pool";
 import { requestRestart } from "@berth/core/requests/requests";
-import { openQueues } from "@berth/core/queues/queues";
+import { openQueues } from "@berth/core/queues/producer";
 
 const [workspaceId, count] = process.argv.slice(2) as [string, string];
 const config = readConfig("worker");

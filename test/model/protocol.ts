@@ -152,7 +152,7 @@ function messages(state: State, scope: Scope, add: Add): void {
     add({ do: "sweep", ticket: first.ticket }, "sweep", (next) => wake(operationOf(next, first.ticket)!));
 }
 
-/** One message of the dispatcher, as `queues.ts` has it. */
+/** One message of the dispatcher, as `queues/dispatcher.ts` has it. */
 function tell(operation: ModelOperation, bit: number, rules: Rules): void {
   const { job } = operation;
   const delayed = job === "parked" || job === "delayed";

@@ -2,7 +2,7 @@
 import { readConfig } from "@berth/core/config/config";
 import { createPool } from "@berth/core/db/pool";
 import { createLogger } from "@berth/core/base/logger";
-import { openQueues } from "@berth/core/queues/queues";
+import { openQueues } from "@berth/core/queues/producer";
 import { serve } from "@berth/core/base/serve";
 import { faultAtStep } from "@berth/worker/fault";
 import { startWorker } from "@berth/worker/start";

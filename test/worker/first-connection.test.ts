@@ -1,5 +1,7 @@
 import { expect, it, vi } from "vitest";
-import { openQueues, openWorker, OPERATIONS_QUEUE, type OperationJob } from "@berth/core/queues/queues";
+import { OPERATIONS_QUEUE, type OperationJob } from "@berth/core/queues/names";
+import { openQueues } from "@berth/core/queues/producer";
+import { openWorker } from "@berth/core/queues/worker";
 import { startPostgres } from "../support/postgres.js";
 
 it("a worker whose queue store is down when it starts works as soon as it is up (I6)", async () => {

@@ -2,10 +2,12 @@ import type { LogsQuestion } from "@berth/core/domain/logs";
 import { setTimeout as delay } from "node:timers/promises";
 import { BerthError } from "@berth/core/base/errors";
 import type { LogsAnswer } from "@berth/core/agents/logs";
-import type { Queues } from "@berth/core/queues/queues";
-import { askStore } from "./sweep-jobs.js";
+import type { Queues } from "@berth/core/queues/producer";
+import { askWorker } from "@berth/core/queues/question";
 
-const POLL_MS = { first: 15, longest: 200 };
+const PACE = { firstMs: 15, longestMs: 200 };
+/** Before another worker is asked, in ms. */
+const AGAIN_MS = 200;
 /** Logs are read by whoever asked, and are nobody else's: what isn't taken at once goes soon. In seconds. */
 const KEPT_S = 60;
 /** Of the wait, what is left for the queue. */
@@ -33,13 +35,13 @@ export async function askForLogs(
     if (answer.found) return answer;
     const { code, message, providerCode } = answer;
     // Another worker may serve it.
-    const again = code === "backend_unavailable" && performance.now() + POLL_MS.longest < until;
+    const again = code === "backend_unavailable" && performance.now() + AGAIN_MS < until;
     if (!again || signal.aborted)
       throw new BerthError(code, message, {
         workspace_id: question.workspaceId,
         provider_code: providerCode,
       });
-    await delay(POLL_MS.longest);
+    await delay(AGAIN_MS);
   }
 }
 
@@ -50,24 +52,18 @@ async function askOnce(
   until: number,
   signal: AbortSignal,
 ): Promise<LogsAnswer | null> {
-  const kept = { age: KEPT_S };
-  const { id } = await askStore(logs.add("read", question, { removeOnComplete: kept, removeOnFail: kept }));
-  try {
-    for (let pause = POLL_MS.first; performance.now() < until && !signal.aborted; pause *= 2) {
-      const state = await askStore(logs.getJobState(id!));
-      if (state === "completed" || state === "failed") {
-        const job = await askStore(logs.getJob(id!));
-        if (state === "completed") return (job?.returnvalue ?? null) as LogsAnswer | null;
-        const message = job?.failedReason ?? "the reason is lost";
-        return { found: false, code: "provider_unavailable", message, providerCode: null };
-      }
-      await delay(Math.min(pause, POLL_MS.longest));
-    }
-    const taken = (await askStore(logs.getJobState(id!))) === "active";
-    const message = "a worker has asked it, and waits still";
-    return taken ? { found: false, code: "provider_timeout", message, providerCode: null } : null;
-  } finally {
-    // One that a worker is at can't be removed; that goes by its age.
-    await logs.remove(id!).catch(() => undefined);
-  }
+  const kept = { removeOnComplete: { age: KEPT_S }, removeOnFail: { age: KEPT_S } };
+  const limitMs = Math.max(0, until - performance.now());
+  const reply = await askWorker<LogsQuestion, LogsAnswer>(logs, "read", question, {
+    limitMs,
+    signal,
+    kept,
+    ...PACE,
+  });
+  if (reply.state === "answered") return reply.value;
+  if (reply.state === "waiting") return null;
+  if (reply.state === "failed")
+    return { found: false, code: "provider_unavailable", message: reply.reason, providerCode: null };
+  const message = "a worker has asked it, and waits still";
+  return { found: false, code: "provider_timeout", message, providerCode: null };
 }

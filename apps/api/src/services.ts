@@ -3,7 +3,7 @@ import type { Pool } from "@berth/core/db/pool";
 import type { Prices } from "@berth/core/domain/prices";
 import type { Heartbeats } from "@berth/core/agents/heartbeat";
 import type { RequestContext } from "@berth/core/requests/requests";
-import type { Queues } from "@berth/core/queues/queues";
+import type { Queues } from "@berth/core/queues/producer";
 import type { RateLimits } from "@berth/core/base/rate-limits";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from "fastify";

@@ -7,7 +7,7 @@ import { createPool, type Pool } from "@berth/core/db/pool";
 import { DEFAULT_PRICES, parsePrices, type Prices } from "@berth/core/domain/prices";
 import { createHeartbeats } from "@berth/core/agents/heartbeat";
 import type { Logger } from "@berth/core/base/logger";
-import type { Queues } from "@berth/core/queues/queues";
+import type { Queues } from "@berth/core/queues/producer";
 import { openRateLimits } from "@berth/core/base/rate-limits";
 import { createApp } from "./app.js";
 import { createEventFeed } from "./live/feed.js";

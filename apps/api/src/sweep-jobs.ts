@@ -1,7 +1,8 @@
-import { setTimeout as delay } from "node:timers/promises";
 import type { SweepName } from "@berth/core/domain/sweep";
 import { BerthError } from "@berth/core/base/errors";
-import type { Queues } from "@berth/core/queues/queues";
+import type { Queues } from "@berth/core/queues/producer";
+import { askWorker } from "@berth/core/queues/question";
+import { askStore } from "@berth/core/queues/store";
 import type { Intent } from "@berth/core/db/sweeps";
 
 /** What a worker answers a dry run with. */
@@ -17,9 +18,7 @@ export interface DryRun {
  */
 export const DRY_RUN_PREFIX = "dry-run ";
 
-/** How long the queues' store may take, in ms. */
-const STORE_LIMIT_MS = 2_000;
-const POLL_EVERY_MS = 100;
+const PACE = { firstMs: 50, longestMs: 100 };
 const FINISHED_JOBS = { removeOnComplete: 100, removeOnFail: 100 };
 
 /**
@@ -42,36 +41,15 @@ export async function askForDryRun(
   name: SweepName,
   { timeoutMs, signal }: { timeoutMs: number; signal: AbortSignal },
 ): Promise<DryRun> {
-  const { sweeps } = queues;
-  const { id } = await askStore(sweeps.add(DRY_RUN_PREFIX + name, {}, FINISHED_JOBS));
-  const until = performance.now() + timeoutMs;
-  while (performance.now() < until && !signal.aborted) {
-    const state = await askStore(sweeps.getJobState(id!));
-    if (state === "completed" || state === "failed") {
-      const job = await askStore(sweeps.getJob(id!));
-      if (state === "failed")
-        throw new BerthError("sweep_failed", `${name}: ${job?.failedReason ?? "the reason is lost"}`);
-      const answer = (job?.returnvalue ?? null) as DryRun | null;
-      if (answer !== null) return answer;
-      throw new BerthError("no_worker", "the worker that took it knows no dry runs; nothing was done");
-    }
-    await delay(POLL_EVERY_MS);
-  }
-  await sweeps.remove(id!).catch(() => undefined);
-  throw new BerthError("no_worker", `no worker answered within ${timeoutMs / 1_000} s; nothing was done`);
-}
-
-/** Waits for the queues' store, but not for long. @throws BerthError `queues_unavailable` */
-export async function askStore<T>(work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error("it did not answer in time")), STORE_LIMIT_MS);
-  });
-  try {
-    return await Promise.race([work, limit]);
-  } catch (error) {
-    throw new BerthError("queues_unavailable", "the queues' store does not answer", {}, error);
-  } finally {
-    clearTimeout(timer);
-  }
+  const reply = await askWorker<Record<string, never>, DryRun>(
+    queues.sweeps,
+    DRY_RUN_PREFIX + name,
+    {},
+    { limitMs: timeoutMs, signal, kept: FINISHED_JOBS, ...PACE },
+  );
+  if (reply.state === "failed") throw new BerthError("sweep_failed", `${name}: ${reply.reason}`);
+  if (reply.state !== "answered")
+    throw new BerthError("no_worker", `no worker answered within ${timeoutMs / 1_000} s; nothing was done`);
+  if (reply.value !== null) return reply.value;
+  throw new BerthError("no_worker", "the worker that took it knows no dry runs; nothing was done");
 }

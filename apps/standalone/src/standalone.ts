@@ -4,7 +4,7 @@ import type { ApiConfig, Config, WorkerConfig } from "@berth/core/config/config"
 import { createPool } from "@berth/core/db/pool";
 import type { BackendName } from "@berth/core/domain/backend";
 import type { Logger } from "@berth/core/base/logger";
-import { openQueues } from "@berth/core/queues/queues";
+import { openQueues } from "@berth/core/queues/producer";
 import { openBackends } from "@berth/worker/backends";
 import { faultAtStep } from "@berth/worker/fault";
 import { type RunningWorker, startWorker } from "@berth/worker/start";

@@ -3,7 +3,9 @@ import type { Pool } from "@berth/core/db/pool";
 import type { Logger } from "@berth/core/base/logger";
 import type { LogsQuestion } from "@berth/core/domain/logs";
 import { readLogs } from "@berth/core/agents/logs";
-import { LOGS_QUEUE, openWorker, type QueueConfig } from "@berth/core/queues/queues";
+import { LOGS_QUEUE } from "@berth/core/queues/names";
+import type { QueueConfig } from "@berth/core/queues/store";
+import { openWorker } from "@berth/core/queues/worker";
 
 const CONCURRENCY = 8;
 

@@ -1,7 +1,7 @@
 import { DelayedError, UnrecoverableError } from "bullmq";
 import type { Gate } from "@berth/core/gate/gate";
 import type { createRunner } from "@berth/core/operations/runner";
-import type { AnyJob, OperationJob } from "@berth/core/queues/queues";
+import type { AnyJob, OperationJob } from "@berth/core/queues/names";
 import { isDatabaseUnavailable } from "@berth/core/db/pool";
 
 /** An attempt failed and the gate has recorded when the next one is due: BullMQ waits just as long. */

@@ -6,13 +6,9 @@ import { createDestinations } from "@berth/core/webhooks/destinations";
 import { RETRY_JITTER } from "@berth/core/domain/backoff";
 import { noteReplies, signedRequest } from "@berth/core/requests/webhooks";
 import type { Logger } from "@berth/core/base/logger";
-import {
-  addLane,
-  openWorker,
-  WEBHOOKS_QUEUE,
-  type Queues,
-  type WebhookLane,
-} from "@berth/core/queues/queues";
+import { WEBHOOKS_QUEUE, type WebhookLane } from "@berth/core/queues/names";
+import { addLane, type Queues } from "@berth/core/queues/producer";
+import { openWorker } from "@berth/core/queues/worker";
 import { send } from "./webhook-sender.js";
 
 /** Events that are compared with the webhooks at once. */

@@ -5,7 +5,7 @@ import type { Pool } from "@berth/core/db/pool";
 import { computeOf } from "@berth/core/domain/backend";
 import { BerthError } from "@berth/core/base/errors";
 import type { Logger } from "@berth/core/base/logger";
-import type { Queues } from "@berth/core/queues/queues";
+import type { Queues } from "@berth/core/queues/producer";
 import { askForLogs, type FoundLogs } from "../log-jobs.js";
 
 export interface Following {

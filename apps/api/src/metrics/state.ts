@@ -1,6 +1,7 @@
+import { within } from "@berth/core/base/deadline";
 import { countLeaks } from "@berth/core/db/leaks";
 import type { Pool } from "@berth/core/db/pool";
-import type { Queues } from "@berth/core/queues/queues";
+import type { Queues } from "@berth/core/queues/producer";
 import { livenessOfSweeps } from "@berth/core/sweeps/state";
 import { Gauge, type Registry } from "prom-client";
 import { countOperations, countWorkspaces } from "@berth/core/db/counts";
@@ -12,7 +13,7 @@ const QUEUE_STATES = ["waiting", "active", "delayed", "prioritized", "failed"] a
 /** How long one source may take at a scrape, in ms. */
 const LIMIT_MS = 2_000;
 /** As many quotas have figures. */
-const MOST_QUOTAS = 1_000;
+const MAX_QUOTAS = 1_000;
 
 /** What a scrape is told of the whole deployment: every API process says the same. */
 export interface StateMetrics {
@@ -129,7 +130,7 @@ export function createStateMetrics(
     quotas: {
       gauges: [quotaRunning, quotaLimit],
       async read() {
-        const rows = await listQuotaUses(pool, { limit: MOST_QUOTAS });
+        const rows = await listQuotaUses(pool, { limit: MAX_QUOTAS });
         return () => {
           for (const row of rows) {
             quotaRunning.set({ quota: labelText(row) }, row.running);
@@ -158,7 +159,7 @@ export function createStateMetrics(
     async refresh() {
       await Promise.all(
         Object.entries(sources).map(async ([source, { gauges, read }]) => {
-          const write = await within(read());
+          const write = await within(LIMIT_MS, [], read).catch(() => null);
           // What is gone has no figure any more, and what couldn't be read no old one.
           for (const one of gauges) one.reset();
           write?.();
@@ -167,17 +168,4 @@ export function createStateMetrics(
       );
     },
   };
-}
-
-/** Null if it fails, or isn't there in time. */
-async function within<T>(work: Promise<T>): Promise<T | null> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<null>((resolve) => {
-    timer = setTimeout(() => resolve(null), LIMIT_MS);
-  });
-  try {
-    return await Promise.race([work.catch(() => null), limit]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -1,4 +1,5 @@
 import { getOperations } from "@berth/core/db/operations";
+import { within } from "@berth/core/base/deadline";
 import { BerthError } from "@berth/core/base/errors";
 import { livenessOfSweeps, type SweepLiveness } from "@berth/core/sweeps/state";
 import Type from "typebox";
@@ -97,14 +98,6 @@ async function answers(ping: Promise<unknown>): Promise<"up" | "down"> {
 }
 
 /** Null if it fails, or isn't there in time. */
-async function valueOf<T>(work: Promise<T>): Promise<T | null> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<null>((resolve) => {
-    timer = setTimeout(() => resolve(null), PING_LIMIT_MS);
-  });
-  try {
-    return await Promise.race([work.catch(() => null), limit]);
-  } finally {
-    clearTimeout(timer);
-  }
+function valueOf<T>(work: Promise<T>): Promise<T | null> {
+  return within(PING_LIMIT_MS, [], () => work).catch(() => null);
 }

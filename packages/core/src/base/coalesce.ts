@@ -3,7 +3,7 @@
  * together, which is given what each of them came with. A call is never served by a run that had begun before
  * it. `run` returns a result for each call, in order; if it fails, all of them get its error.
  */
-export function gathered<Call, T>(
+export function coalesced<Call, T>(
   run: (key: string, calls: readonly Call[]) => Promise<readonly T[]>,
 ): (key: string, call: Call) => Promise<T> {
   const underWay = new Map<string, Promise<unknown>>();

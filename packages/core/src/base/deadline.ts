@@ -48,3 +48,29 @@ export async function withDeadline<T>(
     clearTimeout(timer);
   }
 }
+
+/**
+ * Waits for `work`, but no longer than until `signal` aborts: who doesn't obey it is left to itself, and how that
+ * ends is of no interest any more.
+ * @throws the reason of `signal`
+ */
+export function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(signal.reason as Error);
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
+}
+
+/**
+ * {@link withDeadline}, and {@link unlessAborted}: in any case over after `ms`.
+ * @throws a `TimeoutError`, or the reason of one of `signals`
+ */
+export function within<T>(
+  ms: number,
+  signals: readonly AbortSignal[],
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  return withDeadline(ms, signals, (signal) => unlessAborted(signal, work(signal)));
+}

@@ -1,6 +1,6 @@
-import { Redis } from "ioredis";
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from "rate-limiter-flexible";
 import type { Config } from "../config/config.js";
+import { openRedis } from "./redis.js";
 
 /** So many in each window of so many seconds. */
 export interface Budget {
@@ -36,7 +36,8 @@ export function openRateLimits(
   { redisUrl, queuePrefix }: Pick<Config, "redisUrl" | "queuePrefix">,
   onError: (error: unknown) => void,
 ): RateLimits {
-  const redis = redisUrl === null ? null : connect(redisUrl, onError);
+  const settings = { maxRetriesPerRequest: 0, enableOfflineQueue: false, commandTimeout: REDIS_LIMIT_MS };
+  const redis = redisUrl === null ? null : openRedis(redisUrl, settings, onError);
   const limiters = new Map<Budget, { own: RateLimiterMemory; shared: RateLimiterRedis | null }>();
   let awayUntil = 0;
 
@@ -86,17 +87,6 @@ export function openRateLimits(
       redis?.disconnect();
     },
   };
-}
-
-function connect(url: string, onError: (error: unknown) => void): Redis {
-  const redis = new Redis(url, {
-    maxRetriesPerRequest: 0,
-    enableOfflineQueue: false,
-    commandTimeout: REDIS_LIMIT_MS,
-    retryStrategy: (tries) => Math.min(100 * 2 ** tries, 2_000),
-  });
-  redis.on("error", onError);
-  return redis;
 }
 
 function spent({ remainingPoints, msBeforeNext }: RateLimiterRes, over = false): Spent {

@@ -1,17 +1,17 @@
 /**
  * Turns many calls within a short while into few: what is asked for during `windowMs` goes to `run` together,
- * at most `most` at a time. A call that comes while a batch is under way joins the next one, so no answer is
+ * at most `max` at a time. A call that comes while a batch is under way joins the next one, so no answer is
  * older than its question.
  */
-export function gathered<Item, Result>(
-  { windowMs, most }: { windowMs: number; most: number },
+export function windowed<Item, Result>(
+  { windowMs, max }: { windowMs: number; max: number },
   run: (items: readonly Item[]) => Promise<readonly PromiseSettledResult<Result>[]>,
 ): (item: Item) => Promise<Result> {
   type Entry = { item: Item; resolve: (result: Result) => void; reject: (reason: unknown) => void };
   let waiting: Entry[] = [];
 
   const flush = async (): Promise<void> => {
-    const batch = waiting.splice(0, most);
+    const batch = waiting.splice(0, max);
     if (batch.length === 0) return;
     if (waiting.length > 0) setImmediate(() => void flush());
     try {

@@ -29,7 +29,7 @@ import {
 import { hasCompute, missingForBackend } from "../domain/backend.js";
 import { BerthError } from "../base/errors.js";
 import type { Dispatcher } from "../gate/dispatcher.js";
-import { gathered } from "../base/coalesce.js";
+import { coalesced } from "../base/coalesce.js";
 import { acceptOnce, answerOnce, TakenBack, type Asker, type Once } from "./idempotency.js";
 import { requireRoom, requireRoomToMove } from "./quotas.js";
 
@@ -135,7 +135,7 @@ export async function requestRestart(
   if (options.ifBusy === "reject") return served(await acceptRestarts(context, workspaceId, [once], alike));
   let restarts = gatheredRestarts.get(context);
   if (restarts === undefined) {
-    restarts = gathered((key, calls) => {
+    restarts = coalesced((key, calls) => {
       const [id, common] = JSON.parse(key) as [string, RestartOptions];
       return acceptRestarts(context, id, calls, common);
     });

@@ -1,5 +1,5 @@
 import { BackendError, type CallOptions } from "../backend.js";
-import { gathered } from "../../base/window.js";
+import { windowed } from "../../base/window.js";
 import type { Aws } from "./aws.js";
 import { listInstances, listVolumes } from "./listing.js";
 import type { SeenInstance, SeenVolume } from "./seen.js";
@@ -21,7 +21,7 @@ export interface Lookups {
 }
 
 /** A filter takes at most 200 values. */
-const GATHER = { windowMs: 20, most: 200 };
+const GATHER = { windowMs: 20, max: 200 };
 const MOST_REMEMBERED = 20_000;
 
 export function createLookups(aws: Aws, deploymentId: string): Lookups {
@@ -88,7 +88,7 @@ function grouped<Thing>(
   list: (keys: readonly string[]) => Promise<Thing[]>,
   keyOf: (thing: Thing) => string | undefined,
 ): (key: string) => Promise<Thing[]> {
-  return gathered(GATHER, async (keys) => {
+  return windowed(GATHER, async (keys) => {
     const found = new Map<string | undefined, Thing[]>(keys.map((key) => [key, []]));
     for (const thing of await list(keys)) found.get(keyOf(thing))?.push(thing);
     return keys.map((key) => ({ status: "fulfilled", value: found.get(key)! }));

@@ -1,6 +1,6 @@
 import { TerminateInstancesCommand } from "@aws-sdk/client-ec2";
 import type { CallPriority } from "../backend.js";
-import { gathered } from "../../base/window.js";
+import { windowed } from "../../base/window.js";
 import { type Aws, send } from "./aws.js";
 import { codeOf, failureOf } from "./failure.js";
 
@@ -11,13 +11,13 @@ import { codeOf, failureOf } from "./failure.js";
 export type Terminator = (id: string, priority: CallPriority) => Promise<void>;
 
 /** Far below the 1,000 that AWS takes, so that one bad id among them spoils few. */
-const GATHER = { windowMs: 20, most: 100 };
+const GATHER = { windowMs: 20, max: 100 };
 /** One instance fails the call for all, or for all in its zone (FACTS.md, Terminate). */
 const ABOUT_ONE =
   /^(InvalidInstanceID|OperationNotPermitted|UnauthorizedOperation|IncorrectInstanceState|UnsupportedOperation)/;
 
 export function createTerminator(aws: Aws): Terminator {
-  const gather = gathered<{ id: string; priority: CallPriority }, void>(GATHER, async (items) => {
+  const gather = windowed<{ id: string; priority: CallPriority }, void>(GATHER, async (items) => {
     const priority = items.some((item) => item.priority === "user") ? "user" : items[0]!.priority;
     const ids = [...new Set(items.map(({ id }) => id))];
     try {

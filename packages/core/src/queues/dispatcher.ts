@@ -1,0 +1,62 @@
+import type { JobsOptions } from "bullmq";
+import { within } from "../base/deadline.js";
+import { RETRY_JITTER } from "../domain/backoff.js";
+import type { DispatchedOperation, Dispatcher } from "../gate/dispatcher.js";
+import { BACKOFF, jobId, type OperationJob } from "./names.js";
+import { PRODUCER_LIMIT_MS, type AnyQueue, type QueueConfig, type Store } from "./store.js";
+
+/** ioredis's states in which a command can't be sent. */
+const DOWN = new Set(["close", "reconnecting", "end"]);
+const FINISHED_JOBS: Pick<JobsOptions, "removeOnComplete" | "removeOnFail"> = {
+  removeOnComplete: { age: 3_600, count: 1_000 },
+  removeOnFail: { age: 86_400, count: 5_000 },
+};
+
+/** What {@link Dispatcher} asks for, on BullMQ. */
+export function createDispatcher(
+  queue: AnyQueue<OperationJob>,
+  store: Store,
+  config: QueueConfig,
+): Dispatcher {
+  // A Redis known to be down is not waited for: each request would pay for it.
+  const ask = async <T>(work: () => Promise<T>): Promise<T> => {
+    if (store.redis !== null && DOWN.has(store.redis.status)) throw new Error("the queue's store is down");
+    return within(PRODUCER_LIMIT_MS, [], work);
+  };
+  const add = async (operation: DispatchedOperation, delayMs: number): Promise<void> => {
+    const data = { workspaceId: operation.workspace_id, operationId: operation.id, ticket: operation.ticket };
+    await ask(() =>
+      queue.add(operation.kind, data, {
+        jobId: jobId(operation.workspace_id, operation.ticket),
+        delay: delayMs,
+        attempts: operation.max_attempts,
+        backoff: { type: BACKOFF, delay: config.retryDelayMs, jitter: RETRY_JITTER },
+        ...FINISHED_JOBS,
+      }),
+    );
+  };
+  const promote = async (workspaceId: string, ticket: number): Promise<boolean> => {
+    try {
+      await ask(() => queue.getBackend().promote(jobId(workspaceId, ticket)));
+      return true;
+    } catch {
+      // BullMQ has one error for "not there" and "not delayed"; the caller finds out which by adding it.
+      return false;
+    }
+  };
+  return {
+    add: (operation, when) => add(operation, when === "parked" ? config.parkMs : 0),
+    promote,
+    async wake(operation) {
+      const id = jobId(operation.workspace_id, operation.ticket);
+      if (await promote(operation.workspace_id, operation.ticket)) return true;
+      const state = await ask(() => queue.getJobState(id));
+      // A finished job whose operation isn't: its id would make the add a silent no-op.
+      if (state === "completed" || state === "failed") await ask(() => queue.remove(id));
+      const missing = state === "unknown" || state === "completed" || state === "failed";
+      if (missing) await add(operation, 0);
+      // A producer's parked add may have landed between the first promotion and this add.
+      return (await promote(operation.workspace_id, operation.ticket)) || missing;
+    },
+  };
+}

@@ -1,0 +1,69 @@
+import { createPostgresBackend, createRedisBackend, type Queue } from "bullmq";
+import type { BackendFactory, ConnectionOptions } from "bullmq";
+import { within } from "../base/deadline.js";
+import { BerthError } from "../base/errors.js";
+import { openRedis, type Redis } from "../base/redis.js";
+
+export type AnyQueue<Data> = Queue<Data, unknown, string, Data, unknown>;
+
+export interface QueueConfig {
+  readonly databaseUrl: string;
+  /** Null: BullMQ runs on its PostgreSQL backend, in the same database. */
+  readonly redisUrl: string | null;
+  readonly queuePrefix: string;
+  readonly parkMs: number;
+  readonly retryDelayMs: number;
+}
+
+/** What BullMQ runs on: everything above this file is the same on Redis and on PostgreSQL. */
+export interface Store {
+  connection: ConnectionOptions;
+  options: { prefix?: string };
+  factory: BackendFactory;
+  redis: Redis | null;
+}
+
+/** How long a producer waits for the queues' store: a request is accepted without it (I6). In ms. */
+export const PRODUCER_LIMIT_MS = 1_000;
+/** How long who asks a worker waits for the queues' store, in ms. */
+const ASKER_LIMIT_MS = 2_000;
+
+/**
+ * The one place where queues get their connections. A worker waits for a store that is down to come back; a
+ * producer fails at once, and leaves what it couldn't add to the dispatch sweep.
+ */
+export function openStore(
+  config: QueueConfig,
+  role: "producer" | "worker",
+  onError: (error: Error) => void,
+): Store {
+  if (config.redisUrl === null) {
+    const connection = { connectionString: config.databaseUrl, max: role === "producer" ? 4 : 8 };
+    return {
+      connection: connection as ConnectionOptions,
+      options: {},
+      factory: createPostgresBackend as unknown as Store["factory"],
+      redis: null,
+    };
+  }
+  const settings =
+    role === "worker"
+      ? { maxRetriesPerRequest: null, enableOfflineQueue: true }
+      : { maxRetriesPerRequest: 1, enableOfflineQueue: false };
+  const redis = openRedis(config.redisUrl, settings, onError);
+  return {
+    connection: redis as unknown as ConnectionOptions,
+    options: { prefix: config.queuePrefix },
+    factory: createRedisBackend as unknown as Store["factory"],
+    redis,
+  };
+}
+
+/** Waits for the queues' store, but not for long. @throws BerthError `queues_unavailable` */
+export async function askStore<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await within(ASKER_LIMIT_MS, [], () => work);
+  } catch (error) {
+    throw new BerthError("queues_unavailable", "the queues' store does not answer", {}, error);
+  }
+}

@@ -1,0 +1,62 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { Worker, type WorkerOptions } from "bullmq";
+import { within } from "../base/deadline.js";
+import type { AnyJob } from "./names.js";
+import { openStore, type QueueConfig } from "./store.js";
+
+/** How often a worker whose store refused its first connection tries again, in ms. */
+const RECONNECT_EVERY_MS = 1_000;
+
+/**
+ * A worker of one queue. Its `error` events go to `onError`. `close` waits for its jobs for at most `limitMs`:
+ * a store that is down must not keep the process.
+ */
+export function openWorker<Data>(
+  config: QueueConfig,
+  name: string,
+  processor: (
+    job: AnyJob<Data>,
+    token: string | undefined,
+    signal: AbortSignal | undefined,
+  ) => Promise<unknown>,
+  options: Partial<WorkerOptions> & { onError: (error: Error) => void },
+): { close(limitMs: number): Promise<void> } {
+  const { onError, ...rest } = options;
+  const store = openStore(config, "worker", onError);
+  const make = () => {
+    const worker = new Worker(
+      name,
+      processor as never,
+      { connection: store.connection, ...store.options, ...rest, autorun: store.redis !== null },
+      store.factory,
+    );
+    worker.on("error", onError);
+    return worker;
+  };
+  let worker = make();
+  const closing = new AbortController();
+  // BullMQ's PostgreSQL store remembers a first connection that failed for ever, and its worker then spins
+  // without yielding: such a worker is made anew until one has connected, and only that one runs.
+  const runOnceConnected = async (): Promise<void> => {
+    while (!closing.signal.aborted) {
+      try {
+        await worker.waitUntilReady();
+        void worker.run().catch(onError);
+        return;
+      } catch (error) {
+        onError(error as Error);
+        await worker.close(true).catch(onError);
+        await delay(RECONNECT_EVERY_MS, undefined, { signal: closing.signal }).catch(() => undefined);
+        if (!closing.signal.aborted) worker = make();
+      }
+    }
+  };
+  const running = store.redis === null ? runOnceConnected() : Promise.resolve();
+  return {
+    async close(limitMs) {
+      closing.abort();
+      await within(limitMs, [], () => Promise.all([running, worker.close()])).catch(onError);
+      store.redis?.disconnect();
+    },
+  };
+}
