@@ -77,15 +77,25 @@ function onceOf(request: FastifyRequest): Once | undefined {
     throw new BerthError("invalid_request", "Idempotency-Key: expected 1 to 255 visible ASCII characters", {
       errors: [{ field: "Idempotency-Key", expected: "1 to 255 visible ASCII characters" }],
     });
-  const { caller, headers, method, url, body } = request;
+  const { caller, headers, method, body } = request;
   return {
     actor: caller.keyId ?? caller.name,
     key,
     // How long the caller would wait for the end isn't a part of what is asked for.
     requestHash: createHash("sha256")
-      .update(`${method} ${url}\n${JSON.stringify(body ?? {})}`)
+      .update(`${method} ${canonicalUrl(request)}\n${JSON.stringify(body ?? {})}`)
       .digest(),
     credential: headers.authorization ?? headers.cookie ?? "",
     replayed: false,
   };
+}
+
+/** What was asked for, whatever the spelling of the ids in its path. */
+function canonicalUrl({ routeOptions, params, url }: FastifyRequest): string {
+  const values = params as Readonly<Record<string, string>>;
+  const path = routeOptions.url!.replaceAll(/:(\w+)/g, (_, name: string) =>
+    encodeURIComponent(values[name]!),
+  );
+  const at = url.indexOf("?");
+  return at < 0 ? path : path + url.slice(at);
 }

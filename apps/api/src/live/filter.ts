@@ -11,9 +11,8 @@ export function eventFilter(wanted: {
 }): EventFilter {
   const types = wanted.type === undefined ? null : new Set(wanted.type);
   const labels = Object.entries(labelsOf(wanted.label ?? []));
-  const workspaceId = wanted.workspace_id?.toLowerCase();
   return (event) =>
-    (workspaceId === undefined || event.workspace_id === workspaceId) &&
+    (wanted.workspace_id === undefined || event.workspace_id === wanted.workspace_id) &&
     (types === null || types.has(event.event_type)) &&
     labels.every(([key, value]) => event.labels !== null && event.labels[key] === value);
 }

@@ -95,7 +95,7 @@ export function keyRoutes(app: App, { pool }: Pick<Services, "pool">, keyring: K
       },
     },
     async (request) => {
-      const apiKey = await revokeKey(pool, request.params.id.toLowerCase(), requesterOf(request));
+      const apiKey = await revokeKey(pool, request.params.id, requesterOf(request));
       keyring.forget(apiKey.id);
       return viewKey(apiKey);
     },

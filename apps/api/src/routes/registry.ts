@@ -27,7 +27,7 @@ export function registryRoutes(app: App, { heartbeats, config }: Services): void
       );
     }
     return {
-      workspace_id: body.workspace_id.toLowerCase(),
+      workspace_id: body.workspace_id,
       status: taken.status,
       generation: taken.generation,
       next_heartbeat_s: config.agentSilentMs / BEATS_IN_SILENCE / 1_000,

@@ -1,10 +1,11 @@
 import Type, { type Static, type TSchema } from "typebox";
 import { expecting } from "./expected.js";
 
-export const UUID = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$";
+const UUID = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$";
 
+/** An id. By its format the validator knows it, and gives it in small letters to whoever reads it. */
 export function uuid(description?: string) {
-  const options = { pattern: UUID, ...(description === undefined ? {} : { description }) };
+  const options = { format: "uuid", pattern: UUID, ...(description === undefined ? {} : { description }) };
   return expecting("a UUID, such as 0d9f6f2e-3a5b-4c1d-9e8f-7a6b5c4d3e2f", Type.String(options));
 }
 

@@ -178,7 +178,7 @@ export function bulkRoutes(app: App, { pool, requests, queues }: Services): void
   );
 
   async function idsOf({ workspace_ids, filter }: Static<typeof BulkBody>): Promise<string[]> {
-    if (workspace_ids !== undefined) return [...new Set(workspace_ids.map((id) => id.toLowerCase()))];
+    if (workspace_ids !== undefined) return [...new Set(workspace_ids)];
     const { status, backend, parent_id, name } = filter!;
     return workspacesOf(pool, {
       includeRemoved: status?.includes("removed") === true,

@@ -98,7 +98,7 @@ export function webhookRoutes(app: App, { config, pool }: Services): void {
         url,
         description,
         types,
-        workspace_id: workspace_id?.toLowerCase() ?? null,
+        workspace_id,
         labels,
         enabled,
       };
@@ -172,12 +172,8 @@ export function webhookRoutes(app: App, { config, pool }: Services): void {
       },
     },
     async (request, reply) => {
-      const { workspace_id, ...rest } = request.body;
-      if (rest.url !== undefined) requireDestination(rest.url);
-      const change = {
-        ...rest,
-        ...(workspace_id === undefined ? {} : { workspace_id: workspace_id?.toLowerCase() ?? null }),
-      };
+      const change = request.body;
+      if (change.url !== undefined) requireDestination(change.url);
       const webhook = await changeWebhook(pool, request.params.id, change, requesterOf(request));
       void reply.header("etag", etagOf(webhook.version));
       return viewWebhook(webhook);
@@ -371,8 +367,7 @@ export function webhookRoutes(app: App, { config, pool }: Services): void {
       },
     },
     async (request, reply) => {
-      const { id: webhookId, deliveryId } = request.params;
-      const wanted = { webhookId: webhookId.toLowerCase(), id: deliveryId.toLowerCase(), attempts };
+      const wanted = { webhookId: request.params.id, id: request.params.deliveryId, attempts };
       const delivery = await retryDelivery(pool, wanted, requesterOf(request));
       void reply.code(202);
       return viewDelivery(delivery);

@@ -64,7 +64,7 @@ export function logRoutes(app: App, services: Services): void {
       },
     },
     async (request, reply) => {
-      const workspaceId = request.params.id.toLowerCase();
+      const workspaceId = request.params.id;
       const { tail = 100, follow = false } = request.query;
       const workspace = await existing(services, workspaceId);
       if (!hasCompute(workspace.backend))

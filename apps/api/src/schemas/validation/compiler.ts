@@ -3,6 +3,7 @@ import type { TSchema } from "typebox";
 import { Compile } from "typebox/compile";
 import type { TLocalizedValidationError } from "typebox/error";
 import { Settings } from "typebox/system";
+import { canonicalIds } from "./ids.js";
 import { convertQuery } from "./query.js";
 import { type FieldError, fieldsOf, type SchemaError } from "./fields.js";
 import { illFormedText } from "./text.js";
@@ -11,11 +12,13 @@ import { illFormedText } from "./text.js";
 Settings.Set({ maxErrors: 128 });
 
 /**
- * Validates with TypeBox. A body counts exactly as it came: no field is dropped, nothing is converted. Only
- * a query, which is all text, has its numbers, booleans and lists read.
+ * Validates with TypeBox. A body counts as it came: no field is dropped, nothing is converted, but for ids, which
+ * get their one spelling here, in paths and queries too. Only a query, which is all text, has its numbers,
+ * booleans and lists read.
  */
 export const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
   const validator = Compile(schema);
+  const canonical = canonicalIds(schema) ?? ((value: unknown) => value);
   return (given: unknown) => {
     const value = httpPart === "querystring" ? convertQuery(schema, given) : given;
     // Before all else: PostgreSQL can't hold these, in whatever field they are.
@@ -28,7 +31,7 @@ export const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema, httpP
           }),
         ],
       };
-    if (validator.Check(value)) return { value };
+    if (validator.Check(value)) return { value: canonical(value) };
     return {
       error: validator
         .Errors(value)
