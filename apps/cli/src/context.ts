@@ -1,13 +1,9 @@
 import { type Client, createClient } from "@berth/client";
 import { createPaint, type Paint } from "./output/paint.js";
 import { createProgress, type Progress } from "./output/progress.js";
+import type { Sink } from "./output/sink.js";
 import { span } from "./output/times.js";
 import { readSettings } from "./settings.js";
-
-export interface Sink {
-  write(text: string): unknown;
-  isTTY?: boolean | undefined;
-}
 
 /** What a run of the command has around it. */
 export interface Surroundings {

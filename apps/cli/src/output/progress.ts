@@ -1,4 +1,4 @@
-import type { Sink } from "../context.js";
+import type { Sink } from "./sink.js";
 
 /** What goes on while a command waits: a line that changes on a terminal, elsewhere a line for each change. */
 export interface Progress {

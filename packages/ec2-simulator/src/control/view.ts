@@ -1,6 +1,5 @@
-import { formatIp, isAlive, type Instance } from "../ec2/instance.js";
+import { formatIp, isAlive, type Instance, type Volume } from "../ec2/instance.js";
 import type { Region } from "../ec2/region.js";
-import type { Volume } from "../ec2/volume.js";
 import { isApexRecord, type HostedZone } from "../route53/account.js";
 import type { RecordSet } from "../route53/record-set.js";
 import type { Simulator } from "../simulator.js";

@@ -1,7 +1,6 @@
 import { AwsError } from "../errors.js";
 import type { Reader } from "../query/reader.js";
-import { readVolumeShape, SNAPSHOT_GIB } from "./volume-shape.js";
-import type { VolumeShape } from "./volume.js";
+import { readVolumeShape, SNAPSHOT_GIB, type VolumeShape } from "./volume-shape.js";
 
 export const ROOT_DEVICE = "/dev/xvda";
 

@@ -1,8 +1,7 @@
 import { AwsError, invalidValue } from "../errors.js";
 import { callTarget, type ActionContext } from "./action.js";
-import type { Instance } from "./instance.js";
+import type { Instance, Volume } from "./instance.js";
 import { instanceTarget, volumeTarget } from "./target.js";
-import type { Volume } from "./volume.js";
 
 const HEX = "(?:[0-9a-f]{8}|[0-9a-f]{17})";
 const INSTANCE_ID = new RegExp(`^i-${HEX}$`);

@@ -1,7 +1,7 @@
-import type { InstanceState } from "./states.js";
+import type { AttachmentState, InstanceState, VolumeState } from "./states.js";
 import type { Tags } from "./tags.js";
 import type { UserData } from "./user-data.js";
-import type { Volume } from "./volume.js";
+import type { VolumeShape } from "./volume-shape.js";
 import type { Subnet } from "./zones.js";
 
 /** What the instances of one RunInstances call have in common: kept once, however many there are. */
@@ -78,6 +78,30 @@ export interface Instance {
   volumes: Volume[];
   /** What the console shows, null for the usual text. */
   console: string | null;
+}
+
+/** One of an instance and a volume, which know of each other. */
+export interface Attachment {
+  instance: Instance;
+  device: string;
+  state: AttachmentState;
+  /** Milliseconds since the epoch. */
+  since: number;
+  deleteOnTermination: boolean;
+}
+
+export interface Volume {
+  readonly id: string;
+  readonly seq: number;
+  readonly az: string;
+  readonly shape: VolumeShape;
+  readonly createdAt: number;
+  readonly visibleAt: number;
+  state: VolumeState;
+  epoch: number;
+  stuck: boolean;
+  tags: Tags;
+  attachment: Attachment | null;
 }
 
 export function formatIp(address: number): string {

@@ -1,11 +1,10 @@
 import { TokenBuckets } from "../limits/buckets.js";
 import type { ParameterNode } from "../query/parameters.js";
 import type { World } from "../world.js";
-import type { Instance, LaunchSpec } from "./instance.js";
+import type { Instance, LaunchSpec, Volume } from "./instance.js";
 import { TokenMemory } from "./tokens.js";
 import type { Tags } from "./tags.js";
 import { UserDataStore } from "./user-data.js";
-import type { Volume } from "./volume.js";
 import { networkOf, type Network } from "./zones.js";
 
 export interface LaunchTemplate {

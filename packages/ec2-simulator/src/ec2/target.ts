@@ -1,6 +1,5 @@
 import type { FaultTarget, StuckState } from "../faults/fault.js";
-import type { Instance } from "./instance.js";
-import type { Volume } from "./volume.js";
+import type { Instance, Volume } from "./instance.js";
 
 /** An instance as faults see it. */
 export function instanceTarget(instance: Instance, more: FaultTarget = {}): FaultTarget {

@@ -1,5 +1,5 @@
 import type { FilterFields } from "./filters.js";
-import type { Volume } from "./volume.js";
+import type { Volume } from "./instance.js";
 
 /** The filters of DescribeVolumes that can be answered. */
 export const VOLUME_FILTERS: FilterFields<Volume> = {

@@ -1,10 +1,10 @@
 import { delayOf, type World } from "../world.js";
-import type { Instance } from "./instance.js";
+import type { Attachment, Instance, Volume } from "./instance.js";
 import type { Region } from "./region.js";
 import type { AttachmentState, VolumeState } from "./states.js";
 import type { Tags } from "./tags.js";
 import { asStuckState, volumeTarget } from "./target.js";
-import type { Attachment, Volume, VolumeShape } from "./volume.js";
+import type { VolumeShape } from "./volume-shape.js";
 import type { Delays } from "../settings.js";
 
 /** Makes a volume in state `creating`. */

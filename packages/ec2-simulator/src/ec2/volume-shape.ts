@@ -1,6 +1,17 @@
 import { AwsError, invalidValue, missingParameter } from "../errors.js";
 import type { Reader } from "../query/reader.js";
-import type { VolumeShape } from "./volume.js";
+
+/** What CreateVolume and a block device mapping say about a volume. */
+export interface VolumeShape {
+  /** GiB. */
+  size: number;
+  type: string;
+  iops: number | null;
+  throughput: number | null;
+  encrypted: boolean;
+  snapshotId: string | null;
+  kmsKeyId: string | null;
+}
 
 const TYPES = ["standard", "io1", "io2", "gp2", "gp3", "sc1", "st1"] as const;
 const LARGEST_GIB = 65_536;

@@ -2,11 +2,10 @@ import { AwsError } from "../../errors.js";
 import type { Reader } from "../../query/reader.js";
 import { callTarget, stopIfDryRun, type Action } from "../action.js";
 import { findInstance, findVolume } from "../find.js";
-import type { Instance } from "../instance.js";
+import type { Attachment, Instance, Volume } from "../instance.js";
 import { presentAttachment } from "../present/volume.js";
 import { volumeTarget } from "../target.js";
 import { attach, detach } from "../volume-lifecycle.js";
-import type { Attachment, Volume } from "../volume.js";
 
 export const attachVolume: Action = {
   accepts: ["Device", "DryRun", "InstanceId", "VolumeId"],

@@ -12,7 +12,7 @@ import { fingerprintOf, readClientToken } from "../tokens.js";
 import { VOLUME_FILTERS } from "../volume-filters.js";
 import { createVolume as create, remove } from "../volume-lifecycle.js";
 import { readVolumeShape } from "../volume-shape.js";
-import type { Volume } from "../volume.js";
+import type { Volume } from "../instance.js";
 
 export const createVolume: Action = {
   accepts: [

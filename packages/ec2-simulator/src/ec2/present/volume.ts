@@ -1,6 +1,6 @@
 import type { XmlFields } from "../../xml/write.js";
 import { presentTags } from "../tags.js";
-import type { Attachment, Volume } from "../volume.js";
+import type { Attachment, Volume } from "../instance.js";
 
 export function presentVolume(volume: Volume): XmlFields {
   const { shape } = volume;

@@ -1,0 +1,5 @@
+/** Where text goes: a terminal, a file or a test. */
+export interface Sink {
+  write(text: string): unknown;
+  isTTY?: boolean | undefined;
+}
