@@ -30,7 +30,7 @@ describe("the login", () => {
   it("gives a cookie that scripts and other sites don't get, for the pages and for nothing else", async () => {
     const answer = await login(KEY);
     expect([answer.status, answer.headers.get("location")]).toEqual([303, "/docs/"]);
-    expect(answer.headers.get("set-cookie")).toMatch(/; Path=\/; Max-Age=43200; HttpOnly; SameSite=Strict$/);
+    expect(answer.headers.get("set-cookie")).toMatch(/; Max-Age=43200; Path=\/; HttpOnly; SameSite=Strict$/);
     const cookie = await cookieFor(KEY);
     for (const path of ["/docs/", "/docs/json", "/admin/fleet", "/admin/queues/"])
       expect((await ask("GET", path, { cookie })).status, path).toBe(200);

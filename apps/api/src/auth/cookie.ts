@@ -1,8 +1,11 @@
-import { createHmac, hkdfSync, timingSafeEqual } from "node:crypto";
+import { hkdfSync } from "node:crypto";
+import fastifyCookie from "@fastify/cookie";
+import type { FastifyInstance } from "fastify";
+import type { App } from "../services.js";
 
-export const COOKIE = "berth_session";
+const COOKIE = "berth_session";
 /** A login ends after it, in seconds. */
-export const SESSION_S = 12 * 60 * 60;
+const SESSION_S = 12 * 60 * 60;
 
 export interface Sessions {
   /** The cookie's value for a login with this key; null is the key of the configuration. */
@@ -17,33 +20,39 @@ export interface Sessions {
  */
 export function createSessions(adminKey: string, now: () => number = Date.now): Sessions {
   const secret = Buffer.from(hkdfSync("sha256", adminKey, "", "berth browser session v1", 32));
-  const sign = (text: string): Buffer => createHmac("sha256", secret).update(text).digest();
+  const signer = new fastifyCookie.Signer(secret);
   return {
-    seal(keyId) {
-      const text = `${keyId ?? "root"}.${Math.floor(now() / 1_000) + SESSION_S}`;
-      return `${text}.${sign(text).toString("base64url")}`;
-    },
+    seal: (keyId) => signer.sign(`${keyId ?? "root"}.${Math.floor(now() / 1_000) + SESSION_S}`),
     open(value) {
-      const [, text, id, until, signature] =
-        /^((root|[0-9a-f-]{36})\.(\d{1,12}))\.([\w-]{43})$/.exec(value) ?? [];
-      if (text === undefined || signature === undefined) return undefined;
-      const given = Buffer.from(signature, "base64url");
-      if (!timingSafeEqual(given, sign(text)) || Number(until) * 1_000 <= now()) return undefined;
-      return { keyId: id === "root" ? null : id! };
+      const { valid, value: text } = signer.unsign(value);
+      const [, id, until] = (valid && /^(root|[0-9a-f-]{36})\.(\d{1,12})$/.exec(text)) || [];
+      if (id === undefined || Number(until) * 1_000 <= now()) return undefined;
+      return { keyId: id === "root" ? null : id };
     },
   };
 }
 
-/** The `Set-Cookie` of a login, or of its end. */
-export function cookieHeader(value: string | null, secure: boolean): string {
-  const life = value === null ? 0 : SESSION_S;
-  return `${COOKIE}=${value ?? ""}; Path=/; Max-Age=${life}; HttpOnly; SameSite=Strict${secure ? "; Secure" : ""}`;
+/** What reads and writes cookies: the server, once {@link readCookies} was called. */
+type Cookies = Pick<FastifyInstance, "parseCookie" | "serializeCookie">;
+
+/** Cookies are read by the few pages that take one, and by no other route. */
+export function readCookies(app: App): void {
+  void app.register(fastifyCookie, { hook: false });
 }
 
-export function cookieOf(header: string | undefined): string | undefined {
-  for (const pair of (header ?? "").split(";")) {
-    const [name, value] = pair.trim().split("=", 2);
-    if (name === COOKIE && value) return value;
-  }
-  return undefined;
+/** The `Set-Cookie` of a login, or, with null, of its end. */
+export function cookieHeader(cookies: Cookies, value: string | null, secure: boolean): string {
+  const maxAge = value === null ? 0 : SESSION_S;
+  return cookies.serializeCookie(COOKIE, value ?? "", {
+    path: "/",
+    maxAge,
+    httpOnly: true,
+    sameSite: "strict",
+    secure,
+  });
+}
+
+/** The value of our cookie in a request's `Cookie`. */
+export function cookieOf(cookies: Cookies, header: string | undefined): string | undefined {
+  return cookies.parseCookie(header ?? "")[COOKIE];
 }

@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest, RouteOptions } from "fastify";
 import type { Keyring } from "./keyring.js";
 import { isSameOrigin, loginPath } from "./origin.js";
 import { jobAccess, QUEUES_PATH, requireScope, type Access, type Caller } from "./scopes.js";
-import { cookieOf, type Sessions } from "./cookie.js";
+import { cookieOf, readCookies, type Sessions } from "./cookie.js";
 import type { App } from "../services.js";
 
 declare module "fastify" {
@@ -31,6 +31,7 @@ export interface Guard {
  */
 export function requireKey(app: App, { keyring, sessions }: Guard): void {
   app.decorateRequest("caller");
+  readCookies(app);
   const routes: RouteOptions[] = [];
   app.addHook("onRoute", (route) => {
     routes.push(route);
@@ -73,7 +74,7 @@ export function requireKey(app: App, { keyring, sessions }: Guard): void {
 
 /** Who is logged in, in the browser that asks. */
 export async function loggedIn(request: FastifyRequest, guard: Guard): Promise<Caller | null> {
-  const cookie = cookieOf(request.headers.cookie);
+  const cookie = cookieOf(request.server, request.headers.cookie);
   const session = cookie === undefined ? undefined : guard.sessions.open(cookie);
   if (session === undefined) return null;
   // A browser sends its cookie with whatever another site makes it ask for, were it not for SameSite.

@@ -1,14 +1,13 @@
-import { isIPv6 } from "node:net";
+import ipaddr from "ipaddr.js";
 
 /** What counts as one place: an IPv4 address, or the /64 that one IPv6 customer has. */
 export function placeOf(address: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
-  if (mapped !== undefined) return mapped;
-  if (!isIPv6(address)) return address;
-  const [head = "", tail] = address.split("%")[0]!.split("::");
-  const first = head === "" ? [] : head.split(":");
-  const last = tail === undefined || tail === "" ? [] : tail.split(":");
-  const zeros = Array.from({ length: tail === undefined ? 0 : 8 - first.length - last.length }, () => "0");
-  const groups = [...first, ...zeros, ...last].slice(0, 4);
-  return `${groups.map((group) => parseInt(group, 16).toString(16)).join(":")}::/64`;
+  // What isn't an address, such as that of a socket in the file system, is its own place.
+  if (!ipaddr.isValid(address)) return address;
+  const one = ipaddr.process(address);
+  if (one instanceof ipaddr.IPv4) return one.toString();
+  return `${one.parts
+    .slice(0, 4)
+    .map((part) => part.toString(16))
+    .join(":")}::/64`;
 }

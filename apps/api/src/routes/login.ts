@@ -38,13 +38,13 @@ export async function loginRoutes(
       const caller = await guard.keyring.byKey(form.get("key")?.trim() ?? "");
       if (caller === null) return show(reply.code(401), { next, caller: null, wrong: true });
       return reply
-        .header("set-cookie", cookieHeader(guard.sessions.seal(caller.keyId), secure(request)))
+        .header("set-cookie", cookieHeader(app, guard.sessions.seal(caller.keyId), secure(request)))
         .redirect(next, 303);
     });
 
     scope.post("/logout", options, async (request, reply) => {
       refuseOtherSites(request);
-      return reply.header("set-cookie", cookieHeader(null, secure(request))).redirect("/login", 303);
+      return reply.header("set-cookie", cookieHeader(app, null, secure(request))).redirect("/login", 303);
     });
   });
 }
