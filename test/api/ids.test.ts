@@ -1,12 +1,6 @@
-import { BACKENDS } from "@berth/core/domain/spec";
-import { readConfig } from "@berth/core/config/config";
-import { addRoutes } from "@berth/api/app";
-import { compileValidator } from "@berth/api/schemas/validation/compiler";
-import { describeRoutes } from "@berth/api/routes/docs";
-import type { Keyring } from "@berth/api/auth/keyring";
-import type { App, Services } from "@berth/api/services";
-import fastify, { type RouteOptions } from "fastify";
-import { Registry } from "prom-client";
+import { routesAlone } from "@berth/api/description";
+import type { App } from "@berth/api/services";
+import type { RouteOptions } from "fastify";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { startTestApi, type TestApi } from "./api.js";
 
@@ -34,17 +28,8 @@ interface Entry {
 
 /** Every route of the API, each of which answers with what its handler would have been given. */
 async function echoingApp(): Promise<{ app: App; table: Entry[] }> {
-  const config = readConfig("api", {
-    DATABASE_URL: "postgres://nowhere/none",
-    BERTH_ADMIN_KEY: "nobody-ever-uses-this-key",
-    BERTH_BACKENDS: BACKENDS.join(","),
-  });
-  const app = fastify() as unknown as App;
   const table: Entry[] = [];
-  app.setValidatorCompiler(compileValidator);
-  app.setSerializerCompiler(() => (data) => JSON.stringify(data));
-  await describeRoutes(app);
-  app.addHook("onRoute", (route: RouteOptions) => {
+  const echo = (route: RouteOptions): void => {
     if (route.method === "HEAD" || !("operationId" in (route.schema ?? {}))) return;
     const { params = {}, querystring = {}, body = {} } = route.schema as Record<string, Node>;
     table.push({ method: String(route.method), url: route.url, params, querystring, body });
@@ -52,9 +37,11 @@ async function echoingApp(): Promise<{ app: App; table: Entry[] }> {
       const given = { params: request.params, query: request.query, body: request.body ?? null };
       return reply.code(200).type("application/json").send(given);
     };
+  };
+  const app = await routesAlone((bare) => {
+    bare.setSerializerCompiler(() => (data) => JSON.stringify(data));
+    bare.addHook("onRoute", echo);
   });
-  addRoutes(app, { config } as Services, { keyring: {} as Keyring, registry: new Registry() });
-  await app.ready();
   return { app, table };
 }
 

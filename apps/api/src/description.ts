@@ -10,8 +10,8 @@ import { describeRoutes } from "./routes/docs.js";
 import type { App, Services } from "./services.js";
 import { compileValidator } from "./schemas/validation/compiler.js";
 
-/** The OpenAPI document of a Berth that serves every backend, without a service behind it: for generators of clients. */
-export async function describeApi(): Promise<object> {
+/** Every route of a Berth that serves every backend, without a service behind it. `prepare` is called before them. */
+export async function routesAlone(prepare: (app: App) => void): Promise<App> {
   const config = readConfig("api", {
     DATABASE_URL: "postgres://nowhere/none",
     BERTH_ADMIN_KEY: "nobody-ever-uses-this-key",
@@ -19,10 +19,16 @@ export async function describeApi(): Promise<object> {
   });
   const app: App = fastify().withTypeProvider<TypeBoxTypeProvider>();
   app.setValidatorCompiler(compileValidator);
-  takeIdempotencyKeys(app);
+  prepare(app);
   await describeRoutes(app);
   addRoutes(app, { config } as Services, { keyring: {} as Keyring, registry: new Registry() });
   await app.ready();
+  return app;
+}
+
+/** The OpenAPI document, for generators of clients. */
+export async function describeApi(): Promise<object> {
+  const app = await routesAlone(takeIdempotencyKeys);
   const document = app.swagger();
   await app.close();
   return document;
