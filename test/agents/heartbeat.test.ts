@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createHeartbeats, type Heartbeats } from "@berth/core/agents/heartbeat";
 import { requestPause } from "@berth/core/requests/suspend";
-import { requestRestart } from "@berth/core/requests/requests";
+import { requestRestart } from "@berth/core/requests/restart";
 import { BY_TEST } from "../support/fleet.js";
 import { openStage, type Stage } from "../sweeps/stage.js";
 

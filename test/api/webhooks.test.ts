@@ -1,4 +1,4 @@
-import { noteReplies } from "@berth/core/requests/webhooks";
+import { noteReplies } from "@berth/core/webhooks/deliver";
 import { claimDeliveries } from "@berth/core/db/webhooks";
 import { findEvents } from "@berth/core/db/events";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";

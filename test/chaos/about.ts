@@ -1,6 +1,7 @@
 import { expect, vi } from "vitest";
 import { removeWorkspace } from "@berth/core/requests/delete";
-import { createWorkspace, requestRestart } from "@berth/core/requests/requests";
+import { createWorkspace } from "@berth/core/requests/create";
+import { requestRestart } from "@berth/core/requests/restart";
 import { BY_TEST, newWorkspace, type Fleet } from "../support/fleet.js";
 import { ended } from "../support/wait.js";
 import { watchProvider } from "./audit.js";

@@ -9,7 +9,8 @@ import { createGate } from "@berth/core/gate/gate";
 import { createLeaseKeeper } from "@berth/core/gate/lease";
 import { CancelledError, LeaseLostError } from "@berth/core/gate/verdict";
 import { removeWorkspace } from "@berth/core/requests/delete";
-import { createWorkspace, requestRestart } from "@berth/core/requests/requests";
+import { createWorkspace } from "@berth/core/requests/create";
+import { requestRestart } from "@berth/core/requests/restart";
 import { BY_TEST, newWorkspace, startFleet, type Fleet } from "../support/fleet.js";
 import { ended } from "../support/wait.js";
 

@@ -4,8 +4,9 @@ import { afterEach, describe, expect, inject, it, vi } from "vitest";
 import { readConfig } from "@berth/core/config/config";
 import { migrate } from "@berth/core/db/migrate";
 import { createPool, type Pool } from "@berth/core/db/pool";
-import type { RequestContext } from "@berth/core/requests/requests";
-import { createWorkspace, requestRestart } from "@berth/core/requests/requests";
+import type { RequestContext } from "@berth/core/requests/accept";
+import { createWorkspace } from "@berth/core/requests/create";
+import { requestRestart } from "@berth/core/requests/restart";
 import { openQueues, type Queues } from "@berth/core/queues/producer";
 import { BY_TEST, fleetEnvironment, newWorkspace } from "../support/fleet.js";
 import {

@@ -1,7 +1,7 @@
 // One of the processes that ask at once: prints each request's time and the operation it was answered with.
 import { readConfig } from "@berth/core/config/config";
 import { createPool } from "@berth/core/db/pool";
-import { requestRestart } from "@berth/core/requests/requests";
+import { requestRestart } from "@berth/core/requests/restart";
 import { openQueues } from "@berth/core/queues/producer";
 
 const [workspaceId, count] = process.argv.slice(2) as [string, string];

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, inject, it } from "vitest";
-import { createWorkspace } from "@berth/core/requests/requests";
+import { createWorkspace } from "@berth/core/requests/create";
 import { BY_TEST, fleetEnvironment, newWorkspace, startFleet, type Fleet } from "../support/fleet.js";
 import { ended } from "../support/wait.js";
 import { startProcess, startWorkerProcess, type TestProcess } from "../support/worker-process.js";

@@ -1,5 +1,5 @@
 import { createGate } from "@berth/core/gate/gate";
-import { requestRestart } from "@berth/core/requests/requests";
+import { requestRestart } from "@berth/core/requests/restart";
 import { requestPause } from "@berth/core/requests/suspend";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { BY_TEST } from "../support/fleet.js";

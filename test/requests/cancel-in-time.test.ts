@@ -1,7 +1,7 @@
 import { getOperation } from "@berth/core/db/operations";
 import { cancelOperation } from "@berth/core/requests/cancel";
 import { removeWorkspace } from "@berth/core/requests/delete";
-import { requestRestart } from "@berth/core/requests/requests";
+import { requestRestart } from "@berth/core/requests/restart";
 import { retryOperation } from "@berth/core/requests/retry";
 import { requestPause } from "@berth/core/requests/suspend";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";

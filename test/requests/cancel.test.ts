@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, inject, it, vi } from "vitest";
 import { getOperation } from "@berth/core/db/operations";
 import { getWorkspace } from "@berth/core/db/workspaces";
 import { cancelOperation } from "@berth/core/requests/cancel";
-import { createWorkspace } from "@berth/core/requests/requests";
+import { createWorkspace } from "@berth/core/requests/create";
 import { retryOperation } from "@berth/core/requests/retry";
 import { BY_TEST, newWorkspace, startFleet, type Fleet } from "../support/fleet.js";
 import { liveThings } from "../support/recorded-backend.js";

@@ -1,7 +1,7 @@
 import { BackendError } from "@berth/core/compute/backend";
 import { listResources } from "@berth/core/db/resources";
 import { removeWorkspace } from "@berth/core/requests/delete";
-import { createWorkspace } from "@berth/core/requests/requests";
+import { createWorkspace } from "@berth/core/requests/create";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { BY_TEST, newWorkspace } from "../support/fleet.js";
 import { openStage, type Stage } from "../sweeps/stage.js";

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { removeWorkspace } from "@berth/core/requests/delete";
-import { requestRestart } from "@berth/core/requests/requests";
+import { requestRestart } from "@berth/core/requests/restart";
 import { listLeaks, releaseLeak, retryLeak } from "@berth/core/requests/leaks";
 import { why } from "@berth/core/operations/why";
 import { countLeaks } from "@berth/core/db/leaks";
 import { parsePrices, priceOf } from "@berth/core/domain/prices";
 import { livenessOfSweeps } from "@berth/core/sweeps/state";
-import { pause } from "@berth/core/sweeps/run";
+import { pauseSweep } from "@berth/core/requests/sweeps";
 import { BY_TEST } from "../support/fleet.js";
 import { openStage, type Stage } from "../sweeps/stage.js";
 
@@ -216,14 +216,14 @@ describe("the liveness of sweeps", () => {
     expect(await of("liveness")).toMatchObject({ silent: false });
     await stage.time.advance(1_000);
     expect(await of("liveness")).toMatchObject({ silent: true });
-    await pause(stage.deps, "liveness", true, { requestedBy: "alice" });
+    await pauseSweep(stage.deps.pool, "liveness", true, { requestedBy: "alice" });
     expect(await of("liveness"), "by intent").toMatchObject({
       silent: false,
       paused: true,
       paused_by: "alice",
     });
     expect(await stage.run("liveness")).toBeNull();
-    await pause(stage.deps, "liveness", false, { requestedBy: "alice" });
+    await pauseSweep(stage.deps.pool, "liveness", false, { requestedBy: "alice" });
     await stage.run("liveness");
     expect(await of("liveness")).toMatchObject({ silent: false, paused: false });
   });

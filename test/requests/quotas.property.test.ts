@@ -11,13 +11,12 @@ import { cancelled, failed, succeeded } from "@berth/core/gate/endings";
 import { createGate, type Gate } from "@berth/core/gate/gate";
 import { removeQuota, setQuota } from "@berth/core/requests/quotas";
 import { removeWorkspace } from "@berth/core/requests/delete";
-import {
-  createWorkspace,
-  patchWorkspace,
-  requestRestart,
-  type RequestContext,
-} from "@berth/core/requests/requests";
-import { requestHibernate, requestPause, requestResume } from "@berth/core/requests/suspend";
+import { createWorkspace } from "@berth/core/requests/create";
+import { patchWorkspace } from "@berth/core/requests/patch";
+import { requestRestart } from "@berth/core/requests/restart";
+import type { RequestContext } from "@berth/core/requests/accept";
+import { requestHibernate, requestPause } from "@berth/core/requests/suspend";
+import { requestResume } from "@berth/core/requests/resume";
 import { BY_TEST, newWorkspace } from "../support/fleet.js";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.js";
 

@@ -5,9 +5,12 @@ import { parseLabel } from "@berth/core/domain/quota";
 import { cancelOperation } from "@berth/core/requests/cancel";
 import { removeQuota, setQuota } from "@berth/core/requests/quotas";
 import { removeWorkspace } from "@berth/core/requests/delete";
-import { createWorkspace, patchWorkspace, requestRestart } from "@berth/core/requests/requests";
+import { createWorkspace } from "@berth/core/requests/create";
+import { patchWorkspace } from "@berth/core/requests/patch";
+import { requestRestart } from "@berth/core/requests/restart";
 import { retryOperation } from "@berth/core/requests/retry";
-import { requestHibernate, requestPause, requestResume } from "@berth/core/requests/suspend";
+import { requestHibernate, requestPause } from "@berth/core/requests/suspend";
+import { requestResume } from "@berth/core/requests/resume";
 import { BY_TEST, newWorkspace } from "../support/fleet.js";
 import { openStage, type Stage } from "../sweeps/stage.js";
 

@@ -8,12 +8,10 @@ import type { Dispatcher } from "@berth/core/gate/dispatcher";
 import { createGate } from "@berth/core/gate/gate";
 import { succeeded } from "@berth/core/gate/endings";
 import { removeWorkspace } from "@berth/core/requests/delete";
-import {
-  createWorkspace,
-  patchWorkspace,
-  requestRestart,
-  type RequestContext,
-} from "@berth/core/requests/requests";
+import { createWorkspace } from "@berth/core/requests/create";
+import { patchWorkspace } from "@berth/core/requests/patch";
+import { requestRestart } from "@berth/core/requests/restart";
+import type { RequestContext } from "@berth/core/requests/accept";
 import { randomUUID } from "node:crypto";
 import { BY_TEST, newWorkspace } from "../support/fleet.js";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.js";

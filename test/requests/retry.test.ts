@@ -1,7 +1,7 @@
 import { getOperation } from "@berth/core/db/operations";
 import { OPERATION_KINDS, retryOf } from "@berth/core/domain/operation";
 import { cancelOperation } from "@berth/core/requests/cancel";
-import { requestRestart } from "@berth/core/requests/requests";
+import { requestRestart } from "@berth/core/requests/restart";
 import { retryOperation } from "@berth/core/requests/retry";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { BY_TEST } from "../support/fleet.js";

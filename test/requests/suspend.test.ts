@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { requestHibernate, requestPause, requestResume } from "@berth/core/requests/suspend";
-import { requestRestart } from "@berth/core/requests/requests";
+import { requestHibernate, requestPause } from "@berth/core/requests/suspend";
+import { requestResume } from "@berth/core/requests/resume";
+import { requestRestart } from "@berth/core/requests/restart";
 import { BY_TEST } from "../support/fleet.js";
 import { openStage, type Stage } from "../sweeps/stage.js";
 

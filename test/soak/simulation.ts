@@ -5,9 +5,11 @@ import type { Workspace } from "@berth/core/db/workspaces";
 import { SWEEP_NAMES, type SweepName } from "@berth/core/domain/sweep";
 import { BerthError } from "@berth/core/base/errors";
 import { removeWorkspace } from "@berth/core/requests/delete";
-import { createWorkspace, requestRestart } from "@berth/core/requests/requests";
-import { requestHibernate, requestPause, requestResume } from "@berth/core/requests/suspend";
-import { approve } from "@berth/core/sweeps/run";
+import { createWorkspace } from "@berth/core/requests/create";
+import { requestRestart } from "@berth/core/requests/restart";
+import { requestHibernate, requestPause } from "@berth/core/requests/suspend";
+import { requestResume } from "@berth/core/requests/resume";
+import { approveSweep } from "@berth/core/requests/sweeps";
 import { BY_TEST, newWorkspace } from "../support/fleet.js";
 import { DEFAULT_CADENCE } from "../sweeps/cadence.js";
 import type { Stage } from "../sweeps/stage.js";
@@ -293,7 +295,7 @@ export async function simulate(stage: Stage, seed: number, wanted: number): Prom
       }
       // An operator looks at what is held every ten minutes, and lets through what is true.
       if (counts?.["held"] && tick % 40 === 0 && (name === "docker-orphans" || calm)) {
-        await approve(stage.deps, name, { requestedBy: "operator" });
+        await approveSweep(stage.deps.pool, name, { requestedBy: "operator" });
         mishap("breaker holds");
       }
     }

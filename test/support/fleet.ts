@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { readConfig, type WorkerConfig } from "@berth/core/config/config";
 import type { Pool } from "@berth/core/db/pool";
 import { createLogger } from "@berth/core/base/logger";
-import type { RequestContext } from "@berth/core/requests/requests";
+import type { RequestContext } from "@berth/core/requests/accept";
 import { openQueues, type Queues } from "@berth/core/queues/producer";
 import { startWorker, type RunningWorker, type WorkerDeps } from "@berth/worker/start";
 import { createRecordedBackend, type ProviderFaults, type RecordedBackend } from "./recorded-backend.js";

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { createWorkspace, patchWorkspace } from "@berth/core/requests/requests";
+import { createWorkspace } from "@berth/core/requests/create";
+import { patchWorkspace } from "@berth/core/requests/patch";
 import { requestHibernate, requestPause } from "@berth/core/requests/suspend";
 import { expiry } from "@berth/core/sweeps/expiry";
 import { BY_TEST, newWorkspace } from "../support/fleet.js";

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createExternalBackend } from "@berth/core/compute/external";
-import { requestRestart } from "@berth/core/requests/requests";
+import { requestRestart } from "@berth/core/requests/restart";
 import { requestPause } from "@berth/core/requests/suspend";
 import { BY_TEST } from "../support/fleet.js";
 import { openStage, type Stage } from "./stage.js";

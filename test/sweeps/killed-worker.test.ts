@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, inject, it, vi } from "vitest";
 import { listEvents } from "@berth/core/db/events";
 import { getWorkspace } from "@berth/core/db/workspaces";
-import { createWorkspace } from "@berth/core/requests/requests";
+import { createWorkspace } from "@berth/core/requests/create";
 import { BY_TEST, fleetEnvironment, newWorkspace, startFleet, type Fleet } from "../support/fleet.js";
 import { startWorkerProcess, type TestProcess } from "../support/worker-process.js";
 import { ended } from "../support/wait.js";

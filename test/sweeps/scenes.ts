@@ -1,5 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { createWorkspace, patchWorkspace, requestRestart } from "@berth/core/requests/requests";
+import { createWorkspace } from "@berth/core/requests/create";
+import { patchWorkspace } from "@berth/core/requests/patch";
+import { requestRestart } from "@berth/core/requests/restart";
 import { acceptBulk } from "@berth/core/requests/bulk";
 import { removeWorkspace } from "@berth/core/requests/delete";
 import type { SweepDeps } from "@berth/core/sweeps/sweep";

@@ -9,7 +9,7 @@ import type { SweepName } from "@berth/core/domain/sweep";
 import type { Dispatcher } from "@berth/core/gate/dispatcher";
 import { createGate } from "@berth/core/gate/gate";
 import { createLeaseKeeper } from "@berth/core/gate/lease";
-import { createWorkspace } from "@berth/core/requests/requests";
+import { createWorkspace } from "@berth/core/requests/create";
 import { createRunner } from "@berth/core/operations/runner";
 import { SWEEPS } from "@berth/core/sweeps/all";
 import { runSweep } from "@berth/core/sweeps/run";

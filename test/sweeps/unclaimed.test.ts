@@ -2,7 +2,8 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { removeWorkspace } from "@berth/core/requests/delete";
 import { requestPause } from "@berth/core/requests/suspend";
-import { approve, dryRun } from "@berth/core/sweeps/run";
+import { approveSweep } from "@berth/core/requests/sweeps";
+import { dryRun } from "@berth/core/sweeps/run";
 import { unclaimed } from "@berth/core/sweeps/unclaimed";
 import { BY_TEST } from "../support/fleet.js";
 import { openStage, type Stage } from "./stage.js";
@@ -201,10 +202,10 @@ describe("what nobody claims", () => {
     expect(await stage.things()).toHaveLength(16);
     expect((await stage.eventTypes()).filter((type) => type === "sweep.held")).toHaveLength(1);
     const late = await stage.leak({ ageMs: GRACE_MS });
-    expect(await approve(stage.deps, "docker-orphans", { requestedBy: "alice" })).toMatchObject({
+    expect(await approveSweep(stage.deps.pool, "docker-orphans", { requestedBy: "alice" })).toMatchObject({
       by: "alice",
     });
-    await expect(approve(stage.deps, "liveness", { requestedBy: "alice" })).rejects.toMatchObject({
+    await expect(approveSweep(stage.deps.pool, "liveness", { requestedBy: "alice" })).rejects.toMatchObject({
       code: "nothing_held",
     });
     expect(await pass(1)).toMatchObject({ reaped: 8 });

@@ -8,16 +8,16 @@ import {
   planDeliveries,
   type Delivery,
 } from "@berth/core/db/webhooks";
-import { createWorkspace } from "@berth/core/requests/requests";
+import { createWorkspace } from "@berth/core/requests/create";
 import {
   changeWebhook,
   createWebhook,
-  noteReplies,
   requireWebhook,
   retryDead,
   rotateSecret,
   type WebhookTerms,
 } from "@berth/core/requests/webhooks";
+import { noteReplies } from "@berth/core/webhooks/deliver";
 import { Redis } from "ioredis";
 import { Webhook as Verifier } from "standardwebhooks";
 import { afterEach, describe, expect, inject, it, onTestFinished, vi } from "vitest";

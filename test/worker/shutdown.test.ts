@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, inject, it, vi } from "vitest";
 import { getOperation } from "@berth/core/db/operations";
-import { createWorkspace, requestRestart } from "@berth/core/requests/requests";
+import { createWorkspace } from "@berth/core/requests/create";
+import { requestRestart } from "@berth/core/requests/restart";
 import { BY_TEST, fleetEnvironment, newWorkspace, startFleet, type Fleet } from "../support/fleet.js";
 import { expectNoBreach, expectSettled, expectTrueLedger, watchProvider } from "../chaos/audit.js";
 import { startWorkerProcess, type ProcessProvider, type TestProcess } from "../support/worker-process.js";

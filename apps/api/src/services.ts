@@ -2,7 +2,7 @@ import type { ApiConfig } from "@berth/core/config/config";
 import type { Pool } from "@berth/core/db/pool";
 import type { Prices } from "@berth/core/domain/prices";
 import type { Heartbeats } from "@berth/core/agents/heartbeat";
-import type { RequestContext } from "@berth/core/requests/requests";
+import type { RequestContext } from "@berth/core/requests/accept";
 import type { Queues } from "@berth/core/queues/producer";
 import type { RateLimits } from "@berth/core/base/rate-limits";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";

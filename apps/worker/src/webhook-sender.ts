@@ -2,7 +2,7 @@ import { request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { withDeadline } from "@berth/core/base/deadline";
 import type { Destinations } from "@berth/core/webhooks/destinations";
-import type { Reply } from "@berth/core/requests/webhooks";
+import type { Reply } from "@berth/core/webhooks/deliver";
 
 /** As much of an answer is kept, in characters. */
 const KEPT = 500;

@@ -1,6 +1,6 @@
 import { createLogger } from "@berth/core/base/logger";
 import type { Spec } from "@berth/core/domain/spec";
-import { createWorkspace } from "@berth/core/requests/requests";
+import { createWorkspace } from "@berth/core/requests/create";
 import { listEvents, type StructureEvent } from "@berth/core/db/events";
 import type { Ec2Options } from "@berth/core/compute/ec2/settings";
 import type { ServerOptions } from "berth-ec2-simulator/server";

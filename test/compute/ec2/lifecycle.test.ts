@@ -2,7 +2,8 @@ import { DescribeInstanceAttributeCommand, RunInstancesCommand } from "@aws-sdk/
 import { getWorkspace } from "@berth/core/db/workspaces";
 import { createExternalBackend } from "@berth/core/compute/external";
 import { removeWorkspace } from "@berth/core/requests/delete";
-import { createWorkspace, requestRestart } from "@berth/core/requests/requests";
+import { createWorkspace } from "@berth/core/requests/create";
+import { requestRestart } from "@berth/core/requests/restart";
 import { describe, expect, test } from "vitest";
 import { CREDENTIALS, IMAGE, ZONE_ID } from "./harness.js";
 import { BY_TEST } from "../../support/fleet.js";

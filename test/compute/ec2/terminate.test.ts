@@ -2,7 +2,7 @@ import { getOperation } from "@berth/core/db/operations";
 import { openResources } from "@berth/core/db/resources";
 import { getWorkspace } from "@berth/core/db/workspaces";
 import { removeWorkspace } from "@berth/core/requests/delete";
-import { requestRestart } from "@berth/core/requests/requests";
+import { requestRestart } from "@berth/core/requests/restart";
 import { describe, expect, test } from "vitest";
 import { BY_TEST } from "../../support/fleet.js";
 import { ended } from "../../support/wait.js";

@@ -288,7 +288,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "counts a restart into one that runs",
     breaks: "I2",
-    file: `${CORE}/requests/requests.ts`,
+    file: `${CORE}/requests/restart.ts`,
     find: 'if (last?.state === "queued" && (last.kind === "restart" || last.kind === "resume"))',
     replace: 'if (last !== undefined && (last.kind === "restart" || last.kind === "resume"))',
   },

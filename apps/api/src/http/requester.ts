@@ -1,4 +1,4 @@
-import type { Condition, Requester } from "@berth/core/requests/requests";
+import type { Condition, Requester } from "@berth/core/requests/accept";
 import type { FastifyRequest } from "fastify";
 import { versionWanted } from "./etag.js";
 

@@ -1,7 +1,7 @@
 import { SWEEP_NAMES, type SweepName as Name } from "@berth/core/domain/sweep";
 import { BerthError } from "@berth/core/base/errors";
 import { acceptOnce } from "@berth/core/requests/idempotency";
-import { approve, pause } from "@berth/core/sweeps/run";
+import { approveSweep, pauseSweep } from "@berth/core/requests/sweeps";
 import { livenessOfSweeps, type SweepLiveness } from "@berth/core/sweeps/state";
 import Type from "typebox";
 import { preferredWait } from "../http/prefer.js";
@@ -129,7 +129,7 @@ export function sweepRoutes(app: App, { pool, queues }: Services): void {
     },
     async (request) => {
       const sweep = requireSweep(request.params.name);
-      await approve({ pool }, sweep, requesterOf(request));
+      await approveSweep(pool, sweep, requesterOf(request));
       // The approval is kept, so its next run on the beat would do as well.
       await askForRun(queues, sweep).catch((error: unknown) =>
         request.log.warn({ err: error }, "no run asked for"),
@@ -161,7 +161,7 @@ export function sweepRoutes(app: App, { pool, queues }: Services): void {
       },
       async (request) => {
         const sweep = requireSweep(request.params.name);
-        await pause({ pool }, sweep, verb === "pause", requesterOf(request));
+        await pauseSweep(pool, sweep, verb === "pause", requesterOf(request));
         return viewSweep(await stateOf(sweep));
       },
     );

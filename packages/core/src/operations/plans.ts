@@ -1,7 +1,7 @@
 import type { OperationKind } from "../domain/operation.js";
 import { hasCompute, type BackendName } from "../domain/backend.js";
 import { ensureVolume, launch, prepare, publishName, waitUntilRunning } from "./launch.js";
-import { dropName, silence } from "../requests/suspend.js";
+import { dropName, revokeToken } from "./quiet.js";
 import type { Step } from "./step.js";
 import { releaseAll, removeName, removeVolume, stopFormer, stopInstance } from "./stop.js";
 
@@ -9,8 +9,8 @@ import { releaseAll, removeName, removeVolume, stopFormer, stopInstance } from "
 const PLANS: Readonly<Record<OperationKind, readonly Step[]>> = {
   provision: [prepare, ensureVolume, launch, waitUntilRunning, publishName],
   restart: [prepare, stopFormer, ensureVolume, launch, waitUntilRunning, publishName],
-  pause: [silence, stopInstance, dropName],
-  hibernate: [silence, stopInstance, dropName],
+  pause: [revokeToken, stopInstance, dropName],
+  hibernate: [revokeToken, stopInstance, dropName],
   resume: [prepare, ensureVolume, launch, waitUntilRunning, publishName],
   delete: [releaseAll, stopInstance, removeVolume, removeName],
 };

@@ -7,7 +7,7 @@ import type { BulkKind } from "../domain/operation.js";
 import { BerthError } from "../base/errors.js";
 import { ask } from "./by-kind.js";
 import { acceptOnce, TakenBack, type Asker } from "./idempotency.js";
-import type { RequestContext } from "./requests.js";
+import type { RequestContext } from "./accept.js";
 
 /** How many workspaces one bulk operation may be for. */
 export const MOST_IN_BULK = 10_000;

@@ -2,8 +2,10 @@ import type { BulkOptions } from "../db/bulk.js";
 import type { Operation } from "../db/operations.js";
 import type { BulkKind } from "../domain/operation.js";
 import { removeWorkspace } from "./delete.js";
-import { requestRestart, type Condition, type Requester, type RequestContext } from "./requests.js";
-import { requestHibernate, requestPause, requestResume } from "./suspend.js";
+import { requestRestart } from "./restart.js";
+import type { Condition, Requester, RequestContext } from "./accept.js";
+import { requestHibernate, requestPause } from "./suspend.js";
+import { requestResume } from "./resume.js";
 
 /**
  * Asks for an operation by its kind.

@@ -24,7 +24,7 @@ import {
   type Condition,
   type Requester,
   type RequestContext,
-} from "./requests.js";
+} from "./accept.js";
 
 /**
  * Cancels an operation: one that waits ends at once and gives up its place; one that has begun is asked to stop at

@@ -1,5 +1,5 @@
 import { insertEvents, type NewEvent } from "../db/events.js";
-import { lockGates, passGates, stepOver, type Gate } from "../db/gates.js";
+import { passGates, stepOver, type Gate } from "../db/gates.js";
 import {
   cancelOperations,
   getOperations,
@@ -10,7 +10,7 @@ import {
 } from "../db/operations.js";
 import type { Tx } from "../db/pool.js";
 import { markReleasing, workspacesWithOpenResources } from "../db/resources.js";
-import { getWorkspaces, markRemoved, purgeWorkspaces, treeOf, type Workspace } from "../db/workspaces.js";
+import { getWorkspaces, markRemoved, purgeWorkspaces, type Workspace } from "../db/workspaces.js";
 import { BerthError } from "../base/errors.js";
 import { acceptOnce } from "./idempotency.js";
 import {
@@ -21,7 +21,8 @@ import {
   type Condition,
   type Requester,
   type RequestContext,
-} from "./requests.js";
+} from "./accept.js";
+import { lockTree } from "./tree.js";
 
 /** An accepted delete: the root after it and the operations that drive what is unfinished of the tree. */
 export interface Removal {
@@ -93,30 +94,6 @@ export async function removeWorkspace(
     removal.operations.map((operation) => dispatch(context.dispatcher, operation, next.has(operation.id))),
   );
   return removal;
-}
-
-/**
- * Locks the gates of the whole tree. A child may be added to a workspace until that one's gate is locked,
- * so this looks again until nothing new turns up.
- */
-export async function lockTree(
-  tx: Tx,
-  rootId: string,
-): Promise<{ gates: Map<string, Gate>; workspaces: Workspace[] }> {
-  const gates = new Map<string, Gate>();
-  for (;;) {
-    const tree = ids(await treeOf(tx, rootId));
-    const unlocked = tree.filter((id) => !gates.has(id));
-    if (tree.length === 0)
-      throw new BerthError("workspace_not_found", `there is no workspace ${rootId}`, {
-        workspace_id: rootId,
-      });
-    if (unlocked.length === 0) {
-      const rows = new Map((await getWorkspaces(tx, tree)).map((workspace) => [workspace.id, workspace]));
-      return { gates, workspaces: tree.flatMap((id) => rows.get(id) ?? []) };
-    }
-    for (const gate of await lockGates(tx, unlocked)) gates.set(gate.workspace_id, gate);
-  }
 }
 
 interface Drive {

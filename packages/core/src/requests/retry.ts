@@ -4,7 +4,7 @@ import { isKnown, retryOf } from "../domain/operation.js";
 import { BerthError } from "../base/errors.js";
 import { ask } from "./by-kind.js";
 import { requireOperation } from "./cancel.js";
-import type { Condition, Requester, RequestContext } from "./requests.js";
+import type { Condition, Requester, RequestContext } from "./accept.js";
 
 /**
  * Asks again for what a failed or cancelled operation was to do, as its own request would. A launch that left the

@@ -1,45 +1,24 @@
+import { BerthError } from "../base/errors.js";
 import { insertEvents } from "../db/events.js";
-import { lockGateShared } from "../db/gates.js";
 import { coalesceInto, unfinishedOf, type Operation } from "../db/operations.js";
 import type { Tx } from "../db/pool.js";
-import { markReleasing } from "../db/resources.js";
-import { ancestorsOf, getWorkspace, getWorkspaces, revokeToken, type Workspace } from "../db/workspaces.js";
+import type { Workspace } from "../db/workspaces.js";
 import { projectedStatus } from "../domain/operation.js";
 import { AT_REST } from "../domain/status.js";
 import { hasCompute } from "../domain/backend.js";
-import { BerthError } from "../base/errors.js";
-import { lockTree } from "./delete.js";
-import { acceptOnce } from "./idempotency.js";
-import { requireRoomToRun } from "./quotas.js";
 import {
   dispatch,
   enqueue,
   requestedEvent,
   requireAccepted,
-  requireGate,
   requireVersion,
   type Accepted,
   type Condition,
   type Requester,
   type RequestContext,
-} from "./requests.js";
-import type { Step } from "../operations/step.js";
-import { removeName } from "../operations/stop.js";
-
-/** What is to be stopped is no longer heard: a late beat of it must change nothing (I9). */
-export const silence: Step = {
-  name: "silence",
-  run: (context) => context.fenced((tx) => revokeToken(tx, context.workspaceId)),
-};
-
-/** A name that points to nothing might soon point to somebody else's instance. */
-export const dropName: Step = {
-  name: "dns",
-  async run(context) {
-    await context.fenced((tx) => markReleasing(tx, [context.workspaceId], ["dns_record"]));
-    await removeName.run(context);
-  },
-};
+} from "./accept.js";
+import { acceptOnce } from "./idempotency.js";
+import { lockTree } from "./tree.js";
 
 /** An accepted pause or hibernate: the root's operation, and those of its descendants. */
 export interface Suspension extends Accepted {
@@ -150,52 +129,4 @@ async function suspend(
       ),
     );
   return suspension;
-}
-
-/**
- * Starts a paused or hibernated workspace again with its volume. Its descendants stay as they are.
- * @throws BerthError `workspace_not_found`, `illegal_transition`, `ancestor_suspended` (with `workspace_id`
- * of the topmost ancestor that must be resumed first), `quota_exceeded`.
- */
-export async function requestResume(
-  context: RequestContext,
-  workspaceId: string,
-  requester: Condition & Requester,
-): Promise<Accepted> {
-  const { accepted, isNext } = await acceptOnce(context.pool, workspaceId, requester, async (tx) => {
-    const gate = await requireGate(tx, workspaceId);
-    const workspace = (await getWorkspace(tx, workspaceId))!;
-    requireVersion(workspace, requester);
-    const last = (await unfinishedOf(tx, [workspaceId])).at(-1);
-    if (last?.kind === "resume")
-      return { accepted: { workspace, operation: await coalesceInto(tx, last.id) }, isNext: false };
-    requireAccepted(workspace, "resume", last);
-    await requireAncestorsRun(tx, workspaceId);
-    await requireRoomToRun(tx, workspace, last);
-    const operation = await enqueue(tx, context, workspaceId, "resume", requester);
-    await insertEvents(tx, [requestedEvent(operation, requester)]);
-    return { accepted: { workspace, operation }, isNext: operation.ticket === gate.head + 1 };
-  });
-  if (accepted.operation.coalesced === 1) await dispatch(context.dispatcher, accepted.operation, isNext);
-  return accepted;
-}
-
-async function requireAncestorsRun(tx: Tx, workspaceId: string): Promise<void> {
-  const line = await ancestorsOf(tx, workspaceId);
-  // A pause of theirs locks the whole tree: with these it waits, or has been seen.
-  for (const id of line) await lockGateShared(tx, id);
-  const unfinished = await unfinishedOf(tx, line);
-  const rows = new Map((await getWorkspaces(tx, line)).map((row) => [row.id, row]));
-  const suspended = line
-    .flatMap((id) => rows.get(id) ?? [])
-    .findLast((ancestor) => {
-      const last = unfinished.findLast((operation) => operation.workspace_id === ancestor.id);
-      return AT_REST.includes(projectedStatus(ancestor.status, last?.kind ?? null));
-    });
-  if (suspended !== undefined)
-    throw new BerthError(
-      "ancestor_suspended",
-      `ancestor ${suspended.id} (${suspended.name}) is ${suspended.status}: resume it first`,
-      { workspace_id: suspended.id, status: suspended.status },
-    );
 }

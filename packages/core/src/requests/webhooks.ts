@@ -1,36 +1,29 @@
-import { createHmac, randomBytes, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { insertEvents, settleEvents } from "../db/events.js";
-import { transaction, type Pool, type Queryable, type Tx } from "../db/pool.js";
+import type { Pool, Queryable, Tx } from "../db/pool.js";
 import {
-  blockWebhook,
   changeSecret,
   countWebhooksAlone,
   deleteWebhook,
-  disableWebhook,
   getDelivery,
   getWebhook,
   insertPing,
   insertWebhook,
   lockWebhook,
-  noteAttempt,
-  noteBatch,
   retryDeliveries,
   updateWebhook,
-  type ClaimedDelivery,
   type CountedWebhook,
   type Delivery,
   type Webhook,
 } from "../db/webhooks.js";
-import { retryDelay, type RetryPolicy } from "../domain/backoff.js";
 import { BerthError } from "../base/errors.js";
+import { newSecret } from "../webhooks/sign.js";
 import { acceptOnce, type Asker } from "./idempotency.js";
 
 /** Each event is compared with each of them. */
 export const MOST_WEBHOOKS = 100;
 /** For how long the secret before the present one signs too, in ms. */
 export const SECRET_OVERLAP_MS = 86_400_000;
-/** The longest that an endpoint is left alone for having refused: new events wait for so long at most. In ms. */
-const MOST_BLOCKED_MS = 60_000;
 
 /** What is told, and where. */
 export type WebhookTerms = Pick<
@@ -158,79 +151,6 @@ export async function requireDelivery(db: Queryable, webhookId: string, id: stri
   });
 }
 
-/** A request that tells of an event, signed after https://www.standardwebhooks.com (1.0.0). */
-export function signedRequest(
-  delivery: Pick<ClaimedDelivery, "id" | "event_type" | "data" | "created_at" | "secrets">,
-  now: Date,
-): { headers: Record<string, string>; body: string } {
-  const { id, event_type, data, created_at, secrets } = delivery;
-  const told = typeof data["created_at"] === "string" ? data["created_at"] : created_at.toISOString();
-  const body = JSON.stringify({ type: event_type, timestamp: told, data });
-  const seconds = Math.floor(now.getTime() / 1_000);
-  const signatures = secrets.map((secret) => {
-    const key = Buffer.from(secret.slice(SECRET_PREFIX.length), "base64");
-    return `v1,${createHmac("sha256", key).update(`${id}.${seconds}.${body}`).digest("base64")}`;
-  });
-  return {
-    body,
-    headers: {
-      "content-type": "application/json",
-      "webhook-id": id,
-      "webhook-timestamp": String(seconds),
-      "webhook-signature": signatures.join(" "),
-    },
-  };
-}
-
-/** What an endpoint said, or why nothing. */
-export interface Reply {
-  status: number | null;
-  /** Null: it took it. */
-  error: string | null;
-}
-
-const GONE = 410;
-
-/**
- * Records what became of a batch of deliveries of one webhook. One that answers 410 wants no more. What was taken by another
- * meanwhile is left alone.
- */
-export async function noteReplies(
-  pool: Pool,
-  webhookId: string,
-  replies: readonly { delivery: ClaimedDelivery; reply: Reply }[],
-  { retry, random }: { retry: RetryPolicy; random: () => number },
-): Promise<void> {
-  for (const { delivery, reply } of replies)
-    await transaction(pool, async (tx) => {
-      const { id, attempts, max_attempts, event_type } = delivery;
-      const { status, error } = reply;
-      const gone = status === GONE;
-      const isLast = gone || attempts >= max_attempts;
-      const retryMs = error === null || isLast ? null : retryDelay(retry, attempts, random());
-      if (!(await noteAttempt(tx, { id, attempts, status, error, retryMs }))) return;
-      if (gone && (await disableWebhook(tx, webhookId, "it answered 410 Gone")))
-        await insertEvents(tx, [
-          event("webhook.disabled", { webhook_id: webhookId, reason: "it answered 410 Gone" }),
-        ]);
-      if (error !== null && isLast)
-        await insertEvents(tx, [
-          event("webhook.delivery_failed", {
-            webhook_id: webhookId,
-            delivery_id: id,
-            event_type,
-            attempts,
-            status,
-            error,
-          }),
-        ]);
-    });
-  const failed = replies.every(({ reply }) => reply.error !== null);
-  const failures = await noteBatch(pool, webhookId, failed);
-  const block = { ...retry, maxDelayMs: Math.min(retry.maxDelayMs, MOST_BLOCKED_MS) };
-  if (failures > 0) await blockWebhook(pool, webhookId, retryDelay(block, failures, random()));
-}
-
 async function requireLocked(tx: Tx, id: string, { ifVersion }: ChangeAsker): Promise<Webhook> {
   const webhook = await lockWebhook(tx, id);
   if (webhook === null) throw notFound(id);
@@ -251,11 +171,6 @@ function disabled(id: string): BerthError {
   return new BerthError("webhook_disabled", `webhook ${id} is disabled: enable it first`, { webhook_id: id });
 }
 
-const SECRET_PREFIX = "whsec_";
-function newSecret(): string {
-  return SECRET_PREFIX + randomBytes(32).toString("base64");
-}
-
 async function tell(
   tx: Tx,
   type: string,
@@ -264,9 +179,6 @@ async function tell(
 ): Promise<void> {
   // The path and query of a URL may be all that keeps others out.
   const { origin } = new URL(url);
-  await insertEvents(tx, [event(type, { webhook_id: id, origin, ...more, requested_by: asker.requestedBy })]);
-}
-
-function event(event_type: string, payload: Record<string, unknown>) {
-  return { event_type, workspace_id: null, payload };
+  const payload = { webhook_id: id, origin, ...more, requested_by: asker.requestedBy };
+  await insertEvents(tx, [{ event_type: type, workspace_id: null, payload }]);
 }

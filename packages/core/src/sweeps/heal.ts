@@ -1,4 +1,3 @@
-import { untilAny } from "../base/deadline.js";
 import { insertEvents, type NewEvent } from "../db/events.js";
 import { getWorkspace, changeStatuses, type Workspace } from "../db/workspaces.js";
 import { restartAllowance, noteAutoRestart } from "../db/auto-restarts.js";
@@ -9,9 +8,8 @@ import type { Source } from "../domain/operation.js";
 import { SHOULD_RUN } from "../domain/status.js";
 import { hasCompute } from "../domain/backend.js";
 import { retryDelay, type RetryPolicy } from "../domain/backoff.js";
-import { heldContext, type HeldOptions } from "../operations/held.js";
-import type { LeaseKeeper } from "../gate/lease.js";
-import { enqueue } from "../requests/requests.js";
+import { whileIdle, type IdleOptions } from "../operations/idle.js";
+import { enqueue } from "../requests/accept.js";
 import type { HeldContext } from "../operations/step.js";
 
 /** When Berth restarts by itself. Times in ms. */
@@ -25,8 +23,7 @@ export interface AutoRestartPolicy {
   backoff: RetryPolicy;
 }
 
-export interface HealOptions extends HeldOptions {
-  leases: LeaseKeeper;
+export interface HealOptions extends IdleOptions {
   autoRestart: AutoRestartPolicy;
   /** Attempts that the restart has. */
   maxAttempts: number;
@@ -51,35 +48,6 @@ export interface Finding {
 
 /** `offline`: a restart must wait; `restarting`; `crash_loop`: given up; else why nothing was done. */
 export type Healed = "restarting" | "offline" | "crash_loop" | "busy" | (string & {});
-
-/** Runs `work` while the gate of a workspace with nothing to do is held. Null if it couldn't be had. */
-export async function whileIdle<T>(
-  options: HeldOptions & { leases: LeaseKeeper },
-  workspace: { id: string; backend: string },
-  stop: AbortSignal,
-  work: (context: HeldContext) => Promise<T>,
-): Promise<T | null> {
-  const held = await options.gate.holdIdle(workspace.id);
-  if (held === null) return null;
-  const lease = options.leases.keep(held.hold, held.claimedAt);
-  try {
-    return await untilAny([lease.signal, stop], (signal) =>
-      work(
-        heldContext(options, {
-          workspaceId: workspace.id,
-          backend: workspace.backend,
-          hold: held.hold,
-          lease,
-          signal,
-        }),
-      ),
-    );
-  } finally {
-    lease.drop();
-    // If it can't be given back it runs out, and the dispatch sweep wakes what waits.
-    await options.gate.letGo(held.hold).catch(() => undefined);
-  }
-}
 
 /**
  * Takes a workspace whose instance is dead, or whose agent is silent, offline and, if it isn't external,

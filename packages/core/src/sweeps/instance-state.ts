@@ -10,7 +10,8 @@ import {
 } from "../db/sweep-queries.js";
 import { transaction } from "../db/pool.js";
 import { changeStatuses, getWorkspace } from "../db/workspaces.js";
-import { heal, whileIdle } from "./heal.js";
+import { whileIdle } from "../operations/idle.js";
+import { heal } from "./heal.js";
 import { instanceRef } from "../operations/step.js";
 import { defineSweep, type Action, type Sweep, type SweepDeps } from "./sweep.js";
 

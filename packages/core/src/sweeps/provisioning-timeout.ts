@@ -4,7 +4,7 @@ import { listeningFor } from "../db/heartbeats.js";
 import { markReleasing } from "../db/resources.js";
 import { changeStatuses, getWorkspace } from "../db/workspaces.js";
 import { LISTENER_GONE_MS } from "../agents/heartbeat.js";
-import { whileIdle } from "./heal.js";
+import { whileIdle } from "../operations/idle.js";
 import type { HeldContext } from "../operations/step.js";
 import { defineSweep, type Sweep } from "./sweep.js";
 

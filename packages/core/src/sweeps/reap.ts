@@ -16,7 +16,7 @@ import {
 import { getWorkspace } from "../db/workspaces.js";
 import { retryDelay } from "../domain/backoff.js";
 import type { SweepName } from "../domain/sweep.js";
-import { whileIdle } from "./heal.js";
+import { whileIdle } from "../operations/idle.js";
 import { judge } from "../gate/verdict.js";
 import { callOf, volumeRef, type HeldContext } from "../operations/step.js";
 import { untilGone } from "../operations/stop.js";

@@ -1,6 +1,10 @@
-import { dueReleases } from "../db/resources.js";
-import { releaseIdle } from "./release.js";
-import { defineSweep, type Sweep } from "./sweep.js";
+import { dueReleases, openResources, recordReleaseFailure } from "../db/resources.js";
+import { retryDelay } from "../domain/backoff.js";
+import { judge } from "../gate/verdict.js";
+import { whileIdle } from "../operations/idle.js";
+import type { HeldContext } from "../operations/step.js";
+import { removeName, removeVolume, stopInstance } from "../operations/stop.js";
+import { defineSweep, type Sweep, type SweepDeps } from "./sweep.js";
 
 /**
  * Whatever a failed delete or restart left in the ledger is tried again until its provider says that it is
@@ -20,3 +24,39 @@ export const removedInstances: Sweep = defineSweep("removed-instances", {
     };
   },
 });
+
+/** `busy`: an operation or another worker is at it, and will see to it or leave it for the next run. */
+type Released = "released" | "busy" | "failed";
+
+/**
+ * Drives on what an ended operation left to be released: an instance that couldn't be stopped, the volume
+ * and the name after it. Holds the workspace's gate meanwhile, so that no operation overlaps (I1).
+ */
+async function releaseIdle(
+  deps: SweepDeps,
+  workspace: { id: string; backend: string },
+  stop: AbortSignal,
+): Promise<Released> {
+  return (await whileIdle(deps, workspace, stop, (context) => release(deps, context, stop))) ?? "busy";
+}
+
+async function release(deps: SweepDeps, context: HeldContext, stop: AbortSignal): Promise<Released> {
+  try {
+    const rows = await openResources(context.db, context.workspaceId);
+    // A restart that failed left its instance to go, and its volume to stay.
+    if (rows.some((row) => row.kind === "instance" && row.state === "releasing"))
+      await stopInstance.run(context);
+    await removeVolume.run(context);
+    await removeName.run(context);
+    return "released";
+  } catch (thrown) {
+    const verdict = judge(thrown, context.signal);
+    if (stop.aborted || verdict.kind !== "failed") return "busy";
+    for (const row of await openResources(context.db, context.workspaceId)) {
+      if (row.state !== "releasing") continue;
+      const delayMs = retryDelay(deps.retry, row.attempts + 1, deps.random());
+      await context.fenced((tx) => recordReleaseFailure(tx, row.id, verdict.error, delayMs));
+    }
+    return "failed";
+  }
+}

@@ -3,19 +3,14 @@ import { clearInterval, setInterval } from "node:timers";
 import { insertEvents } from "../db/events.js";
 import { transaction } from "../db/pool.js";
 import {
-  approveHeld,
   beginSweep,
   endSweep,
   renewSweep,
   setHeld,
-  setPaused,
   trimSweepRuns,
-  type Approval,
   type BegunRun,
   type Intent,
 } from "../db/sweeps.js";
-import { BerthError } from "../base/errors.js";
-import { acceptOnce, type Asker } from "../requests/idempotency.js";
 import { decide, type Decision } from "./breaker.js";
 import type { Action, Plan, Sweep, SweepDeps } from "./sweep.js";
 
@@ -177,42 +172,4 @@ export async function dryRun(
     would_hold: held !== null,
     actions: plan.actions.map(({ key, what, why }) => ({ key, what, why })),
   };
-}
-
-/** Lets the acts that the breaker holds now run. @throws BerthError `nothing_held` */
-export async function approve(deps: Pick<SweepDeps, "pool">, name: string, asker: Asker): Promise<Approval> {
-  const by = asker.requestedBy;
-  return acceptOnce(deps.pool, null, asker, async (tx) => {
-    const approval = await approveHeld(tx, name, by);
-    if (approval === null)
-      throw new BerthError("nothing_held", `the breaker holds nothing of ${name}`, { sweep: name });
-    await insertEvents(tx, [
-      {
-        event_type: "sweep.approved",
-        workspace_id: null,
-        payload: { sweep: name, requested_by: by, acts: approval.keys.length },
-      },
-    ]);
-    return approval;
-  });
-}
-
-/** Stops a sweep on all workers from its next run on, or lets it run again. */
-export async function pause(
-  deps: Pick<SweepDeps, "pool">,
-  name: string,
-  paused: boolean,
-  asker: Asker,
-): Promise<void> {
-  const by = asker.requestedBy;
-  await acceptOnce(deps.pool, null, asker, async (tx) => {
-    await setPaused(tx, name, paused, by);
-    await insertEvents(tx, [
-      {
-        event_type: paused ? "sweep.paused" : "sweep.resumed",
-        workspace_id: null,
-        payload: { sweep: name, requested_by: by },
-      },
-    ]);
-  });
 }

@@ -1,7 +1,7 @@
 import { SWEEP_RULES, type BreakerLimits, type SweepName, type SweepRules } from "../domain/sweep.js";
 import type { HealOptions } from "./heal.js";
-import type { ReleaseOptions } from "./release.js";
-import type { RequestContext } from "../requests/requests.js";
+import type { RetryPolicy } from "../domain/backoff.js";
+import type { RequestContext } from "../requests/accept.js";
 import type { Logger } from "../base/logger.js";
 
 /** Times in ms. */
@@ -29,7 +29,10 @@ export interface SweepSettings {
 }
 
 /** What every sweep may use: what the lifecycle needs to work under a held gate, and its own settings. */
-export interface SweepDeps extends ReleaseOptions, HealOptions, RequestContext {
+export interface SweepDeps extends HealOptions, RequestContext {
+  /** How long what failed is left alone. */
+  retry: RetryPolicy;
+  random: () => number;
   settings: SweepSettings;
   logger: Logger;
   signal: AbortSignal;

@@ -7,7 +7,8 @@ import {
 import { BACKENDS } from "@berth/core/domain/backend";
 import { STATUSES } from "@berth/core/domain/status";
 import { BerthError } from "@berth/core/base/errors";
-import { createWorkspace, patchWorkspace } from "@berth/core/requests/requests";
+import { createWorkspace } from "@berth/core/requests/create";
+import { patchWorkspace } from "@berth/core/requests/patch";
 import type { FastifyReply } from "fastify";
 import Type from "typebox";
 import { etagOf, isKnown } from "../../http/etag.js";

@@ -1,10 +1,6 @@
-import type { Accepted } from "@berth/core/requests/requests";
-import {
-  requestHibernate,
-  requestPause,
-  requestResume,
-  type Suspension as Suspended,
-} from "@berth/core/requests/suspend";
+import type { Accepted } from "@berth/core/requests/accept";
+import { requestHibernate, requestPause, type Suspension as Suspended } from "@berth/core/requests/suspend";
+import { requestResume } from "@berth/core/requests/resume";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import Type from "typebox";
 import { etagOf } from "../../http/etag.js";

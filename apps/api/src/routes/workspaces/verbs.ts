@@ -1,5 +1,5 @@
 import { removeWorkspace } from "@berth/core/requests/delete";
-import { requestRestart } from "@berth/core/requests/requests";
+import { requestRestart } from "@berth/core/requests/restart";
 import Type from "typebox";
 import { etagOf } from "../../http/etag.js";
 import { outcome } from "../../http/await-operations.js";

@@ -1,0 +1,82 @@
+import { createHash, randomBytes, randomUUID } from "node:crypto";
+import { BerthError } from "../base/errors.js";
+import { insertEvents } from "../db/events.js";
+import { lockGateShared } from "../db/gates.js";
+import type { Tx } from "../db/pool.js";
+import {
+  beginGeneration,
+  getWorkspace,
+  insertWorkspace,
+  type NewWorkspace,
+  type Workspace,
+} from "../db/workspaces.js";
+import { hasCompute } from "../domain/backend.js";
+import { by, dispatch, enqueue, type Accepted, type Requester, type RequestContext } from "./accept.js";
+import { acceptOnce } from "./idempotency.js";
+import { requireRoom } from "./quotas.js";
+import { requireCompleteSpec, requireFuture } from "./validate.js";
+
+export type CreateInput = Omit<NewWorkspace, "id">;
+
+/**
+ * Accepts a new workspace and its provision.
+ * @returns with it the token of an agent that runs elsewhere, which is shown this once; null for all others.
+ * @throws BerthError `invalid_request` (the spec lacks what its backend needs, or `expires_at` has passed), `workspace_not_found` or
+ * `parent_removed` (the parent), `quota_exceeded`.
+ */
+export async function createWorkspace(
+  context: RequestContext,
+  input: CreateInput,
+  requester: Requester,
+): Promise<Accepted & { token: string | null }> {
+  requireCompleteSpec(input.backend, input.spec);
+  const accepted = await acceptOnce(context.pool, input.parent_id, requester, async (tx) => {
+    await requireFuture(tx, input.expires_at);
+    if (input.parent_id !== null) await requireLiveParent(tx, input.parent_id);
+    await requireRoom(tx, input.labels);
+    const inserted = await insertWorkspace(tx, { ...input, id: randomUUID() });
+    const { workspace, token } = hasCompute(input.backend)
+      ? { workspace: inserted, token: null }
+      : await welcomeAgent(tx, inserted);
+    const operation = await enqueue(tx, context, workspace.id, "provision", requester);
+    await insertEvents(tx, [
+      {
+        event_type: "workspace.provisioning",
+        workspace_id: workspace.id,
+        operation_id: operation.id,
+        payload: {
+          name: workspace.name,
+          backend: workspace.backend,
+          parent_id: workspace.parent_id,
+          ...by(requester),
+        },
+      },
+    ]);
+    return { workspace, operation, token };
+  });
+  await dispatch(context.dispatcher, accepted.operation, true);
+  return accepted;
+}
+
+/**
+ * Nobody launches what runs elsewhere, so nobody could give its agent a token: the creator does. Only the
+ * hash is kept.
+ */
+async function welcomeAgent(tx: Tx, inserted: Workspace): Promise<{ workspace: Workspace; token: string }> {
+  const token = randomBytes(32).toString("base64url");
+  await beginGeneration(tx, inserted.id, 1, createHash("sha256").update(token).digest(), null);
+  return { workspace: (await getWorkspace(tx, inserted.id))!, token };
+}
+
+async function requireLiveParent(tx: Tx, parentId: string): Promise<void> {
+  await lockGateShared(tx, parentId);
+  const parent = await getWorkspace(tx, parentId);
+  if (parent === null)
+    throw new BerthError("workspace_not_found", `there is no workspace ${parentId} to be the parent`, {
+      field: "parent_id",
+    });
+  if (parent.status === "removed")
+    throw new BerthError("parent_removed", `workspace ${parentId} is removed and can't be a parent`, {
+      field: "parent_id",
+    });
+}

@@ -1,0 +1,49 @@
+import { BerthError } from "../base/errors.js";
+import { insertEvents } from "../db/events.js";
+import { unfinishedOf } from "../db/operations.js";
+import { transactionInTurn } from "../db/pool.js";
+import { getWorkspace, updateWorkspace, type Workspace, type WorkspaceChanges } from "../db/workspaces.js";
+import {
+  by,
+  requireGate,
+  requireVersion,
+  type Condition,
+  type Requester,
+  type RequestContext,
+} from "./accept.js";
+import { requireRoomToMove } from "./quotas.js";
+import { requireCompleteSpec, requireFuture } from "./validate.js";
+
+/**
+ * Changes what a workspace is called and what its next launch runs.
+ * @throws BerthError `workspace_not_found`, `illegal_transition` (removed), `precondition_failed` if
+ * `ifVersion` is not its version, `invalid_request` (the spec, or an `expires_at` that has passed), `quota_exceeded` (labels).
+ */
+export async function patchWorkspace(
+  context: RequestContext,
+  workspaceId: string,
+  changes: WorkspaceChanges,
+  options: Condition & Requester,
+): Promise<Workspace> {
+  return transactionInTurn(context.pool, workspaceId, async (tx) => {
+    await requireGate(tx, workspaceId);
+    const workspace = (await getWorkspace(tx, workspaceId))!;
+    if (workspace.status === "removed")
+      throw new BerthError("illegal_transition", "a removed workspace can't be changed", {
+        status: workspace.status,
+      });
+    requireVersion(workspace, options);
+    if (changes.spec !== undefined) requireCompleteSpec(workspace.backend, changes.spec);
+    await requireFuture(tx, changes.expires_at);
+    if (changes.labels !== undefined)
+      await requireRoomToMove(tx, workspace, (await unfinishedOf(tx, [workspaceId])).at(-1), changes.labels);
+    await insertEvents(tx, [
+      {
+        event_type: "workspace.updated",
+        workspace_id: workspaceId,
+        payload: { fields: Object.keys(changes), ...by(options) },
+      },
+    ]);
+    return (await updateWorkspace(tx, workspaceId, changes))!;
+  });
+}

@@ -1,0 +1,23 @@
+import { BerthError } from "../base/errors.js";
+import { isFuture } from "../db/expiry.js";
+import type { Tx } from "../db/pool.js";
+import { missingForBackend, type BackendName } from "../domain/backend.js";
+import type { Spec } from "../domain/spec.js";
+
+/** @throws BerthError `invalid_request` if the spec lacks what its backend needs. */
+export function requireCompleteSpec(backend: BackendName, spec: Spec): void {
+  const errors = missingForBackend(backend, spec);
+  if (errors.length > 0) throw invalidRequest(errors);
+}
+
+/** By the database's clock. @throws BerthError `invalid_request`. */
+export async function requireFuture(tx: Tx, expiresAt: Date | null | undefined): Promise<void> {
+  if (expiresAt === null || expiresAt === undefined || (await isFuture(tx, expiresAt))) return;
+  throw invalidRequest([{ field: "expires_at", expected: "a time in the future, or null for never" }]);
+}
+
+/** What a field of a request should have been. */
+export function invalidRequest(errors: readonly { field: string; expected: string }[]): BerthError {
+  const message = errors.map(({ field, expected }) => `${field}: expected ${expected}`).join("; ");
+  return new BerthError("invalid_request", message, { errors });
+}
