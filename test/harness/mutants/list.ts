@@ -289,8 +289,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: "counts a restart into one that runs",
     breaks: "I2",
     file: `${CORE}/requests/restart.ts`,
-    find: 'if (last?.state === "queued" && (last.kind === "restart" || last.kind === "resume"))',
-    replace: 'if (last !== undefined && (last.kind === "restart" || last.kind === "resume"))',
+    find: 'return state === "queued" && (kind === "restart" || kind === "resume");',
+    replace: 'return state !== "failed" && (kind === "restart" || kind === "resume");',
   },
   {
     name: "logs the tokens of workspaces",

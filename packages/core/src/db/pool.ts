@@ -1,11 +1,11 @@
 import pg from "pg";
-import { createTurns, type TakeTurn } from "../base/turns.js";
+import { createKeyedQueue } from "../base/keyed-queue.js";
 
 /** A pool or one client of it: what a statement runs on. */
 export type Queryable = pg.Pool | pg.PoolClient;
 /** One client inside a transaction. */
 export type Tx = pg.PoolClient;
-export type Pool = pg.Pool;
+export type Pool = RequestPool;
 
 const INT8_OID = 20;
 
@@ -14,7 +14,7 @@ const INT8_OID = 20;
  * 2^53. Nothing rests on session state, so a pooler in transaction mode may stand between.
  */
 export function createPool(connectionString: string, options: { max?: number; name?: string } = {}): Pool {
-  const pool = new MeasuredPool({
+  const pool = new RequestPool({
     connectionString,
     max: options.max ?? 20,
     application_name: options.name ?? "berth",
@@ -39,20 +39,25 @@ export function createPool(connectionString: string, options: { max?: number; na
   return pool;
 }
 
-/** Since when each call waits for a connection, in order of arrival. */
-const waitingFor = new WeakMap<Pool, Set<{ since: number }>>();
+/** One that commits while the next one waits for the same lock: more would only hold connections. */
+const AT_ONCE = 2;
+const TURN_WAIT_MS = 10_000;
 
-class MeasuredPool extends pg.Pool {
+/** A pool that knows who waits: for a connection, and for others that want the same workspace. */
+class RequestPool extends pg.Pool {
+  /** Since when each call waits for a connection, in order of arrival. */
+  readonly waiting = new Set<{ since: number }>();
+  /** Requests by what they wait for. */
+  readonly byKey = createKeyedQueue({ atOnce: AT_ONCE, waitMs: TURN_WAIT_MS });
+
   override connect(): Promise<pg.PoolClient>;
   override connect(callback: ConnectCallback): void;
   override connect(callback?: ConnectCallback): Promise<pg.PoolClient> | void {
-    const waiting = waitingFor.get(this) ?? new Set();
-    waitingFor.set(this, waiting);
     const one = { since: performance.now() };
-    waiting.add(one);
-    if (callback === undefined) return super.connect().finally(() => waiting.delete(one));
+    this.waiting.add(one);
+    if (callback === undefined) return super.connect().finally(() => this.waiting.delete(one));
     super.connect((...result) => {
-      waiting.delete(one);
+      this.waiting.delete(one);
       callback(...result);
     });
   }
@@ -65,7 +70,7 @@ type ConnectCallback = (
 
 /** For how long the first of those that wait for a connection has waited, in ms; 0 if nobody waits. */
 export function longestWait(pool: Pool): number {
-  const [first] = waitingFor.get(pool) ?? [];
+  const [first] = pool.waiting;
   return first === undefined ? 0 : performance.now() - first.since;
 }
 
@@ -75,10 +80,6 @@ const RETRIED_SQLSTATES = new Set(["40001", "40P01"]);
  * for as long as its connection seems alive. Set for each transaction, since a pooler may stand between.
  */
 const BEGIN = "begin; set local idle_in_transaction_session_timeout = '5s'; set local lock_timeout = '10s'";
-/** One that commits while the next one waits for the same lock: more would only hold connections. */
-const AT_ONCE = 2;
-const TURN_WAIT_MS = 10_000;
-const turns = new WeakMap<Pool, TakeTurn>();
 
 /**
  * Runs `work` in a transaction, and runs it again (up to 5 times) if PostgreSQL gave it up for a deadlock.
@@ -106,25 +107,32 @@ export async function transaction<T>(pool: Pool, work: (tx: Tx) => Promise<T>): 
 }
 
 /**
- * Like {@link transaction}, for requests. `turn` names what it waits for, such as the workspace whose gate it
- * locks first; null: nothing. Of those of one turn only two have a connection at a time, so that a storm on
+ * Like {@link transaction}, for requests. `key` names what it waits for, such as the workspace whose gate it
+ * locks first; null: nothing. Of those of one key only two have a connection at a time, so that a storm on
  * one workspace leaves connections to all others.
  * @throws BerthError `overloaded` if its turn doesn't come soon.
  */
 export async function transactionInTurn<T>(
   pool: Pool,
-  turn: string | null,
+  key: string | null,
   work: (tx: Tx) => Promise<T>,
 ): Promise<T> {
-  if (turn === null) return transaction(pool, work);
-  const take = turns.get(pool) ?? createTurns({ atOnce: AT_ONCE, waitMs: TURN_WAIT_MS });
-  turns.set(pool, take);
-  const end = await take(turn);
-  try {
-    return await transaction(pool, work);
-  } finally {
-    end();
-  }
+  return key === null ? transaction(pool, work) : pool.byKey.run(key, () => transaction(pool, work));
+}
+
+/**
+ * {@link transactionInTurn} for calls that one transaction can serve together: those that wait for the same key, with
+ * `alike` deeply equal. Null: alone. `work` is given all of them and returns a result for each, in order.
+ * @throws BerthError `overloaded`, and for all of them what `work` throws.
+ */
+export function transactionTogether<Call, T>(
+  pool: Pool,
+  key: string,
+  alike: object | null,
+  call: Call,
+  work: (tx: Tx, calls: readonly Call[]) => Promise<readonly T[]>,
+): Promise<T> {
+  return pool.byKey.runTogether(key, alike, call, (calls) => transaction(pool, (tx) => work(tx, calls)));
 }
 
 /** The SQLSTATE of a PostgreSQL error, else undefined. */

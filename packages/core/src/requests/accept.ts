@@ -1,10 +1,16 @@
 import { randomUUID } from "node:crypto";
 import { BerthError } from "../base/errors.js";
-import type { NewEvent } from "../db/events.js";
+import { insertEvents, type NewEvent } from "../db/events.js";
 import { lockGates, takeTicket, type Gate } from "../db/gates.js";
-import { insertOperation, succeededSince, type Operation } from "../db/operations.js";
+import {
+  coalesceInto,
+  insertOperation,
+  succeededSince,
+  unfinishedOf,
+  type Operation,
+} from "../db/operations.js";
 import type { Pool, Tx } from "../db/pool.js";
-import type { Workspace } from "../db/workspaces.js";
+import { getWorkspace, type Workspace } from "../db/workspaces.js";
 import {
   accepts,
   acceptedFrom,
@@ -16,7 +22,7 @@ import { hasCompute } from "../domain/backend.js";
 import type { Dispatcher } from "../gate/dispatcher.js";
 import type { Asker } from "./idempotency.js";
 
-/** Who asks, and how often each attempt may be repeated. */
+/** What a request needs to be accepted, and how many attempts its operation has. */
 export interface RequestContext {
   pool: Pool;
   dispatcher: Dispatcher;
@@ -30,32 +36,80 @@ export interface Requester extends Asker {
   retryOf?: string;
 }
 
+/** On whose behalf, for what is the same for equal requests. */
+export type RequestedBy = Omit<Requester, "once">;
+
 /** What must hold for a request to be accepted. */
 export interface Condition {
   /** The version that the workspace must have: `precondition_failed` otherwise. */
   ifVersion?: number;
 }
 
-/** An accepted request: the workspace after it and the operation that will serve it. */
+/** An accepted request: the workspace before its operation has run, and the operation that will serve it. */
 export interface Accepted {
   workspace: Workspace;
   operation: Operation;
+}
+
+/**
+ * `isNext`: its operation's turn has come. Null: it was counted into one that has its job, or that the dispatch sweep will
+ * see to.
+ */
+export type AcceptedInTurn = Accepted & { isNext: boolean | null };
+
+/** When a request is served by what was accepted before, and what may refuse it. */
+export interface Terms {
+  /** How many equal requests this is. */
+  count?: number;
+  /** True if the last unfinished operation serves it too. */
+  servedBy(last: Operation): boolean;
+  /** Throws a BerthError to refuse what the workspace's status allows. */
+  allow?(last: Operation | undefined, workspace: Workspace): Promise<void> | void;
+}
+
+/**
+ * Accepts a request for one workspace: locks its gate, looks at its last unfinished operation, and either counts the
+ * request into that one, or refuses it, or takes the next ticket for a new operation and tells of it.
+ * @throws BerthError `workspace_not_found`, `precondition_failed`, `illegal_transition`, `not_retryable`, and what
+ * `terms.allow` throws.
+ */
+export async function accept(
+  tx: Tx,
+  context: Pick<RequestContext, "maxAttempts">,
+  { workspaceId, kind }: { workspaceId: string; kind: OperationKind },
+  requester: Condition & RequestedBy,
+  { count = 1, servedBy, allow }: Terms,
+): Promise<AcceptedInTurn> {
+  const { gate, workspace } = await lockWorkspace(tx, workspaceId);
+  requireVersion(workspace, requester);
+  const last = (await unfinishedOf(tx, [workspaceId])).at(-1);
+  if (last !== undefined && servedBy(last))
+    return { workspace, operation: await coalesceInto(tx, last.id, count), isNext: null };
+  requireAccepted(workspace, kind, last);
+  await allow?.(last, workspace);
+  const first = await enqueue(tx, context, workspaceId, kind, requester);
+  const operation = count === 1 ? first : await coalesceInto(tx, first.id, count - 1);
+  await insertEvents(tx, [requestedEvent(operation, requester)]);
+  return { workspace, operation, isNext: isNext(gate, operation) };
+}
+
+/** Locks the gate of a workspace, and only then reads it. @throws BerthError `workspace_not_found`. */
+export async function lockWorkspace(
+  tx: Tx,
+  workspaceId: string,
+): Promise<{ gate: Gate; workspace: Workspace }> {
+  const [gate] = await lockGates(tx, [workspaceId]);
+  if (gate === undefined)
+    throw new BerthError("workspace_not_found", `there is no workspace ${workspaceId}`, {
+      workspace_id: workspaceId,
+    });
+  return { gate, workspace: (await getWorkspace(tx, workspaceId))! };
 }
 
 /** The caller has locked the gate. @throws BerthError `precondition_failed`. */
 export function requireVersion({ version }: Workspace, { ifVersion }: Condition): void {
   if (ifVersion !== undefined && ifVersion !== version)
     throw new BerthError("precondition_failed", `its version is ${version}, not ${ifVersion}`, { version });
-}
-
-/** Locks the gate of a workspace. @throws BerthError `workspace_not_found`. */
-export async function requireGate(tx: Tx, workspaceId: string): Promise<Gate> {
-  const [gate] = await lockGates(tx, [workspaceId]);
-  if (gate === undefined)
-    throw new BerthError("workspace_not_found", `there is no workspace ${workspaceId}`, {
-      workspace_id: workspaceId,
-    });
-  return gate;
 }
 
 /** @throws BerthError `illegal_transition`. `last` is its last unfinished operation. */
@@ -87,13 +141,13 @@ export function requireAccepted(
   );
 }
 
-/** Takes the next ticket for a new operation. The caller has locked the gate. */
+/** Takes the next ticket for a new operation. The caller has locked the gate. @throws BerthError `not_retryable`. */
 export async function enqueue(
   tx: Tx,
   context: Pick<RequestContext, "maxAttempts">,
   workspaceId: string,
   kind: OperationKind,
-  requester: Omit<Requester, "once">,
+  requester: RequestedBy,
 ): Promise<Operation> {
   if (requester.retryOf !== undefined && kind !== "delete") await requireNoneSucceeded(tx, requester.retryOf);
   return insertOperation(tx, {
@@ -121,15 +175,20 @@ async function requireNoneSucceeded(tx: Tx, retryOf: string): Promise<void> {
     );
 }
 
+/** True if nothing unfinished is before an operation: its job may run now. */
+export function isNext({ head }: Pick<Gate, "head">, { ticket }: Pick<Operation, "ticket">): boolean {
+  return ticket === head + 1;
+}
+
 /** Hands an accepted operation to the queue. It is accepted whether or not that succeeds (I6). */
-export async function dispatch(dispatcher: Dispatcher, operation: Operation, isNext: boolean): Promise<void> {
-  await dispatcher.add(operation, isNext ? "now" : "parked").catch(() => undefined);
+export async function dispatch(dispatcher: Dispatcher, operation: Operation, next: boolean): Promise<void> {
+  await dispatcher.add(operation, next ? "now" : "parked").catch(() => undefined);
 }
 
 /** Tells that an operation was accepted. */
 export function requestedEvent(
   operation: Operation,
-  requester: Omit<Requester, "once">,
+  requester: RequestedBy,
   payload: Record<string, unknown> = {},
 ): NewEvent {
   return {
@@ -140,6 +199,7 @@ export function requestedEvent(
   };
 }
 
-export function by(requester: Omit<Requester, "once">): { source: Source; requested_by: string } {
+/** Who asked, as events tell it. */
+export function by(requester: RequestedBy): { source: Source; requested_by: string } {
   return { source: requester.source, requested_by: requester.requestedBy };
 }

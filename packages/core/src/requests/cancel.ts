@@ -9,7 +9,7 @@ import {
   type Operation,
 } from "../db/operations.js";
 import type { Tx } from "../db/pool.js";
-import { changeStatuses, getWorkspace, type Workspace } from "../db/workspaces.js";
+import { changeStatuses, type Workspace } from "../db/workspaces.js";
 import { firstRefused, isFinished, projectedStatus } from "../domain/operation.js";
 import { hasCompute } from "../domain/backend.js";
 import type { Status } from "../domain/status.js";
@@ -19,7 +19,8 @@ import { acceptOnce } from "./idempotency.js";
 import { requireRoomToRun } from "./quotas.js";
 import {
   by,
-  requireGate,
+  isNext,
+  lockWorkspace,
   requireVersion,
   type Condition,
   type Requester,
@@ -40,8 +41,7 @@ export async function cancelOperation(
 ): Promise<Operation> {
   const known = await requireOperation(context, operationId);
   const { operation, wake } = await acceptOnce(context.pool, known.workspace_id, requester, async (tx) => {
-    const gate = await requireGate(tx, known.workspace_id);
-    const workspace = (await getWorkspace(tx, known.workspace_id))!;
+    const { gate, workspace } = await lockWorkspace(tx, known.workspace_id);
     requireVersion(workspace, requester);
     const before = (await getOperation(tx, operationId))!;
     requireCancellable(before, workspace);
@@ -54,7 +54,7 @@ export async function cancelOperation(
     if (before.state === "queued") {
       await endAtOnce(tx, before, requester);
       if (gate.leased) await stepOver(tx, [workspace.id]);
-      else if (gate.head + 1 === before.ticket) {
+      else if (isNext(gate, before)) {
         await passGates(tx, [workspace.id]);
         next = behind[0];
       }

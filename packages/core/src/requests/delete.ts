@@ -17,6 +17,7 @@ import {
   by,
   dispatch,
   enqueue,
+  isNext,
   requireVersion,
   type Condition,
   type Requester,
@@ -154,7 +155,12 @@ async function driveDeletes(
     (a, b) => all.indexOf(a.workspace_id) - all.indexOf(b.workspace_id),
   );
   const next = new Set(
-    ids(operations.filter((operation) => heads.get(operation.workspace_id) === operation.ticket - 1)),
+    ids(
+      operations.filter((operation) => {
+        const head = heads.get(operation.workspace_id);
+        return head !== undefined && isNext({ head }, operation);
+      }),
+    ),
   );
   return { operations, next };
 }

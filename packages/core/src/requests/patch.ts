@@ -2,10 +2,10 @@ import { BerthError } from "../base/errors.js";
 import { insertEvents } from "../db/events.js";
 import { unfinishedOf } from "../db/operations.js";
 import { transactionInTurn } from "../db/pool.js";
-import { getWorkspace, updateWorkspace, type Workspace, type WorkspaceChanges } from "../db/workspaces.js";
+import { updateWorkspace, type Workspace, type WorkspaceChanges } from "../db/workspaces.js";
 import {
   by,
-  requireGate,
+  lockWorkspace,
   requireVersion,
   type Condition,
   type Requester,
@@ -26,8 +26,7 @@ export async function patchWorkspace(
   options: Condition & Requester,
 ): Promise<Workspace> {
   return transactionInTurn(context.pool, workspaceId, async (tx) => {
-    await requireGate(tx, workspaceId);
-    const workspace = (await getWorkspace(tx, workspaceId))!;
+    const { workspace } = await lockWorkspace(tx, workspaceId);
     if (workspace.status === "removed")
       throw new BerthError("illegal_transition", "a removed workspace can't be changed", {
         status: workspace.status,

@@ -1,18 +1,13 @@
 import { BerthError } from "../base/errors.js";
-import { insertEvents } from "../db/events.js";
 import { lockGateShared } from "../db/gates.js";
-import { coalesceInto, unfinishedOf } from "../db/operations.js";
+import { unfinishedOf } from "../db/operations.js";
 import type { Tx } from "../db/pool.js";
-import { ancestorsOf, getWorkspace, getWorkspaces } from "../db/workspaces.js";
+import { ancestorsOf, getWorkspaces } from "../db/workspaces.js";
 import { projectedStatus } from "../domain/operation.js";
 import { AT_REST } from "../domain/status.js";
 import {
+  accept,
   dispatch,
-  enqueue,
-  requestedEvent,
-  requireAccepted,
-  requireGate,
-  requireVersion,
   type Accepted,
   type Condition,
   type Requester,
@@ -32,20 +27,22 @@ export async function requestResume(
   requester: Condition & Requester,
 ): Promise<Accepted> {
   const { accepted, isNext } = await acceptOnce(context.pool, workspaceId, requester, async (tx) => {
-    const gate = await requireGate(tx, workspaceId);
-    const workspace = (await getWorkspace(tx, workspaceId))!;
-    requireVersion(workspace, requester);
-    const last = (await unfinishedOf(tx, [workspaceId])).at(-1);
-    if (last?.kind === "resume")
-      return { accepted: { workspace, operation: await coalesceInto(tx, last.id) }, isNext: false };
-    requireAccepted(workspace, "resume", last);
-    await requireAncestorsRun(tx, workspaceId);
-    await requireRoomToRun(tx, workspace, last);
-    const operation = await enqueue(tx, context, workspaceId, "resume", requester);
-    await insertEvents(tx, [requestedEvent(operation, requester)]);
-    return { accepted: { workspace, operation }, isNext: operation.ticket === gate.head + 1 };
+    const { isNext: next, ...resumed } = await accept(
+      tx,
+      context,
+      { workspaceId, kind: "resume" },
+      requester,
+      {
+        servedBy: (last) => last.kind === "resume",
+        async allow(last, workspace) {
+          await requireAncestorsRun(tx, workspaceId);
+          await requireRoomToRun(tx, workspace, last);
+        },
+      },
+    );
+    return { accepted: resumed, isNext: next };
   });
-  if (accepted.operation.coalesced === 1) await dispatch(context.dispatcher, accepted.operation, isNext);
+  if (isNext !== null) await dispatch(context.dispatcher, accepted.operation, isNext);
   return accepted;
 }
 

@@ -9,6 +9,7 @@ import { hasCompute } from "../domain/backend.js";
 import {
   dispatch,
   enqueue,
+  isNext,
   requestedEvent,
   requireAccepted,
   requireVersion,
@@ -117,7 +118,7 @@ async function suspend(
         cascaded: operations.length - 1,
       },
       next: operations
-        .filter((operation) => operation.ticket === gates.get(operation.workspace_id)!.head + 1)
+        .filter((operation) => isNext(gates.get(operation.workspace_id)!, operation))
         .map((operation) => operation.id),
     };
   });

@@ -9,7 +9,7 @@ import { SHOULD_RUN } from "../domain/status.js";
 import { hasCompute } from "../domain/backend.js";
 import { retryDelay, type RetryPolicy } from "../domain/backoff.js";
 import { whileIdle, type IdleOptions } from "../operations/idle.js";
-import { enqueue } from "../requests/accept.js";
+import { enqueue, requestedEvent } from "../requests/accept.js";
 import type { HeldContext } from "../operations/step.js";
 
 /** When Berth restarts by itself. Times in ms. */
@@ -79,10 +79,9 @@ async function takeOffline(
   finding: Finding,
 ): Promise<Healed> {
   const { autoRestart } = options;
-  const event = (type: string, payload: Record<string, unknown>, operationId?: string): NewEvent => ({
+  const event = (type: string, payload: Record<string, unknown>): NewEvent => ({
     event_type: type,
     workspace_id: workspace.id,
-    operation_id: operationId ?? null,
     payload: { requested_by: finding.requestedBy, generation: workspace.generation, ...payload },
   });
   // A request that came while the gate was held will see to it, or wants something else.
@@ -126,13 +125,8 @@ async function takeOffline(
   }
   const operation = await enqueue(tx, options, workspace.id, "restart", finding);
   await noteAutoRestart(tx, workspace.id, allowance.restarts + 1);
-  events.push(
-    event(
-      "workspace.restart.requested",
-      { source: finding.source, requested_by: finding.requestedBy, reason: finding.reason },
-      operation.id,
-    ),
-  );
+  const why = { reason: finding.reason, generation: workspace.generation };
+  events.push(requestedEvent(operation, finding, why));
   await insertEvents(tx, events);
   return "restarting";
 }
