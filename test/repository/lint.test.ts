@@ -57,7 +57,7 @@ const DIRECTIONS: readonly Direction[] = [
     refused: [
       "../compute/backend.js",
       "../gate/gate.js",
-      "../requests/requests.js",
+      "../requests/accept.js",
       "../operations/runner.js",
       "../sweeps/run.js",
       "../queues/producer.js",
@@ -97,7 +97,7 @@ const DIRECTIONS: readonly Direction[] = [
   {
     file: "packages/core/src/gate/lint.ts",
     refused: [
-      "../requests/requests.js",
+      "../requests/accept.js",
       "../operations/runner.js",
       "../agents/heartbeat.js",
       "../webhooks/deliver.js",
@@ -113,7 +113,8 @@ const DIRECTIONS: readonly Direction[] = [
     file: "packages/core/src/requests/lint.ts",
     refused: [
       "../operations/runner.js",
-      "../operations/launch.js",
+      "../operations/step.js",
+      "../compute/backend.js",
       "../agents/heartbeat.js",
       "../webhooks/deliver.js",
       "../sweeps/run.js",
@@ -123,13 +124,13 @@ const DIRECTIONS: readonly Direction[] = [
       "pg",
       "pino",
     ],
-    allowed: ["../gate/gate.js", "../db/pool.js", "../domain/status.js", "../base/logger.js", "node:crypto"],
+    allowed: ["../gate/gate.js", "../db/pool.js", "../webhooks/sign.js", "../base/logger.js", "node:crypto"],
   },
   {
     file: "packages/core/src/operations/lint.ts",
     refused: [
-      "../requests/requests.js",
-      "../requests/idempotency.js",
+      "../requests/accept.js",
+      "../requests/suspend.js",
       "../agents/heartbeat.js",
       "../sweeps/run.js",
       "../queues/producer.js",
@@ -141,8 +142,8 @@ const DIRECTIONS: readonly Direction[] = [
   },
   {
     file: "packages/core/src/agents/lint.ts",
-    refused: ["../requests/requests.js", "../operations/runner.js", "../sweeps/run.js", "bullmq", "pg"],
-    allowed: ["../gate/gate.js", "../compute/backend.js", "../db/pool.js"],
+    refused: ["../requests/accept.js", "../operations/runner.js", "../sweeps/run.js", "bullmq", "pg"],
+    allowed: ["../gate/gate.js", "../operations/step.js", "../compute/backend.js", "../db/pool.js"],
   },
   {
     file: "packages/core/src/webhooks/lint.ts",
@@ -152,7 +153,7 @@ const DIRECTIONS: readonly Direction[] = [
   {
     file: "packages/core/src/queues/lint.ts",
     refused: [
-      "../requests/requests.js",
+      "../requests/accept.js",
       "../operations/runner.js",
       "../sweeps/run.js",
       "ioredis",
@@ -165,7 +166,7 @@ const DIRECTIONS: readonly Direction[] = [
     file: "packages/core/src/sweeps/lint.ts",
     refused: ["../queues/producer.js", "bullmq", "pg", "../compute/docker/backend.js"],
     allowed: [
-      "../requests/requests.js",
+      "../requests/accept.js",
       "../operations/stop.js",
       "../agents/heartbeat.js",
       "../gate/gate.js",

@@ -94,8 +94,8 @@ describe.each(["redis", "postgres"] as const)("on the %s queue", (store) => {
     const { next_attempt_at } = await inBackoff(operation.id);
     const delayed = await vi.waitUntil(
       async () => {
-        const found = await job(operation);
-        return (await found!.getState()) === "delayed" && found;
+        // Read after that: before, it may have had no delay yet.
+        return (await (await job(operation))!.getState()) === "delayed" && job(operation);
       },
       { timeout: 5_000, interval: 10 },
     );
