@@ -1,27 +1,19 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { WorkerConfig } from "@berth/core/config/config";
 import type { Pool } from "@berth/core/db/pool";
-import { claimDeliveries, dueWebhooks, planDeliveries } from "@berth/core/db/webhooks";
+import { dueWebhooks, planDeliveries } from "@berth/core/db/webhooks";
+import { deliverDue } from "@berth/core/webhooks/deliver";
 import { createDestinations } from "@berth/core/webhooks/destinations";
 import { RETRY_JITTER } from "@berth/core/domain/backoff";
-import { noteReplies } from "@berth/core/webhooks/deliver";
-import { signedRequest } from "@berth/core/webhooks/sign";
 import type { Logger } from "@berth/core/base/logger";
 import { WEBHOOKS_QUEUE, type WebhookLane } from "@berth/core/queues/names";
 import { addLane, type Queues } from "@berth/core/queues/producer";
 import { openWorker } from "@berth/core/queues/worker";
-import { send } from "./webhook-sender.js";
 
 /** Events that are compared with the webhooks at once. */
 const PLANNED_AT_ONCE = 1_000;
 /** Lanes of a worker: webhooks that it serves at once, so that a slow one holds up few others. */
 const LANES = 16;
-/** Deliveries of one webhook under way at once. */
-const AT_ONCE = 8;
-/** How long a lane is kept before others have their turn, in ms. */
-const TURN_MS = 10_000;
-/** Beyond the time for an answer, what recording may take before another may send it again, in ms. */
-const RECORDING_MS = 10_000;
 
 /**
  * Tells webhooks of events: plans the deliveries in PostgreSQL, asks for a lane for each webhook for which some is due, and
@@ -44,40 +36,22 @@ export function startWebhooks({
     allow: config.webhooksAllow ?? [],
     schemes: config.webhooksSchemes,
   });
-  const timeoutMs = config.webhooksTimeoutMs;
   const retry = {
     delayMs: config.webhooksRetryDelayMs,
     maxDelayMs: config.webhooksRetryMaxDelayMs,
     jitter: RETRY_JITTER,
   };
+  const delivering = { pool, destinations, timeoutMs: config.webhooksTimeoutMs, retry, signal };
 
-  const serve = async (webhookId: string): Promise<number> => {
-    const until = performance.now() + TURN_MS;
-    let sent = 0;
-    while (performance.now() < until && !signal.aborted) {
-      const batch = await claimDeliveries(pool, webhookId, {
-        limit: AT_ONCE,
-        leaseMs: timeoutMs + RECORDING_MS,
-      });
-      if (batch.length === 0) break;
-      const replies = await Promise.all(
-        batch.map(async (delivery) => ({
-          delivery,
-          reply: await send(destinations, delivery.url, signedRequest(delivery, new Date()), {
-            timeoutMs,
-            signal,
-          }),
-        })),
-      );
-      await noteReplies(pool, webhookId, replies, { retry, random: Math.random });
-      sent += batch.length;
-    }
-    return sent;
-  };
-  const { close } = openWorker<WebhookLane>(config, WEBHOOKS_QUEUE, (job) => serve(job.data.webhookId), {
-    concurrency: LANES,
-    onError: (error) => logger.debug({ err: error }, "webhooks"),
-  });
+  const { close } = openWorker<WebhookLane>(
+    config,
+    WEBHOOKS_QUEUE,
+    (job) => deliverDue(delivering, job.data.webhookId),
+    {
+      concurrency: LANES,
+      onError: (error) => logger.debug({ err: error }, "webhooks"),
+    },
+  );
 
   const look = async (): Promise<void> => {
     const planned = { limit: PLANNED_AT_ONCE, attempts: config.webhooksAttempts };

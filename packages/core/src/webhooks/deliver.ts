@@ -2,21 +2,59 @@ import { insertEvents } from "../db/events.js";
 import { transaction, type Pool } from "../db/pool.js";
 import {
   blockWebhook,
+  claimDeliveries,
   disableWebhook,
   noteAttempt,
   noteBatch,
   type ClaimedDelivery,
 } from "../db/webhooks.js";
 import { retryDelay, type RetryPolicy } from "../domain/backoff.js";
+import type { Destinations } from "./destinations.js";
+import { send, type Reply } from "./send.js";
+import { signedRequest } from "./sign.js";
 
+/** Deliveries of one webhook under way at once. */
+const AT_ONCE = 8;
+/** How long a lane is kept before others have their turn, in ms. */
+const TURN_MS = 10_000;
+/** Beyond the time for an answer, what recording may take before another may send it again, in ms. */
+const RECORDING_MS = 10_000;
 /** The longest that an endpoint is left alone for having refused: new events wait for so long at most. In ms. */
-const MOST_BLOCKED_MS = 60_000;
+const MAX_BLOCKED_MS = 60_000;
 
-/** What an endpoint said, or why nothing. */
-export interface Reply {
-  status: number | null;
-  /** Null: it took it. */
-  error: string | null;
+export interface Delivering {
+  pool: Pool;
+  destinations: Destinations;
+  /** How long an endpoint may take for its answer, in ms. */
+  timeoutMs: number;
+  retry: RetryPolicy;
+  signal: AbortSignal;
+}
+
+/** Sends what is due of one webhook, until nothing is or its turn is over. @returns how many were sent */
+export async function deliverDue(deps: Delivering, webhookId: string): Promise<number> {
+  const { pool, destinations, timeoutMs, retry, signal } = deps;
+  const turnEnds = performance.now() + TURN_MS;
+  let sent = 0;
+  while (performance.now() < turnEnds && !signal.aborted) {
+    const batch = await claimDeliveries(pool, webhookId, {
+      limit: AT_ONCE,
+      leaseMs: timeoutMs + RECORDING_MS,
+    });
+    if (batch.length === 0) break;
+    const replies = await Promise.all(
+      batch.map(async (delivery) => ({
+        delivery,
+        reply: await send(destinations, delivery.url, signedRequest(delivery, new Date()), {
+          timeoutMs,
+          signal,
+        }),
+      })),
+    );
+    await noteReplies(pool, webhookId, replies, { retry, random: Math.random });
+    sent += batch.length;
+  }
+  return sent;
 }
 
 const GONE = 410;
@@ -57,7 +95,7 @@ export async function noteReplies(
     });
   const failed = replies.every(({ reply }) => reply.error !== null);
   const failures = await noteBatch(pool, webhookId, failed);
-  const block = { ...retry, maxDelayMs: Math.min(retry.maxDelayMs, MOST_BLOCKED_MS) };
+  const block = { ...retry, maxDelayMs: Math.min(retry.maxDelayMs, MAX_BLOCKED_MS) };
   if (failures > 0) await blockWebhook(pool, webhookId, retryDelay(block, failures, random()));
 }
 

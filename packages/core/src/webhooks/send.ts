@@ -1,16 +1,27 @@
 import { request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
-import { withDeadline } from "@berth/core/base/deadline";
-import type { Destinations } from "@berth/core/webhooks/destinations";
-import type { Reply } from "@berth/core/webhooks/deliver";
+import { withDeadline } from "../base/deadline.js";
+import type { Destinations } from "./destinations.js";
 
 /** As much of an answer is kept, in characters. */
 const KEPT = 500;
 /** As much of an answer is read, in bytes. */
-const MOST_READ = 16_384;
+const MAX_READ = 16_384;
+/** How long what follows an answer's status line is read, in ms: it is only for people, and may never end. */
+const READ_MS = 1_000;
 const USER_AGENT = "Berth-Webhooks/1.0";
 
-/** Sends one request. Redirects aren't followed, since they could lead anywhere. Never throws for what the other side does. */
+/** What an endpoint said, or why nothing. */
+export interface Reply {
+  status: number | null;
+  /** Null: it took it. */
+  error: string | null;
+}
+
+/**
+ * Sends one request. The status line is the answer, whatever becomes of what follows it.
+ * Redirects aren't followed, since they could lead anywhere. Never throws for what the other side does.
+ */
 export async function send(
   destinations: Destinations,
   to: string,
@@ -46,6 +57,7 @@ function post(
 ): Promise<{ status: number; text: string }> {
   const request = url.protocol === "https:" ? httpsRequest : httpRequest;
   return new Promise((resolve, reject) => {
+    let end: (() => void) | undefined;
     const sent = request(
       url,
       {
@@ -58,21 +70,22 @@ function post(
       (answer) => {
         const chunks: Buffer[] = [];
         let size = 0;
-        const end = (): void => {
+        end = (): void => {
+          clearTimeout(timer);
           const text = Buffer.concat(chunks).toString("utf8");
           resolve({ status: answer.statusCode!, text: readable(text).slice(0, KEPT) });
           sent.destroy();
         };
+        const timer = setTimeout(end, READ_MS);
         answer.on("data", (chunk: Buffer) => {
           chunks.push(chunk);
-          if ((size += chunk.length) >= MOST_READ) end();
+          if ((size += chunk.length) >= MAX_READ) end?.();
         });
-        answer.on("end", end);
-        answer.on("error", reject);
-        answer.on("aborted", () => reject(new Error("it broke off its answer")));
+        // Also when it breaks off, or the time is over.
+        for (const event of ["end", "error", "close"]) answer.on(event, end);
       },
     );
-    sent.on("error", reject);
+    sent.on("error", (error) => (end === undefined ? reject(error) : end()));
     sent.end(body);
   });
 }
