@@ -1,4 +1,4 @@
-import { withDeadline } from "../base/deadline.js";
+import { within } from "../base/deadline.js";
 import type { Backend, InstanceState } from "../compute/backend.js";
 import { insertEvents } from "../db/events.js";
 import {
@@ -75,14 +75,10 @@ async function probe(
 ): Promise<Map<string, InstanceState>> {
   if (deps.signal.aborted) return new Map();
   try {
-    return await withDeadline(deps.settings.probeTimeoutMs, [deps.signal], (signal) => {
-      // One who doesn't obey the signal must not hold the sweep.
-      const late = new Promise<Map<string, InstanceState>>((resolve) => {
-        signal.addEventListener("abort", () => resolve(new Map()), { once: true });
-      });
-      const instances = checked.map((one) => instanceRef(one.instance));
-      return Promise.race([backend.probe(instances, { signal }), late]);
-    });
+    const instances = checked.map((one) => instanceRef(one.instance));
+    return await within(deps.settings.probeTimeoutMs, [deps.signal], (signal) =>
+      backend.probe(instances, { signal }),
+    );
   } catch (error) {
     deps.logger.warn({ err: error, backend: backend.name }, "a probe failed");
     return new Map();

@@ -1,4 +1,4 @@
-import { withDeadline } from "../base/deadline.js";
+import { within } from "../base/deadline.js";
 import type { Backend, OwnedResource } from "../compute/backend.js";
 import { insertEvents } from "../db/events.js";
 import { listBreaks, type Break } from "../db/memory.js";
@@ -140,15 +140,7 @@ async function list(
   backend: Backend,
 ): Promise<OwnedResource[]> {
   if (ask === undefined) return [];
-  return withDeadline(LIST_TIMEOUT_MS, [deps.signal], (signal) => {
-    signal.throwIfAborted();
-    const aborted = new Promise<never>((_, reject) => {
-      const late = (): void => reject(new Error("the list of what is owned did not come in time"));
-      signal.addEventListener("abort", late, { once: true });
-    });
-    // One who doesn't obey the signal must not hold the sweep.
-    return Promise.race([ask.call(backend, { signal }), aborted]);
-  });
+  return within(LIST_TIMEOUT_MS, [deps.signal], (signal) => ask.call(backend, { signal }));
 }
 
 type Known = Pick<Workspace, "status" | "generation">;

@@ -1,6 +1,6 @@
 import type { Logger } from "../../base/logger.js";
 import type { Backend, CallOptions, InstanceRef, InstanceState } from "../backend.js";
-import { checkLaunch, checkRef } from "../request-check.js";
+import { checked } from "../decorate.js";
 import { createDockerClient, type DockerClient } from "./client.js";
 import { listContainers, meantBy } from "./find.js";
 import { identifyDaemon } from "./identity.js";
@@ -36,21 +36,18 @@ export function createDockerBackend(options: DockerBackendOptions): Backend {
   const { callTimeoutMs = 30_000, pullTimeoutMs = 600_000, stopGraceMs = 10_000 } = options;
   const client = createDockerClient(host, deploymentId, callTimeoutMs);
   const graceSeconds = Math.ceil(stopGraceMs / 1000);
-  return {
+  const backend: Backend = {
     name: "docker",
     // A daemon carries out a request whose caller is gone; under load that takes a while.
     settleMs: 10_000,
     identify: (call) => identifyDaemon(client, call),
     async createVolume(volume, call) {
-      checkRef(volume);
       return { providerId: await createVolume(client, volume, call) };
     },
     async removeVolume(volume, call) {
-      checkRef(volume);
       return await removeVolume(client, volume, call);
     },
     async launch(request, call) {
-      checkLaunch(request);
       await requireVolume(client, request.volume, call);
       const providerId = await launchContainer(
         client,
@@ -61,37 +58,29 @@ export function createDockerBackend(options: DockerBackendOptions): Backend {
       return { providerId, url: null };
     },
     async stop(instance, call) {
-      checkRef(instance);
       return await stopContainer(client, instance, graceSeconds, call);
     },
-    probe: (instances, call) => probe(client, instances, call, logger),
+    probe: (instances, call) => probe(client, instances, call),
     listOwned: (call) => listOwned(client, call),
     listLookalikes: (call) => listLookalikes(client, call),
     async logs(instance, call) {
-      checkRef(instance);
       return await readLogs(client, instance, call);
     },
     async close() {
       client.close();
     },
   };
+  return checked(backend, logger);
 }
 
 async function probe(
   client: DockerClient,
   instances: readonly InstanceRef[],
   options: CallOptions,
-  logger: Logger | undefined,
 ): Promise<Map<string, InstanceState>> {
   const [first] = instances;
   if (first === undefined) return new Map();
   const one = instances.every((instance) => instance.workspaceId === first.workspaceId);
-  try {
-    const found = await listContainers(client, options, one ? first.workspaceId : undefined);
-    return new Map(instances.map((ref) => [ref.resourceId, meantBy(ref, found)[0]?.state ?? "gone"]));
-  } catch (error) {
-    // Doubt about one is doubt about all: there is one answer for them (I5).
-    logger?.debug({ err: error }, "docker probe failed");
-    return new Map(instances.map((ref) => [ref.resourceId, "unknown"]));
-  }
+  const found = await listContainers(client, options, one ? first.workspaceId : undefined);
+  return new Map(instances.map((ref) => [ref.resourceId, meantBy(ref, found)[0]?.state ?? "gone"]));
 }

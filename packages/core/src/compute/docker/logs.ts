@@ -1,5 +1,5 @@
 import type { InstanceRef, LogLine, LogOptions, Logs } from "../backend.js";
-import { MOST_BYTES, MOST_LINES, NO_LOGS } from "../log-limits.js";
+import { MAX_BYTES, MAX_LINES, NO_LOGS } from "../log-limits.js";
 import { ask } from "./ask.js";
 import type { DockerClient } from "./client.js";
 import { listContainers, meantBy } from "./find.js";
@@ -23,7 +23,7 @@ export async function readLogs(
   { tail, since, wholeLines = false, ...options }: LogOptions,
 ): Promise<Logs> {
   const [container] = meantBy(ref, await listContainers(client, options, ref.workspaceId));
-  const limit = Math.min(tail, MOST_LINES);
+  const limit = Math.min(tail, MAX_LINES);
   if (container === undefined || limit < 1) return NO_LOGS;
   const [, seconds, nanos, told = "0"] = CURSOR.exec(since ?? "") ?? [];
   const from = seconds === undefined ? undefined : `${seconds}.${nanos}`;
@@ -92,7 +92,7 @@ function within(lines: readonly Whole[]): readonly Whole[] {
   let bytes = 0;
   for (let at = lines.length - 1; at >= 0; at--) {
     bytes += lines[at]!.bytes;
-    if (bytes > MOST_BYTES && at < lines.length - 1) return lines.slice(at + 1);
+    if (bytes > MAX_BYTES && at < lines.length - 1) return lines.slice(at + 1);
   }
   return lines;
 }

@@ -1,5 +1,6 @@
 import { type $Command, EC2Client, type EC2ClientConfig } from "@aws-sdk/client-ec2";
 import { Route53Client } from "@aws-sdk/client-route-53";
+import { unlessAborted } from "../../base/deadline.js";
 import { BackendError, type CallPriority } from "../backend.js";
 import { createLimiter, type Limiter } from "../limiter.js";
 import { bucketsFor, drawOf } from "./actions.js";
@@ -94,7 +95,7 @@ export async function send<Output extends object>(
     signal === undefined ? {} : { abortSignal: signal },
   ) as Promise<Output>;
   try {
-    return await (signal === undefined ? sent : untilAborted(sent, signal));
+    return await (signal === undefined ? sent : unlessAborted(signal, sent));
   } catch (error) {
     // Its pauses between attempts don't obey the signal, and what it throws then is of no interest.
     sent.catch(() => undefined);
@@ -128,12 +129,4 @@ function limit(aws: Aws, command: Limitable, { priority, signal, instances = 1, 
     // Inside of the retries, and before the signature, which mustn't be old when it is sent.
     { name: "berthLimiter", relation: "after", toMiddleware: "retryMiddleware" },
   );
-}
-
-function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason as Error);
-    signal.addEventListener("abort", onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
-  });
 }

@@ -123,7 +123,7 @@ async function removeRecord(ec2: Ec2, zone: string, record: VolumeRef, caller: C
     (await changed(ec2, zone, recordsOf(ec2, record, value, "DELETE"), caller))
   )
     return "gone";
-  for (let attempt = 0; attempt < MOST_LOOKS; attempt++) {
+  for (let attempt = 0; attempt < MAX_LOOKS; attempt++) {
     const records = await read(ec2, zone, record, caller);
     const changes = removable(records, markerOf(ec2, record)).map((set): Change => ({
       Action: "DELETE",
@@ -134,7 +134,7 @@ async function removeRecord(ec2: Ec2, zone: string, record: VolumeRef, caller: C
   throw new BackendError("backend_failed", "transient", `the records of ${record.name} change all the time`);
 }
 
-const MOST_LOOKS = 5;
+const MAX_LOOKS = 5;
 
 /** Our mark, and the record if the mark says that its present value is ours. */
 function removable(records: readonly ResourceRecordSet[], marker: string): ResourceRecordSet[] {

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { GetConsoleOutputCommand } from "@aws-sdk/client-ec2";
 import type { InstanceRef, LogOptions, Logs } from "../backend.js";
-import { MOST_LINES, NO_LOGS } from "../log-limits.js";
+import { MAX_LINES, NO_LOGS } from "../log-limits.js";
 import { send } from "./aws.js";
 import type { Caller, Ec2 } from "./context.js";
 import { codeOf, failureOf } from "./failure.js";
@@ -33,7 +33,7 @@ export async function readLogs(
   if (all.length === 0) return { ...NO_LOGS, cursor: since ?? null };
   const known = endOf(all, since);
   const fresh = all.slice(known ?? 0);
-  const shown = fresh.slice(-Math.min(tail, MOST_LINES));
+  const shown = fresh.slice(-Math.min(tail, MAX_LINES));
   return {
     lines: shown.map((line) => ({ stream: null, time: null, text: line })),
     cursor: cursorAt(all, all.length, Math.min(REMEMBERED, all.length)),

@@ -1,4 +1,5 @@
 import { BackendError, type CallOptions } from "../backend.js";
+import { unlessAborted } from "../../base/deadline.js";
 import { windowed } from "../../base/window.js";
 import type { Aws } from "./aws.js";
 import { listInstances, listVolumes } from "./listing.js";
@@ -22,7 +23,7 @@ export interface Lookups {
 
 /** A filter takes at most 200 values. */
 const GATHER = { windowMs: 20, max: 200 };
-const MOST_REMEMBERED = 20_000;
+const MAX_REMEMBERED = 20_000;
 
 export function createLookups(aws: Aws, deploymentId: string): Lookups {
   const alive = new Map<string, number>();
@@ -96,20 +97,17 @@ function grouped<Thing>(
 }
 
 /** Who gives up stops waiting; the call goes on for the others. */
-function patiently<T>(ask: () => Promise<T>, { signal }: CallOptions): Promise<T> {
-  const aborted = (): BackendError => new BackendError("aborted", "transient", "the look-up was given up");
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) return reject(aborted());
-    const onAbort = (): void => reject(aborted());
-    signal.addEventListener("abort", onAbort, { once: true });
-    ask()
-      .then(resolve, reject)
-      .finally(() => signal.removeEventListener("abort", onAbort));
-  });
+async function patiently<T>(ask: () => Promise<T>, { signal }: CallOptions): Promise<T> {
+  try {
+    signal.throwIfAborted();
+    return await unlessAborted(signal, ask());
+  } catch (error) {
+    throw signal.aborted ? new BackendError("aborted", "transient", "the look-up was given up") : error;
+  }
 }
 
 function remember<T>(map: Map<string, T>, key: string, value: T): void {
   map.delete(key);
   map.set(key, value);
-  if (map.size > MOST_REMEMBERED) map.delete(map.keys().next().value!);
+  if (map.size > MAX_REMEMBERED) map.delete(map.keys().next().value!);
 }

@@ -1,7 +1,7 @@
 import { gzipSync } from "node:zlib";
 import { BackendError, type LaunchRequest } from "../backend.js";
 
-const MOST_BYTES = 16_384;
+const MAX_BYTES = 16_384;
 const DEFAULT_PATH = "/workspace";
 
 /**
@@ -81,12 +81,12 @@ function startScript(path: string, command: string): string[] {
 function encode(script: string): string {
   const plain = Buffer.from(script);
   // cloud-init unpacks it by itself.
-  const bytes = plain.length <= MOST_BYTES ? plain : gzipSync(plain, { level: 9 });
-  if (bytes.length > MOST_BYTES)
+  const bytes = plain.length <= MAX_BYTES ? plain : gzipSync(plain, { level: 9 });
+  if (bytes.length > MAX_BYTES)
     throw new BackendError(
       "invalid_spec",
       "permanent",
-      `spec.command and spec.env are too large for EC2: ${bytes.length} bytes compressed, at most ${MOST_BYTES}`,
+      `spec.command and spec.env are too large for EC2: ${bytes.length} bytes compressed, at most ${MAX_BYTES}`,
     );
   return bytes.toString("base64");
 }

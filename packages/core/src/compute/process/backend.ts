@@ -1,6 +1,6 @@
 import type { Logger } from "../../base/logger.js";
 import { type Backend, BackendError } from "../backend.js";
-import { checkLaunch, checkRef } from "../request-check.js";
+import { checked } from "../decorate.js";
 import { identifyMachine, markMachine } from "./identity.js";
 import { launchProcess } from "./launch.js";
 import { readLog } from "./log.js";
@@ -31,7 +31,7 @@ export function createProcessBackend(options: ProcessBackendOptions): Backend {
   if (process.platform === "win32") throw new Error("the process backend needs a POSIX system");
   const places = openPlaces(dataDir, deploymentId);
   const table = openProcessTable();
-  return {
+  const backend: Backend = {
     name: "process",
     // A launcher can only start with its record in place, so an absence is proof at once.
     settleMs: 0,
@@ -44,17 +44,14 @@ export function createProcessBackend(options: ProcessBackendOptions): Backend {
       return await markMachine(places);
     },
     async createVolume(volume, { signal }) {
-      checkRef(volume);
       refuseAborted(signal);
       return { providerId: await createVolume(places, volume) };
     },
     async removeVolume(volume, { signal }) {
-      checkRef(volume);
       refuseAborted(signal);
       return await removeVolume(places, table, volume);
     },
     async launch(request, call) {
-      checkLaunch(request);
       if (request.spec.command === undefined || request.spec.command.length === 0)
         throw new BackendError(
           "invalid_spec",
@@ -65,25 +62,17 @@ export function createProcessBackend(options: ProcessBackendOptions): Backend {
       return { providerId: await launchProcess(places, table, request, call), url: null };
     },
     async stop(instance, call) {
-      checkRef(instance);
       return await stopProcess(places, table, instance, stopGraceMs, call);
     },
     async probe(instances, { signal }) {
-      try {
-        refuseAborted(signal);
-        return await probeProcesses(places, table, instances);
-      } catch (error) {
-        // Doubt about one is doubt about all: there is one answer for them (I5).
-        logger?.debug({ err: error }, "process probe failed");
-        return new Map(instances.map((ref) => [ref.resourceId, "unknown"]));
-      }
+      refuseAborted(signal);
+      return await probeProcesses(places, table, instances);
     },
     async listOwned({ signal }) {
       refuseAborted(signal);
       return await listOwned(places, table);
     },
     async logs(instance, call) {
-      checkRef(instance);
       refuseAborted(call.signal);
       return await readLog(places, instance, call);
     },
@@ -91,6 +80,7 @@ export function createProcessBackend(options: ProcessBackendOptions): Backend {
       // Nothing is held open between calls.
     },
   };
+  return checked(backend, logger);
 }
 
 function refuseAborted(signal: AbortSignal): void {

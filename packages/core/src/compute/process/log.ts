@@ -1,7 +1,7 @@
 import { copyFile, open, stat, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import type { InstanceRef, LogOptions, Logs } from "../backend.js";
-import { MOST_BYTES, MOST_LINES, NO_LOGS } from "../log-limits.js";
+import { MAX_BYTES, MAX_LINES, NO_LOGS } from "../log-limits.js";
 import { isMeant, readClaim, VOID } from "./claim.js";
 import { codeOf, type Places, recordOf, unreachable } from "./places.js";
 
@@ -50,10 +50,10 @@ export async function readLog(
   const moved = log !== undefined && log !== aside.mark;
   const start = log === undefined || moved ? 0 : Math.min(Number(told), now.size);
   const startAside = log === undefined ? 0 : moved ? Number(told) : aside.size;
-  const recent = await bytesOf(file, Math.max(start, now.size - MOST_BYTES), now.size);
+  const recent = await bytesOf(file, Math.max(start, now.size - MAX_BYTES), now.size);
   const before = await bytesOf(
     `${file}.1`,
-    Math.max(startAside, aside.size - (MOST_BYTES - recent.length)),
+    Math.max(startAside, aside.size - (MAX_BYTES - recent.length)),
     aside.size,
   );
   const wanted = now.size - start + Math.max(0, aside.size - startAside);
@@ -61,7 +61,7 @@ export async function readLog(
   const end = wholeLines ? all.lastIndexOf(LINE_FEED) + 1 : all.length;
   const texts = all.toString("utf8", 0, end).split("\n");
   if (texts.at(-1) === "") texts.pop();
-  const shown = texts.slice(-Math.min(tail, MOST_LINES));
+  const shown = texts.slice(-Math.min(tail, MAX_LINES));
   const missing = all.length < wanted || (moved && startAside > aside.size);
   return {
     lines: shown.map((text) => ({ stream: null, time: null, text })),
