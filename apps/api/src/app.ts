@@ -29,16 +29,18 @@ import { livenessRoutes } from "./routes/liveness.js";
 import { loginRoutes } from "./routes/login.js";
 import { measureRequests } from "./metrics/requests.js";
 import { metricsRoutes } from "./routes/metrics.js";
-import { operationRoutes } from "./routes/operations/operations.js";
+import { operationActRoutes } from "./routes/operations/act.js";
+import { operationReadRoutes } from "./routes/operations/read.js";
 import { queueRoutes } from "./routes/queues.js";
 import { quotaRoutes } from "./routes/quotas.js";
 import { registryRoutes } from "./routes/registry.js";
-import { suspensionRoutes } from "./routes/workspaces/suspension.js";
 import { sweepRoutes } from "./routes/sweeps.js";
 import { whyRoutes } from "./routes/workspaces/why.js";
-import { workspaceLifecycleRoutes } from "./routes/workspaces/verbs.js";
+import { deleteRoutes } from "./routes/workspaces/delete.js";
+import { verbRoutes } from "./routes/workspaces/verbs.js";
 import { workspaceRoutes } from "./routes/workspaces/crud.js";
-import { webhookRoutes } from "./routes/webhooks/webhooks.js";
+import { webhookDeliveryRoutes } from "./routes/webhooks/deliveries.js";
+import { webhookManageRoutes } from "./routes/webhooks/manage.js";
 import type { App, Services } from "./services.js";
 import { compileValidator } from "./schemas/validation/compiler.js";
 
@@ -119,18 +121,20 @@ export function addRoutes(
   { keyring, registry }: { keyring: Keyring; registry: Registry },
 ): void {
   workspaceRoutes(app, services);
-  workspaceLifecycleRoutes(app, services);
-  suspensionRoutes(app, services);
+  verbRoutes(app, services);
+  deleteRoutes(app, services);
   whyRoutes(app, services);
   logRoutes(app, services);
-  operationRoutes(app, services);
+  operationReadRoutes(app, services);
+  operationActRoutes(app, services);
   bulkRoutes(app, services);
   eventRoutes(app, services);
   eventStreamRoutes(app, services, keyring);
   registryRoutes(app, services);
   keyRoutes(app, services, keyring);
   quotaRoutes(app, services);
-  webhookRoutes(app, services);
+  webhookManageRoutes(app, services);
+  webhookDeliveryRoutes(app, services);
   leakRoutes(app, services);
   sweepRoutes(app, services);
   livenessRoutes(app, services);

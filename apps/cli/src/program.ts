@@ -16,7 +16,7 @@ import { sweeps } from "./commands/sweeps.js";
 import { up } from "./commands/up.js";
 import { wait } from "./commands/wait.js";
 import { why } from "./commands/why.js";
-import { webhooks } from "./commands/webhooks.js";
+import { webhooks } from "./commands/webhooks/group.js";
 import type { Surroundings } from "./context.js";
 
 /** All commands, under the headings of the help. */

@@ -9,7 +9,7 @@ import type { Services } from "../services.js";
  * their end. @returns them as they ended; null (and the answer is a 202) if they haven't.
  * @throws BerthError of the first that did not succeed.
  */
-export async function outcome(
+export async function awaitOperations(
   { waiting, pool }: Services,
   request: FastifyRequest,
   reply: FastifyReply,

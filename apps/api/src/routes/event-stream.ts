@@ -6,21 +6,18 @@ import type { Keyring } from "../auth/keyring.js";
 import { REVOKED_WITHIN_MS } from "../auth/keyring.js";
 import { eventFilter } from "../live/filter.js";
 import { openStream } from "../live/stream.js";
-import { uuid } from "../schemas/common.js";
+import { query, uuid } from "../schemas/common.js";
 import { EVENT_TYPES } from "../schemas/event.js";
 import { EVENT_EXAMPLE } from "../schemas/examples.js";
 import { LABEL_FILTER } from "../schemas/filters.js";
 import { problems } from "../schemas/problem.js";
 import type { App, Services } from "../services.js";
 
-const Query = Type.Object(
-  {
-    workspace_id: Type.Optional(uuid("Only events of this workspace.")),
-    type: Type.Optional(EVENT_TYPES),
-    label: Type.Optional(LABEL_FILTER),
-  },
-  { additionalProperties: false },
-);
+const Query = query({
+  workspace_id: Type.Optional(uuid("Only events of this workspace.")),
+  type: Type.Optional(EVENT_TYPES),
+  label: Type.Optional(LABEL_FILTER),
+});
 const Headers = Type.Object({
   "last-event-id": Type.Optional(
     Type.String({ description: "Go on after the event with this id; 0 for all.", examples: ["4711"] }),

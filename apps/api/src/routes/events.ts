@@ -3,13 +3,13 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import Type from "typebox";
 import { linkNext } from "../http/pages.js";
 import { answer, NEXT_PAGE } from "../schemas/answers.js";
-import { LIMIT, ref, uuid } from "../schemas/common.js";
+import { LIMIT, query, ref, uuid } from "../schemas/common.js";
 import { AFTER_ID, EVENT_TYPES, StructureEvent, viewEvent } from "../schemas/event.js";
 import { EVENT_EXAMPLE } from "../schemas/examples.js";
 import { CREATED, LABEL_FILTER, readFilters } from "../schemas/filters.js";
 import { problems } from "../schemas/problem.js";
+import { requireWorkspace } from "../http/require-workspace.js";
 import type { App, Services } from "../services.js";
-import { existing } from "./workspaces/crud.js";
 
 const OWN = {
   type: Type.Optional(EVENT_TYPES),
@@ -17,8 +17,8 @@ const OWN = {
   after: Type.Optional(AFTER_ID),
   limit: Type.Optional(LIMIT),
 };
-const Query = Type.Object(OWN, { additionalProperties: false });
-const AllQuery = Type.Object({ ...OWN, label: Type.Optional(LABEL_FILTER) }, { additionalProperties: false });
+const Query = query(OWN);
+const AllQuery = query({ ...OWN, label: Type.Optional(LABEL_FILTER) });
 
 export function eventRoutes(app: App, services: Services): void {
   const { pool } = services;
@@ -80,7 +80,7 @@ export function eventRoutes(app: App, services: Services): void {
       });
       // A purged workspace has no row any more, but every workspace that ever was has an event.
       if (found.rows.length === 0 && (await listEvents(pool, { workspaceId, limit: 1 })).length === 0)
-        await existing(services, workspaceId);
+        await requireWorkspace(services, workspaceId);
       return shown(request, reply, found, limit);
     },
   );

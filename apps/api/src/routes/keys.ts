@@ -7,14 +7,10 @@ import { requesterOf } from "../http/requester.js";
 import { cursor, page, POSITION, readCursor } from "../http/pages.js";
 import { answer, NEXT_PAGE } from "../schemas/answers.js";
 import { API_KEY_EXAMPLE, ApiKey, KeyBody, viewKey } from "../schemas/api-key.js";
-import { AFTER, LIMIT, ref, uuid } from "../schemas/common.js";
+import { pageQuery, ref, uuid } from "../schemas/common.js";
 import { problems } from "../schemas/problem.js";
 import type { App, Services } from "../services.js";
 
-const Query = Type.Object(
-  { limit: Type.Optional(LIMIT), after: Type.Optional(AFTER) },
-  { additionalProperties: false },
-);
 const Params = Type.Object({ id: uuid("Id of the key.") });
 const Created = Type.Intersect([
   ref(ApiKey),
@@ -56,7 +52,7 @@ export function keyRoutes(app: App, { pool }: Pick<Services, "pool">, keyring: K
         summary: "List the keys",
         description: "The newest first, with those that are revoked.",
         tags: ["keys"],
-        querystring: Query,
+        querystring: pageQuery,
         response: {
           200: answer("A page.", Type.Array(ref(ApiKey)), [API_KEY_EXAMPLE], NEXT_PAGE),
           ...problems("invalid_request"),

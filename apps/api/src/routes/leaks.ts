@@ -6,16 +6,12 @@ import Type from "typebox";
 import { requesterOf } from "../http/requester.js";
 import { cursor, page, POSITION, readCursor } from "../http/pages.js";
 import { answer, NEXT_PAGE } from "../schemas/answers.js";
-import { AFTER, LIMIT, ref, uuid } from "../schemas/common.js";
+import { pageQuery, ref, uuid } from "../schemas/common.js";
 import { Leak, LEAK_EXAMPLE, ReleaseBody, viewLeak } from "../schemas/leak.js";
 import { problems } from "../schemas/problem.js";
 import type { App, Services } from "../services.js";
 import { askForRun } from "../sweep-jobs.js";
 
-const Query = Type.Object(
-  { limit: Type.Optional(LIMIT), after: Type.Optional(AFTER) },
-  { additionalProperties: false },
-);
 const Params = Type.Object({ id: uuid("Id of the leak.") });
 
 export function leakRoutes(app: App, services: Services): void {
@@ -36,7 +32,7 @@ export function leakRoutes(app: App, services: Services): void {
           "Each open obligation of the ledger, and each thing at a provider that carries Berth's label and that nobody " +
           "claims. Those that are to go for longest first.",
         tags: ["leaks"],
-        querystring: Query,
+        querystring: pageQuery,
         response: {
           200: answer("A page.", Type.Array(ref(Leak)), [LEAK_EXAMPLE], NEXT_PAGE),
           ...problems("invalid_request"),

@@ -7,7 +7,7 @@ import { etagOf } from "../http/etag.js";
 import { badCursor, cursor, page, readCursor } from "../http/pages.js";
 import { requesterOf } from "../http/requester.js";
 import { answer, ETAG, NEXT_PAGE } from "../schemas/answers.js";
-import { AFTER, ConditionHeaders, LIMIT, ref } from "../schemas/common.js";
+import { ConditionHeaders, pageQuery, ref } from "../schemas/common.js";
 import { problems } from "../schemas/problem.js";
 import { LABEL_EXPECTED, Quota, QUOTA_EXAMPLE, QuotaBody, viewQuota } from "../schemas/quota.js";
 import type { App, Services } from "../services.js";
@@ -20,10 +20,6 @@ const Params = Type.Object({
     examples: ["team:red", "team:*"],
   }),
 });
-const Query = Type.Object(
-  { limit: Type.Optional(LIMIT), after: Type.Optional(AFTER) },
-  { additionalProperties: false },
-);
 
 /** How many workspaces of a label may run. */
 export function quotaRoutes(app: App, { pool }: Services): void {
@@ -36,7 +32,7 @@ export function quotaRoutes(app: App, { pool }: Services): void {
         summary: "List the quotas",
         description: "In the order of their labels, each with what of it is used.",
         tags: TAGS,
-        querystring: Query,
+        querystring: pageQuery,
         response: {
           200: answer("A page.", Type.Array(ref(Quota)), [QUOTA_EXAMPLE], NEXT_PAGE),
           ...problems("invalid_request"),

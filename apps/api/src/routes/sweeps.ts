@@ -7,8 +7,7 @@ import Type from "typebox";
 import { preferredWait } from "../http/prefer.js";
 import { requesterOf } from "../http/requester.js";
 import { answer } from "../schemas/answers.js";
-import { ref, WaitHeaders } from "../schemas/common.js";
-import { expecting } from "../schemas/expected.js";
+import { flag, query, ref, WaitHeaders } from "../schemas/common.js";
 import { problems } from "../schemas/problem.js";
 import { ACTION_EXAMPLE, Intent, Sweep, SWEEP_EXAMPLE, SweepName, viewSweep } from "../schemas/sweep.js";
 import type { App, Services } from "../services.js";
@@ -17,14 +16,7 @@ import { askForDryRun, askForRun } from "../sweep-jobs.js";
 const DRY_RUN_WAIT_S = 30;
 
 const Params = Type.Object({ name: Type.String({ description: `One of ${SWEEP_NAMES.join(", ")}.` }) });
-const RunQuery = Type.Object(
-  {
-    dry_run: Type.Optional(
-      expecting("true or false", Type.Boolean({ description: "Only say what it would do now, and why." })),
-    ),
-  },
-  { additionalProperties: false },
-);
+const RunQuery = query({ dry_run: flag("Only say what it would do now, and why.") });
 const Asked = Type.Object({
   sweep: SweepName,
   dry_run: Type.Literal(false),

@@ -4,7 +4,7 @@ import { BACKENDS } from "@berth/core/domain/backend";
 import { STATUSES } from "@berth/core/domain/status";
 import { MOST_IN_BULK } from "@berth/core/requests/bulk";
 import Type, { type Static } from "typebox";
-import { named, nullable, strictObject, time, uuid } from "./common.js";
+import { flag, named, nullable, strictObject, time, uuid } from "./common.js";
 import { expecting } from "./expected.js";
 import { CREATED, LABEL_FILTER, oneOrMore } from "./filters.js";
 
@@ -17,9 +17,6 @@ export const BULK_EXAMPLE = {
   counts: { pending: 0, refused: 1, queued: 0, running: 1, succeeded: 1, failed: 0, cancelled: 0 },
   created_at: "2026-11-21T09:30:00.000Z",
 };
-
-const flag = (description: string) =>
-  Type.Optional(expecting("true or false", Type.Boolean({ description })));
 
 /** Exactly one of `workspace_ids` and `filter` must be there. */
 export const BulkBody = strictObject(

@@ -19,6 +19,16 @@ export function strictObject<P extends Record<string, TSchema>>(properties: P, o
   return expecting("a JSON object", Type.Object(properties, { additionalProperties: false, ...options }));
 }
 
+/** The parameters after the `?` of a path: those and no others. */
+export function query<P extends Record<string, TSchema>>(properties: P) {
+  return Type.Object(properties, { additionalProperties: false });
+}
+
+/** True or false, and may be left out. */
+export function flag(description: string, options: { default?: boolean } = {}) {
+  return Type.Optional(expecting("true or false", Type.Boolean({ ...options, description })));
+}
+
 /** A point in time as answers have it: UTC, RFC 3339. */
 export function time(description: string) {
   return Type.String({ format: "date-time", description });
@@ -39,10 +49,15 @@ export const LIMIT = expecting(
   "a whole number from 1 to 1000",
   Type.Integer({ minimum: 1, maximum: 1000, default: 100, description: "Rows a page." }),
 );
-export const AFTER = expecting(
+const AFTER = expecting(
   'the "after" of a Link header that this list gave',
   Type.String({ maxLength: 512, description: "Cursor: from the `Link` header of the page before." }),
 );
+
+/** What every list that has pages takes. */
+export const PAGE = { limit: Type.Optional(LIMIT), after: Type.Optional(AFTER) };
+/** Of a list that takes nothing else. */
+export const pageQuery = query(PAGE);
 
 /** Headers are only described here; what reads them says what is wrong with them. */
 export const WaitHeaders = Type.Object({

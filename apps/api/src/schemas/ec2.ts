@@ -1,6 +1,6 @@
 import { EC2_LIMITS, EC2_TEXTS, type Ec2Spec } from "@berth/core/domain/ec2-spec";
 import Type, { type TSchema } from "typebox";
-import { strictObject } from "./common.js";
+import { flag, strictObject } from "./common.js";
 import { expecting } from "./expected.js";
 
 const text = (name: keyof typeof EC2_TEXTS, description?: string) => {
@@ -14,8 +14,6 @@ const list = (name: keyof typeof EC2_TEXTS, description: string) =>
       Type.Array(text(name), { minItems: 1, maxItems: EC2_LIMITS.listItems, description }),
     ),
   );
-const flag = (description: string) =>
-  Type.Optional(expecting("true or false", Type.Boolean({ description })));
 
 export const Ec2 = strictObject(
   {

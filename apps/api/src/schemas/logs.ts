@@ -1,25 +1,17 @@
 import { BACKENDS } from "@berth/core/domain/backend";
 import Type from "typebox";
-import { nullable, time, uuid } from "./common.js";
+import { flag, nullable, query, time, uuid } from "./common.js";
 import { expecting } from "./expected.js";
 
-export const LogsQuery = Type.Object(
-  {
-    tail: Type.Optional(
-      expecting(
-        "a whole number from 1 to 10000",
-        Type.Integer({ minimum: 1, maximum: 10_000, default: 100, description: "The last so many lines." }),
-      ),
+export const LogsQuery = query({
+  tail: Type.Optional(
+    expecting(
+      "a whole number from 1 to 10000",
+      Type.Integer({ minimum: 1, maximum: 10_000, default: 100, description: "The last so many lines." }),
     ),
-    follow: Type.Optional(
-      expecting(
-        "true or false",
-        Type.Boolean({ description: "Go on with what is written next, as server-sent events." }),
-      ),
-    ),
-  },
-  { additionalProperties: false },
-);
+  ),
+  follow: flag("Go on with what is written next, as server-sent events."),
+});
 
 export const LogsHeaders = Type.Object({
   prefer: Type.Optional(

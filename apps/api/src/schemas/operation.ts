@@ -3,6 +3,8 @@ import { OPERATION_KINDS, OPERATION_STATES, SOURCES } from "@berth/core/domain/o
 import Type, { type Static } from "typebox";
 import { iso, named, nullable, time, uuid } from "./common.js";
 
+export const OperationParams = Type.Object({ id: uuid("Id of the operation.") });
+
 /** Why something failed at last. */
 export const Failure = Type.Object({
   code: Type.String(),

@@ -27,6 +27,8 @@ const Types = nullable(
     description: "Only events of one of these types; null: all but those of webhooks.",
   },
 );
+export const WebhookParams = Type.Object({ id: uuid("Id of the webhook.") });
+
 const WorkspaceId = nullable(uuid(), { description: "Only events of this workspace; null: of all." });
 const Enabled = expecting(
   "true or false",

@@ -6,9 +6,8 @@ import { cursor, page, readCursor } from "../../http/pages.js";
 import { requesterOf } from "../../http/requester.js";
 import { answer, NEXT_PAGE } from "../../schemas/answers.js";
 import { Bulk, BulkBody, BulkItem, BULK_EXAMPLE, DryRun, viewBulk, viewItem } from "../../schemas/bulk.js";
-import { AFTER, LIMIT, ref, uuid } from "../../schemas/common.js";
+import { flag, PAGE, query, ref, uuid } from "../../schemas/common.js";
 import { WORKSPACE_EXAMPLE } from "../../schemas/examples.js";
-import { expecting } from "../../schemas/expected.js";
 import { oneOrMore, readFilters } from "../../schemas/filters.js";
 import { problems } from "../../schemas/problem.js";
 import type { App, Services } from "../../services.js";
@@ -16,24 +15,13 @@ import { askForRun } from "../../sweep-jobs.js";
 
 const TAGS = ["operations"];
 const BulkParams = Type.Object({ id: uuid("Id of the bulk operation.") });
-const RunQuery = Type.Object(
-  {
-    dry_run: Type.Optional(
-      expecting("true or false", Type.Boolean({ description: "Only say what would become of it now." })),
-    ),
-  },
-  { additionalProperties: false },
-);
-const ItemsQuery = Type.Object(
-  {
-    state: Type.Optional(
-      oneOrMore(["pending", "accepted", "refused"] as const, "Only those in one of these states."),
-    ),
-    limit: Type.Optional(LIMIT),
-    after: Type.Optional(AFTER),
-  },
-  { additionalProperties: false },
-);
+const RunQuery = query({ dry_run: flag("Only say what would become of it now.") });
+const ItemsQuery = query({
+  state: Type.Optional(
+    oneOrMore(["pending", "accepted", "refused"] as const, "Only those in one of these states."),
+  ),
+  ...PAGE,
+});
 
 /** One request for many workspaces. */
 export function bulkRoutes(app: App, { pool, requests, queues }: Services): void {
@@ -106,7 +94,7 @@ export function bulkRoutes(app: App, { pool, requests, queues }: Services): void
       // Without it the sweep comes by itself soon.
       await askForRun(queues, "bulk").catch(() => undefined);
       void reply.code(202).header("location", `/operations/bulk/${id}`);
-      return existing(id);
+      return requireBulk(id);
     },
   );
 
@@ -126,7 +114,7 @@ export function bulkRoutes(app: App, { pool, requests, queues }: Services): void
         },
       },
     },
-    async (request) => existing(request.params.id),
+    async (request) => requireBulk(request.params.id),
   );
 
   app.get(
@@ -165,7 +153,7 @@ export function bulkRoutes(app: App, { pool, requests, queues }: Services): void
     async (request, reply) => {
       const { state, limit = 100, after } = request.query;
       const position = after === undefined ? 0 : Number(readCursor(after, /^(\d{1,9})$/)[0]);
-      const { id } = await existing(request.params.id);
+      const { id } = await requireBulk(request.params.id);
       const rows = await listItems(pool, id, {
         ...(state === undefined ? {} : { states: state }),
         after: position,
@@ -190,7 +178,7 @@ export function bulkRoutes(app: App, { pool, requests, queues }: Services): void
     });
   }
 
-  async function existing(id: string): Promise<Static<typeof Bulk>> {
+  async function requireBulk(id: string): Promise<Static<typeof Bulk>> {
     const found = await getBulk(pool, id);
     if (found !== null) return viewBulk(found.bulk, found.counts);
     throw new BerthError("operation_not_found", `there is no bulk operation ${id}`, { operation_id: id });

@@ -1,23 +1,27 @@
-import {
-  getWorkspace,
-  listWorkspaces,
-  type Workspace as WorkspaceRow,
-  type WorkspaceChanges,
-} from "@berth/core/db/workspaces";
+import { listWorkspaces, type WorkspaceChanges } from "@berth/core/db/workspaces";
 import { BACKENDS } from "@berth/core/domain/backend";
 import { STATUSES } from "@berth/core/domain/status";
-import { BerthError } from "@berth/core/base/errors";
 import { createWorkspace } from "@berth/core/requests/create";
 import { patchWorkspace } from "@berth/core/requests/patch";
 import type { FastifyReply } from "fastify";
 import Type from "typebox";
 import { etagOf, isKnown } from "../../http/etag.js";
-import { outcome } from "../../http/await-operations.js";
+import { answerAccepted } from "../../http/answer-accepted.js";
 import { preferredWait } from "../../http/prefer.js";
 import { pageOf, positionOf } from "../../http/pages.js";
+import { requireWorkspace } from "../../http/require-workspace.js";
 import { requesterOf } from "../../http/requester.js";
 import { Created, ETAG, LOCATION, NEXT_PAGE, WAITED, answer } from "../../schemas/answers.js";
-import { AFTER, ConditionHeaders, IdParams, LIMIT, ref, uuid, WaitHeaders } from "../../schemas/common.js";
+import {
+  ConditionHeaders,
+  flag,
+  IdParams,
+  PAGE,
+  query,
+  ref,
+  uuid,
+  WaitHeaders,
+} from "../../schemas/common.js";
 import {
   DONE_EXAMPLE,
   ONLINE_EXAMPLE,
@@ -25,7 +29,6 @@ import {
   WORKSPACE_EXAMPLE,
 } from "../../schemas/examples.js";
 import { expecting } from "../../schemas/expected.js";
-import { viewOperation } from "../../schemas/operation.js";
 import { CREATED, LABEL_FILTER, oneOrMore, readFilters } from "../../schemas/filters.js";
 import { problems } from "../../schemas/problem.js";
 import { createBody, expiryOf, PatchBody, viewWorkspace, Workspace } from "../../schemas/workspace.js";
@@ -33,34 +36,25 @@ import type { App, Services } from "../../services.js";
 
 const TAGS = ["workspaces"];
 
-const ListQuery = Type.Object(
-  {
-    status: Type.Optional(oneOrMore(STATUSES, "Only those in one of these statuses.")),
-    backend: Type.Optional(oneOrMore(BACKENDS, "Only those on one of these backends.")),
-    parent_id: Type.Optional(uuid("Only the children of this workspace.")),
-    name: Type.Optional(
-      expecting(
-        "a name of at most 128 characters",
-        Type.String({ minLength: 1, maxLength: 128, description: "Only those with this very name." }),
-      ),
+const ListQuery = query({
+  status: Type.Optional(oneOrMore(STATUSES, "Only those in one of these statuses.")),
+  backend: Type.Optional(oneOrMore(BACKENDS, "Only those on one of these backends.")),
+  parent_id: Type.Optional(uuid("Only the children of this workspace.")),
+  name: Type.Optional(
+    expecting(
+      "a name of at most 128 characters",
+      Type.String({ minLength: 1, maxLength: 128, description: "Only those with this very name." }),
     ),
-    label: Type.Optional(LABEL_FILTER),
-    ...CREATED,
-    include_removed: Type.Optional(
-      expecting("true or false", Type.Boolean({ default: false, description: "Removed ones too." })),
-    ),
-    limit: Type.Optional(LIMIT),
-    after: Type.Optional(AFTER),
-  },
-  { additionalProperties: false },
-);
+  ),
+  label: Type.Optional(LABEL_FILTER),
+  ...CREATED,
+  include_removed: flag("Removed ones too.", { default: false }),
+  ...PAGE,
+});
 
-const ReadQuery = Type.Object(
-  {
-    wait_for: Type.Optional(oneOrMore(STATUSES, "Wait until it is in one of these statuses.")),
-  },
-  { additionalProperties: false },
-);
+const ReadQuery = query({
+  wait_for: Type.Optional(oneOrMore(STATUSES, "Wait until it is in one of these statuses.")),
+});
 /** How long a status is waited for unless `Prefer` says otherwise. */
 const WATCH_S = 30;
 const WATCHED = { ...ETAG, "Preference-Applied": WAITED["Preference-Applied"] };
@@ -120,15 +114,9 @@ export function workspaceRoutes(app: App, services: Services): void {
         },
         requesterOf(request),
       );
-      const ended = await outcome(services, request, reply, [accepted.operation]);
-      const workspace = ended === null ? accepted.workspace : await existing(services, accepted.workspace.id);
-      void reply.header("etag", etagOf(workspace.version));
-      const operation = ended?.[0] ?? accepted.operation;
-      return {
-        ...viewWorkspace(workspace),
-        operation: viewOperation(operation),
-        ...(accepted.token === null ? {} : { token: accepted.token }),
-      };
+      const { token, ...rest } = accepted;
+      const answered = await answerAccepted(services, request, reply, rest);
+      return { ...answered, ...(token === null ? {} : { token }) };
     },
   );
 
@@ -190,14 +178,14 @@ export function workspaceRoutes(app: App, services: Services): void {
     },
     async (request, reply) => {
       const { id } = request.params;
-      let workspace = await existing(services, id);
+      let workspace = await requireWorkspace(services, id);
       const { wait_for: wanted } = request.query;
       if (wanted !== undefined) {
         const seconds = preferredWait(request.headers["prefer"] as string | undefined) ?? WATCH_S;
         void reply.header("preference-applied", `wait=${seconds}`);
         const wait = { timeoutMs: seconds * 1_000, signal: request.signal };
         if (!wanted.includes(workspace.status) && (await waiting.waitForStatus(id, wanted, wait)))
-          workspace = await existing(services, id);
+          workspace = await requireWorkspace(services, id);
       }
       void reply.header("etag", etagOf(workspace.version));
       if (isKnown(request.headers["if-none-match"], workspace.version)) {
@@ -245,11 +233,4 @@ export function workspaceRoutes(app: App, services: Services): void {
       return viewWorkspace(workspace);
     },
   );
-}
-
-/** @throws BerthError `workspace_not_found`. */
-export async function existing({ pool }: Pick<Services, "pool">, id: string): Promise<WorkspaceRow> {
-  const workspace = await getWorkspace(pool, id);
-  if (workspace !== null) return workspace;
-  throw new BerthError("workspace_not_found", `there is no workspace ${id}`, { workspace_id: id });
 }

@@ -8,8 +8,8 @@ import { answer } from "../../schemas/answers.js";
 import { IdParams } from "../../schemas/common.js";
 import { Logs, LOGS_EXAMPLE, LogsHeaders, LogsQuery, STREAM_EXAMPLE } from "../../schemas/logs.js";
 import { problems } from "../../schemas/problem.js";
+import { requireWorkspace } from "../../http/require-workspace.js";
 import type { App, Services } from "../../services.js";
-import { existing } from "./crud.js";
 
 const WAIT_S = 10;
 
@@ -66,7 +66,7 @@ export function logRoutes(app: App, services: Services): void {
     async (request, reply) => {
       const workspaceId = request.params.id;
       const { tail = 100, follow = false } = request.query;
-      const workspace = await existing(services, workspaceId);
+      const workspace = await requireWorkspace(services, workspaceId);
       if (!hasCompute(workspace.backend))
         throw new BerthError(
           "logs_elsewhere",

@@ -1,28 +1,17 @@
-import { removeWorkspace } from "@berth/core/requests/delete";
+import type { Accepted, Condition, Requester } from "@berth/core/requests/accept";
 import { requestRestart } from "@berth/core/requests/restart";
-import Type from "typebox";
-import { etagOf } from "../../http/etag.js";
-import { outcome } from "../../http/await-operations.js";
+import { requestResume } from "@berth/core/requests/resume";
+import { requestHibernate, requestPause } from "@berth/core/requests/suspend";
+import type { ErrorCode } from "@berth/core/base/errors";
+import Type, { type Static, type TSchema } from "typebox";
+import { answerAccepted } from "../../http/answer-accepted.js";
+import { NoBody, withoutBody } from "../../http/no-body.js";
 import { requesterOf } from "../../http/requester.js";
-import { answer, LOCATION, Removal, WAITED, WorkspaceAndOperation } from "../../schemas/answers.js";
-import { IdParams, strictObject, RequestHeaders } from "../../schemas/common.js";
-import { DELETE_EXAMPLE, DONE_EXAMPLE, ONLINE_EXAMPLE, RESTART_EXAMPLE } from "../../schemas/examples.js";
-import { expecting } from "../../schemas/expected.js";
-import { viewOperation } from "../../schemas/operation.js";
+import { answer, LOCATION, Suspension, WAITED, WorkspaceAndOperation } from "../../schemas/answers.js";
+import { flag, IdParams, RequestHeaders, strictObject } from "../../schemas/common.js";
+import { DONE_EXAMPLE, ONLINE_EXAMPLE, OPERATION_EXAMPLE, RESTART_EXAMPLE } from "../../schemas/examples.js";
 import { problems } from "../../schemas/problem.js";
-import { viewWorkspace } from "../../schemas/workspace.js";
 import type { App, Services } from "../../services.js";
-import { existing } from "./crud.js";
-
-const TAGS = ["workspaces"];
-const REMOVAL_EXAMPLE = {
-  id: ONLINE_EXAMPLE.id,
-  status: "removed",
-  cascade_deleted: 0,
-  purged: false,
-  operation: DELETE_EXAMPLE,
-  operations: [DELETE_EXAMPLE],
-};
 
 const RestartBody = strictObject(
   {
@@ -36,132 +25,178 @@ const RestartBody = strictObject(
   { examples: [{ if_busy: "coalesce" }] },
 );
 
-const flag = (description: string) =>
-  Type.Optional(expecting("true or false", Type.Boolean({ description })));
-const RemoveQuery = Type.Object(
-  {
-    cascade: flag("Its descendants too; without it a workspace that has any is refused."),
-    confirm: flag("The same as `cascade`."),
-    purge: flag("Delete its rows as well, once everything is proven gone; ledger and events stay."),
-  },
-  { additionalProperties: false },
+const HibernateBody = strictObject(
+  { force: flag("Even if agents of the tree have active tasks.") },
+  { examples: [{ force: false }] },
 );
 
-export function workspaceLifecycleRoutes(app: App, services: Services): void {
-  const { requests } = services;
+/** What each of them may be refused for. */
+const REFUSALS = [
+  "invalid_request",
+  "invalid_id",
+  "workspace_not_found",
+  "illegal_transition",
+  "precondition_failed",
+  "operation_cancelled",
+  "operation_failed",
+] as const;
 
-  app.post(
-    "/workspaces/:id/restart",
-    {
-      config: { access: "operator" },
-      // The body may be left out.
-      preValidation: async (request) => {
-        (request as { body: unknown }).body ??= {};
-      },
-      schema: {
-        operationId: "restartWorkspace",
-        summary: "Restart a workspace",
-        description:
-          "Stop, then start with the same volume. Of many calls at once, at most one runs and one waits; each is " +
-          "answered with the operation that begins after it.",
-        tags: TAGS,
-        params: IdParams,
-        headers: RequestHeaders,
-        body: RestartBody,
-        response: {
-          202: answer(
-            "Accepted.",
-            WorkspaceAndOperation,
-            { ...ONLINE_EXAMPLE, operation: RESTART_EXAMPLE },
-            LOCATION,
-          ),
-          200: answer(
-            "It has been restarted: with `Prefer: wait=N`.",
-            WorkspaceAndOperation,
-            { ...ONLINE_EXAMPLE, operation: { ...DONE_EXAMPLE, kind: "restart" } },
-            WAITED,
-          ),
-          ...problems(
-            "invalid_request",
-            "invalid_id",
-            "workspace_not_found",
-            "illegal_transition",
-            "precondition_failed",
-            "busy",
-            "operation_cancelled",
-            "operation_failed",
-            "stop_retry_exhausted",
-          ),
+/** What is asked of one workspace by `POST /workspaces/:id/<name>`, accepted, and then perhaps waited for. */
+const verb =
+  <Body extends TSchema>(given: {
+    name: string;
+    operationId: string;
+    summary: string;
+    description: string;
+    body: Body;
+    answers: Readonly<Record<200 | 202, object>>;
+    refusals: readonly ErrorCode[];
+    ask: (
+      services: Services,
+      id: string,
+      asker: Requester & Condition,
+      body: Static<Body>,
+    ) => Promise<Accepted & { cascaded?: number }>;
+  }) =>
+  (app: App, services: Services): void => {
+    const { name, ask, body, answers, refusals, ...told } = given;
+    app.post(
+      `/workspaces/:id/${name}`,
+      {
+        config: { access: "operator" },
+        preValidation: withoutBody,
+        schema: {
+          ...told,
+          tags: ["workspaces"],
+          params: IdParams,
+          headers: RequestHeaders,
+          body: body as TSchema,
+          response: { ...answers, ...problems(...REFUSALS, ...refusals) },
         },
       },
-    },
-    async (request, reply) => {
-      const { if_busy } = request.body;
-      const accepted = await requestRestart(requests, request.params.id, {
-        ...requesterOf(request),
-        ...(if_busy === undefined ? {} : { ifBusy: if_busy }),
-      });
-      const ended = await outcome(services, request, reply, [accepted.operation]);
-      const workspace = ended === null ? accepted.workspace : await existing(services, accepted.workspace.id);
-      void reply.header("etag", etagOf(workspace.version));
-      return { ...viewWorkspace(workspace), operation: viewOperation(ended?.[0] ?? accepted.operation) };
-    },
-  );
-
-  app.delete(
-    "/workspaces/:id",
-    {
-      config: { access: "operator" },
-      schema: {
-        operationId: "deleteWorkspace",
-        summary: "Delete a workspace",
-        description:
-          "Marks it, and with `cascade` its descendants, removed at once; operations then stop what runs and remove " +
-          "what is kept. Asked again it drives what is unfinished of the tree, and nothing else.",
-        tags: TAGS,
-        params: IdParams,
-        headers: RequestHeaders,
-        querystring: RemoveQuery,
-        response: {
-          202: answer("Accepted.", Removal, REMOVAL_EXAMPLE, LOCATION),
-          200: answer(
-            "Nothing of the tree is left to do: with `Prefer: wait=N`, or when asked again.",
-            Removal,
-            { ...REMOVAL_EXAMPLE, operation: null, operations: [] },
-            WAITED,
-          ),
-          ...problems(
-            "invalid_request",
-            "invalid_id",
-            "workspace_not_found",
-            "has_children",
-            "precondition_failed",
-            "not_purgeable",
-            "operation_failed",
-            "terminate_retry_exhausted",
-          ),
-        },
+      async (request, reply) => {
+        const asked = request.body as Static<Body>;
+        const accepted = await ask(services, request.params.id, requesterOf(request), asked);
+        return answerAccepted(services, request, reply, accepted);
       },
-    },
-    async (request, reply) => {
-      const { cascade = false, confirm = false, purge = false } = request.query;
-      const removal = await removeWorkspace(requests, request.params.id, {
-        cascade: cascade || confirm,
-        purge,
-        ...requesterOf(request),
-      });
-      const ended =
-        removal.operations.length === 0 ? [] : await outcome(services, request, reply, removal.operations);
-      const operations = ended ?? removal.operations;
-      const own = operations.find((operation) => operation.id === removal.operation?.id);
-      return {
-        id: removal.workspace.id,
-        status: "removed" as const,
-        cascade_deleted: removal.cascadeDeleted,
-        purged: removal.purged,
-        operation: own === undefined ? null : viewOperation(own),
-        operations: operations.map(viewOperation),
-      };
-    },
-  );
+    );
+  };
+
+const restart = verb({
+  name: "restart",
+  operationId: "restartWorkspace",
+  summary: "Restart a workspace",
+  description:
+    "Stop, then start with the same volume. Of many calls at once, at most one runs and one waits; each is " +
+    "answered with the operation that begins after it.",
+  body: RestartBody,
+  answers: {
+    202: answer(
+      "Accepted.",
+      WorkspaceAndOperation,
+      { ...ONLINE_EXAMPLE, operation: RESTART_EXAMPLE },
+      LOCATION,
+    ),
+    200: answer(
+      "It has been restarted: with `Prefer: wait=N`.",
+      WorkspaceAndOperation,
+      { ...ONLINE_EXAMPLE, operation: { ...DONE_EXAMPLE, kind: "restart" } },
+      WAITED,
+    ),
+  },
+  refusals: ["busy", "stop_retry_exhausted"],
+  ask: ({ requests }, id, asker, { if_busy }) =>
+    requestRestart(requests, id, { ...asker, ...(if_busy === undefined ? {} : { ifBusy: if_busy }) }),
+});
+
+/** Of what stops a whole tree. */
+function suspendAnswers(kind: "pause" | "hibernate", status: "paused" | "hibernated") {
+  const operation = { ...OPERATION_EXAMPLE, ticket: 2, kind };
+  const done = { ...DONE_EXAMPLE, ticket: 2, kind, generation: null };
+  return {
+    202: answer(
+      "Accepted.",
+      Suspension,
+      { ...ONLINE_EXAMPLE, operation, operations: [operation], cascaded: 0 },
+      LOCATION,
+    ),
+    200: answer(
+      `The whole tree is ${status}: with \`Prefer: wait=N\`.`,
+      Suspension,
+      { ...ONLINE_EXAMPLE, status, instance_id: null, operation: done, operations: [done], cascaded: 0 },
+      WAITED,
+    ),
+  };
+}
+
+const pause = verb({
+  name: "pause",
+  operationId: "pauseWorkspace",
+  summary: "Pause a workspace and its descendants",
+  description:
+    "Stops them and keeps their volumes. Nothing but `resume` starts them again. Asked again while it is under " +
+    "way, it is answered with the pause that is.",
+  body: NoBody,
+  answers: suspendAnswers("pause", "paused"),
+  refusals: ["stop_retry_exhausted"],
+  ask: ({ requests }, id, asker) => requestPause(requests, id, asker),
+});
+
+const hibernate = verb({
+  name: "hibernate",
+  operationId: "hibernateWorkspace",
+  summary: "Hibernate a workspace and its descendants",
+  description:
+    "Like `pause`, for what isn't needed now. Refused while an agent of the tree has active tasks, unless forced.",
+  body: HibernateBody,
+  answers: suspendAnswers("hibernate", "hibernated"),
+  refusals: ["has_active_tasks", "stop_retry_exhausted"],
+  ask: ({ requests }, id, asker, { force = false }) => requestHibernate(requests, id, { ...asker, force }),
+});
+
+const RESUMING = { ...OPERATION_EXAMPLE, ticket: 3, kind: "resume" };
+const STARTED = {
+  body: NoBody,
+  answers: {
+    202: answer(
+      "Accepted.",
+      WorkspaceAndOperation,
+      { ...ONLINE_EXAMPLE, status: "paused", instance_id: null, operation: RESUMING },
+      LOCATION,
+    ),
+    200: answer(
+      "It runs: with `Prefer: wait=N`.",
+      WorkspaceAndOperation,
+      {
+        ...ONLINE_EXAMPLE,
+        generation: 2,
+        operation: { ...DONE_EXAMPLE, ticket: 3, kind: "resume", generation: 2 },
+      },
+      WAITED,
+    ),
+  },
+  refusals: ["ancestor_suspended", "quota_exceeded"],
+  ask: ({ requests }: Services, id: string, asker: Requester & Condition) =>
+    requestResume(requests, id, asker),
+} as const;
+
+const resume = verb({
+  name: "resume",
+  operationId: "resumeWorkspace",
+  summary: "Start a paused or hibernated workspace again",
+  description:
+    "With its volume, in the next generation. Its descendants stay as they are; its ancestors must run.",
+  ...STARTED,
+});
+
+const wake = verb({
+  name: "wake",
+  operationId: "wakeWorkspace",
+  summary: "Wake a hibernated workspace",
+  description: "The same as `resume`.",
+  ...STARTED,
+});
+
+export function verbRoutes(app: App, services: Services): void {
+  for (const add of [restart, pause, hibernate, resume, wake]) add(app, services);
 }

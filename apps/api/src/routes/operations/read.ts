@@ -1,0 +1,167 @@
+import {
+  findOperations,
+  getOperation,
+  listOperations,
+  type Operation as OperationRow,
+} from "@berth/core/db/operations";
+import { listResources } from "@berth/core/db/resources";
+import { OPERATION_KINDS, OPERATION_STATES, SOURCES } from "@berth/core/domain/operation";
+import { BACKENDS } from "@berth/core/domain/backend";
+import { BerthError } from "@berth/core/base/errors";
+import Type from "typebox";
+import { preferredWait } from "../../http/prefer.js";
+import { cursor, page, pageOf, positionOf, readCursor } from "../../http/pages.js";
+import { requireWorkspace } from "../../http/require-workspace.js";
+import { answer, NEXT_PAGE, WAITED } from "../../schemas/answers.js";
+import { IdParams, PAGE, pageQuery, query, ref, WaitHeaders } from "../../schemas/common.js";
+import { DONE_EXAMPLE, RESOURCE_EXAMPLE } from "../../schemas/examples.js";
+import { expecting } from "../../schemas/expected.js";
+import { CREATED, LABEL_FILTER, oneOrMore, readFilters } from "../../schemas/filters.js";
+import { Operation, OperationParams, viewOperation } from "../../schemas/operation.js";
+import { problems } from "../../schemas/problem.js";
+import { Resource, viewResource } from "../../schemas/resource.js";
+import type { App, Services } from "../../services.js";
+
+const FindQuery = query({
+  state: Type.Optional(oneOrMore(OPERATION_STATES, "Only those in one of these states.")),
+  kind: Type.Optional(oneOrMore(OPERATION_KINDS, "Only those of one of these kinds.")),
+  source: Type.Optional(oneOrMore(SOURCES, "Only those that were asked for from there.")),
+  requested_by: Type.Optional(
+    expecting("a name", Type.String({ minLength: 1, maxLength: 128, description: "Only this caller's." })),
+  ),
+  backend: Type.Optional(oneOrMore(BACKENDS, "Only of workspaces on one of these backends.")),
+  label: Type.Optional(LABEL_FILTER),
+  ...CREATED,
+  ...PAGE,
+});
+
+/** Operations, and what was made by them. */
+export function operationReadRoutes(app: App, services: Services): void {
+  const { pool, waiting } = services;
+  const existingOperation = async (id: string): Promise<OperationRow> => {
+    const operation = await getOperation(pool, id);
+    if (operation !== null) return operation;
+    throw new BerthError("operation_not_found", `there is no operation ${id}`, { operation_id: id });
+  };
+
+  app.get(
+    "/operations",
+    {
+      config: { access: "viewer" },
+      schema: {
+        operationId: "listOperations",
+        summary: "List operations",
+        description:
+          "Of all workspaces, newest first; all that is given must be so. Follow `Link`: where few pass the filter, pages " +
+          "are shorter than their limit, even empty.",
+        tags: ["operations"],
+        querystring: FindQuery,
+        response: {
+          200: answer("A page.", Type.Array(ref(Operation)), [DONE_EXAMPLE], NEXT_PAGE),
+          ...problems("invalid_request"),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { state, kind, source, requested_by, backend, limit = 100, after } = request.query;
+      const found = await findOperations(pool, {
+        ...(state === undefined ? {} : { states: state }),
+        ...(kind === undefined ? {} : { kinds: kind }),
+        ...(source === undefined ? {} : { sources: source }),
+        ...(requested_by === undefined ? {} : { requestedBy: requested_by }),
+        ...(backend === undefined ? {} : { backends: backend }),
+        ...readFilters(request.query),
+        after: positionOf(after),
+        limit,
+      });
+      return pageOf(request, reply, found, limit).map(viewOperation);
+    },
+  );
+
+  app.get(
+    "/operations/:id",
+    {
+      config: { access: "viewer" },
+      schema: {
+        operationId: "getOperation",
+        summary: "Read an operation",
+        description:
+          "With `Prefer: wait=N` answered once it has ended, or after N seconds, as it is then: look at its state.",
+        tags: ["operations"],
+        params: OperationParams,
+        headers: WaitHeaders,
+        response: {
+          200: answer("The operation.", ref(Operation), DONE_EXAMPLE, {
+            "Preference-Applied": WAITED["Preference-Applied"],
+          }),
+          ...problems("invalid_id", "operation_not_found"),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params;
+      const operation = await existingOperation(id);
+      const seconds = preferredWait(request.headers["prefer"] as string | undefined);
+      if (seconds === null || seconds === 0) return viewOperation(operation);
+      void reply.header("preference-applied", `wait=${seconds}`);
+      const ended = await waiting.wait([operation.id], {
+        timeoutMs: seconds * 1_000,
+        signal: request.signal,
+      });
+      return viewOperation(ended ? await existingOperation(id) : operation);
+    },
+  );
+
+  app.get(
+    "/workspaces/:id/operations",
+    {
+      config: { access: "viewer" },
+      schema: {
+        operationId: "listWorkspaceOperations",
+        summary: "List a workspace's operations",
+        description: "Newest first.",
+        tags: ["operations"],
+        params: IdParams,
+        querystring: pageQuery,
+        response: {
+          200: answer("A page.", Type.Array(ref(Operation)), [DONE_EXAMPLE], NEXT_PAGE),
+          ...problems("invalid_request", "invalid_id", "workspace_not_found"),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { limit = 100, after } = request.query;
+      const before =
+        after === undefined ? {} : { beforeTicket: Number(readCursor(after, /^(\d{1,15})$/)[0]) };
+      const { id } = await requireWorkspace(services, request.params.id);
+      const rows = await listOperations(pool, { workspaceId: id, ...before, limit: limit + 1 });
+      return page(request, reply, rows, { limit, after: (row) => cursor(String(row.ticket)) }).map(
+        viewOperation,
+      );
+    },
+  );
+
+  app.get(
+    "/workspaces/:id/resources",
+    {
+      config: { access: "viewer" },
+      schema: {
+        operationId: "listWorkspaceResources",
+        summary: "List what was made for a workspace",
+        description: "The ledger, newest first. It outlives a purge of the workspace.",
+        tags: ["operations"],
+        params: IdParams,
+        response: {
+          200: answer("Its ledger.", Type.Array(ref(Resource)), [RESOURCE_EXAMPLE]),
+          ...problems("invalid_id", "workspace_not_found"),
+        },
+      },
+    },
+    async (request) => {
+      const { id } = request.params;
+      const rows = await listResources(pool, id);
+      if (rows.length === 0) await requireWorkspace(services, id);
+      return rows.map(viewResource);
+    },
+  );
+}
