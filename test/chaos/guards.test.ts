@@ -5,6 +5,7 @@ import { lockGates } from "@berth/core/db/gates";
 import { getOperation } from "@berth/core/db/operations";
 import { isDatabaseUnavailable, transaction } from "@berth/core/db/pool";
 import { batched } from "@berth/core/base/batch";
+import type { Hold } from "@berth/core/db/gates";
 import { createGate } from "@berth/core/gate/gate";
 import { createLeaseKeeper } from "@berth/core/gate/lease";
 import { CancelledError, LeaseLostError } from "@berth/core/gate/verdict";
@@ -16,7 +17,7 @@ import { ended } from "../support/wait.js";
 
 describe("a lease", () => {
   const hold = { workspaceId: randomUUID(), operationId: randomUUID(), ticket: 1, fence: 1 };
-  const keeper = (renew: Parameters<typeof createLeaseKeeper>[0]["renew"], leaseMs = 300) =>
+  const keeper = (renew: Parameters<typeof createLeaseKeeper<Hold>>[0]["renew"], leaseMs = 300) =>
     createLeaseKeeper({ renew, leaseMs, onError: () => undefined });
 
   it("counts from before the claim was sent, so that a pause right after it can't lengthen it (I1)", () => {

@@ -16,7 +16,6 @@ export interface Operation {
   kind: OperationKind;
   state: OperationState;
   generation: number | null;
-  params: Record<string, unknown>;
   source: Source;
   requested_by: string;
   /** How many requests this operation stands for. */
@@ -46,14 +45,13 @@ export interface NewOperation {
   source: Source;
   requested_by: string;
   max_attempts: number;
-  params?: Record<string, unknown>;
   retry_of?: string;
 }
 
 export async function insertOperation(tx: Tx, operation: NewOperation): Promise<Operation> {
   const { rows } = await tx.query<Operation>(
-    `insert into operations (id, workspace_id, ticket, kind, source, requested_by, max_attempts, params, retry_of)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning *`,
+    `insert into operations (id, workspace_id, ticket, kind, source, requested_by, max_attempts, retry_of)
+     values ($1, $2, $3, $4, $5, $6, $7, $8) returning *`,
     [
       operation.id,
       operation.workspace_id,
@@ -62,7 +60,6 @@ export async function insertOperation(tx: Tx, operation: NewOperation): Promise<
       operation.source,
       operation.requested_by,
       operation.max_attempts,
-      JSON.stringify(operation.params ?? {}),
       operation.retry_of ?? null,
     ],
   );

@@ -17,16 +17,18 @@ export interface HeldLease {
   drop(): void;
 }
 
-export interface LeaseKeeper {
+/** Keeps the leases of what is told from others by `operationId`: an operation, or a sweep's run. */
+export interface LeaseKeeper<Held extends Pick<Hold, "operationId"> = Hold> {
   /** `claimedAt` is this process's clock before the claim was asked for: the lease can't be younger than that. */
-  keep(hold: Hold, claimedAt: number): HeldLease;
+  keep(hold: Held, claimedAt: number): HeldLease;
   close(): void;
 }
 
-type Renew = (holds: readonly Hold[]) => Promise<{ operation_id: string; cancel_requested: boolean }[]>;
+/** Those that are still held, and what is wanted of them. */
+type Renew<Held> = (holds: readonly Held[]) => Promise<{ operation_id: string; cancel_requested: boolean }[]>;
 
-interface Kept {
-  hold: Hold;
+interface Kept<Held> {
+  hold: Held;
   abort: AbortController;
   /** By this process's clock; taken before the statement that renewed it, so never later than the truth. */
   until: number;
@@ -34,17 +36,17 @@ interface Kept {
 }
 
 /** Renews all leases of this process every third of their length, in one statement. */
-export function createLeaseKeeper(options: {
-  renew: Renew;
+export function createLeaseKeeper<Held extends Pick<Hold, "operationId"> = Hold>(options: {
+  renew: Renew<Held>;
   leaseMs: number;
   onError: (error: unknown) => void;
   clock?: Clock;
-}): LeaseKeeper {
+}): LeaseKeeper<Held> {
   const { clock = systemClock } = options;
-  const kept = new Map<string, Kept>();
+  const kept = new Map<string, Kept<Held>>();
   let renewing = false;
 
-  const expire = (lease: Kept): void => {
+  const expire = (lease: Kept<Held>): void => {
     if (clock.monotonic() > lease.until) lease.abort.abort(new LeaseLostError("the lease ran out"));
   };
   const renewAll = async (): Promise<void> => {
@@ -58,7 +60,7 @@ export function createLeaseKeeper(options: {
       const answers = new Map(renewed.map((row) => [row.operation_id, row]));
       for (const lease of leases) {
         const answer = answers.get(lease.hold.operationId);
-        if (answer === undefined) lease.abort.abort(new LeaseLostError("the gate is held by another worker"));
+        if (answer === undefined) lease.abort.abort(new LeaseLostError("it is held by another worker"));
         else lease.cancelled ||= answer.cancel_requested;
         if (answer !== undefined) lease.until = before + options.leaseMs;
       }
@@ -72,7 +74,7 @@ export function createLeaseKeeper(options: {
 
   return {
     keep(hold, claimedAt) {
-      const lease: Kept = {
+      const lease: Kept<Held> = {
         hold,
         abort: new AbortController(),
         until: claimedAt + options.leaseMs,

@@ -1,5 +1,4 @@
 import { withDeadline } from "../base/deadline.js";
-import { clearInterval, setInterval } from "node:timers";
 import { insertEvents } from "../db/events.js";
 import { transaction } from "../db/pool.js";
 import {
@@ -11,6 +10,7 @@ import {
   type BegunRun,
   type Intent,
 } from "../db/sweeps.js";
+import { createLeaseKeeper } from "../gate/lease.js";
 import { decide, type Decision } from "./breaker.js";
 import type { Action, Plan, Sweep, SweepDeps } from "./sweep.js";
 
@@ -34,6 +34,7 @@ export async function runSweep(
   everyMs: number | null = null,
 ): Promise<Counts | null> {
   if (deps.settings.paused.includes(sweep.name)) return null;
+  const begunAt = performance.now();
   const begun = await beginSweep(deps.pool, {
     name: sweep.name,
     owner,
@@ -42,7 +43,7 @@ export async function runSweep(
   });
   if (begun === null) return null;
   const run = { name: sweep.name, runId: begun.runId };
-  const lease = keepLease(deps, run);
+  const lease = keepLease(deps, run, begunAt);
   try {
     const { counts, plan } = await withDeadline(sweep.runLimitMs, [deps.signal, lease.signal], (signal) =>
       lookAndAct(sweep, { ...deps, signal }, begun),
@@ -65,22 +66,17 @@ export async function runSweep(
 function keepLease(
   { pool, logger }: SweepDeps,
   run: { name: string; runId: number },
+  begunAt: number,
 ): { signal: AbortSignal; drop(): void } {
-  const lost = new AbortController();
-  let until = performance.now() + LEASE_MS;
-  const renew = async (): Promise<void> => {
-    const before = performance.now();
-    try {
-      if (await renewSweep(pool, run, LEASE_MS)) until = before + LEASE_MS;
-      else lost.abort(new Error(`another run of ${run.name} has begun`));
-    } catch (error) {
-      logger.debug({ err: error, sweep: run.name }, "a sweep's lease was not renewed");
-    }
-    if (performance.now() > until) lost.abort(new Error(`the lease of ${run.name} ran out`));
-  };
-  const timer = setInterval(() => void renew(), LEASE_MS / 3);
-  timer.unref();
-  return { signal: lost.signal, drop: () => clearInterval(timer) };
+  const operationId = `${run.name}/${run.runId}`;
+  const keeper = createLeaseKeeper<{ operationId: string }>({
+    leaseMs: LEASE_MS,
+    renew: async () =>
+      (await renewSweep(pool, run, LEASE_MS)) ? [{ operation_id: operationId, cancel_requested: false }] : [],
+    onError: (error) => logger.debug({ err: error, sweep: run.name }, "a sweep's lease was not renewed"),
+  });
+  const { signal } = keeper.keep({ operationId }, begunAt);
+  return { signal, drop: () => keeper.close() };
 }
 
 async function lookAndAct(
