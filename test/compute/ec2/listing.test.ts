@@ -44,7 +44,7 @@ describe("a listing is whole or it is none", () => {
     const lab = await openLab();
     await manyInstances(lab, 1);
     lab.fault({ kind: "error", action: "DescribeVolumes", code: "UnauthorizedOperation", status: 403 });
-    await expect(lab.backend.listOwned(lab.call)).rejects.toThrow(failure("backend_failed", "permanent"));
+    await expect(lab.backend.listOwned(lab.call)).rejects.toThrow(failure("credentials", "permanent"));
   });
 
   test("what is only named as ours are is listed apart, and not what any deployment has labelled (I10)", async () => {

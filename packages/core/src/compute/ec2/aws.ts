@@ -4,6 +4,7 @@ import { unlessAborted } from "../../base/deadline.js";
 import { BackendError, type CallPriority } from "../backend.js";
 import { createLimiter, type Limiter } from "../limiter.js";
 import { bucketsFor, drawOf } from "./actions.js";
+import { insistOnAws } from "./answers.js";
 import { codeOf, failureOf, isThrottle } from "./failure.js";
 import type { Ec2Options } from "./settings.js";
 
@@ -12,10 +13,10 @@ export interface Aws {
   /** Tries again by itself, and slows down when it is throttled. */
   ec2: EC2Client;
   /**
-   * For RunInstances: one attempt a call. No capacity is HTTP 500, which the SDK would try again, and burn
+   * One attempt a call: for RunInstances, and for parts of what was tried hard as a whole. No capacity is HTTP 500, which the SDK would try again, and burn
    * tokens of the smallest bucket (FACTS.md, SDK v3 client).
    */
-  launcher: EC2Client;
+  impatient: EC2Client;
   dns: Route53Client;
   limiter: Limiter;
   close(): void;
@@ -57,15 +58,16 @@ export function openAws(options: Ec2Options): Aws {
   // down every look. Our limiter slows down by action, and each retry passes through it.
   const patient = { ...shared, retryMode: "standard", maxAttempts: ATTEMPTS };
   const ec2 = new EC2Client(patient);
-  const launcher = new EC2Client({ ...shared, maxAttempts: 1 });
+  const impatient = new EC2Client({ ...shared, maxAttempts: 1 });
   const dns = new Route53Client(patient);
+  for (const client of [ec2, impatient, dns]) insistOnAws(client);
   return {
     ec2,
-    launcher,
+    impatient,
     dns,
     limiter: createLimiter(bucketsFor(options.apiShare)),
     close() {
-      for (const client of [ec2, launcher, dns]) client.destroy();
+      for (const client of [ec2, impatient, dns]) client.destroy();
     },
   };
 }

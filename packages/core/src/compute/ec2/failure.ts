@@ -1,32 +1,10 @@
-import { BackendError, type BackendErrorCode } from "../backend.js";
+import { BackendError } from "../backend.js";
+import { NOT_FROM_AWS } from "./answers.js";
+import { MEANINGS, type Meaning, refusalOf } from "./launch-errors.js";
 
 const UNREACHABLE = new Set(
   "ECONNREFUSED ECONNRESET EPIPE ETIMEDOUT ENOTFOUND EAI_AGAIN EHOSTUNREACH ENETUNREACH".split(" "),
 );
-const THROTTLED = new Set(
-  "RequestLimitExceeded Throttling ThrottlingException RequestThrottled SlowDown PriorRequestNotComplete EC2ThrottledException".split(
-    " ",
-  ),
-);
-/** There is no room in this zone for this type; another zone or type may have some. */
-const CAPACITY = new Set(
-  "InsufficientInstanceCapacity InsufficientHostCapacity InsufficientCapacity SpotMaxPriceTooLow InsufficientFreeAddressesInSubnet".split(
-    " ",
-  ),
-);
-/** The account may have no more of this type, in whichever zone. */
-const LIMITS = new Set(
-  "InstanceLimitExceeded VcpuLimitExceeded MaxSpotInstanceCountExceeded SpotInstanceCountExceeded".split(" "),
-);
-const REFUSED = new Set(
-  "UnauthorizedOperation AuthFailure AccessDenied SignatureDoesNotMatch InvalidClientTokenId OptInRequired Blocked".split(
-    " ",
-  ),
-);
-/** What can only be mended in the spec or the configuration. */
-const INVALID =
-  /^(InvalidParameter|InvalidSubnet|InvalidGroup|InvalidSecurityGroup|InvalidKeyPair|InvalidLaunchTemplate|InvalidUserData|InvalidBlockDevice|InvalidZone|InvalidInput|InvalidIamInstanceProfile|Missing|Unsupported|UnknownParameter|ValidationError|VolumeTypeNotAvailableInZone|NoSuchHostedZone|TagLimitExceeded|InvalidTag)/;
-
 const LONGEST_MESSAGE = 500;
 const SHORTEST_SECRET = 4;
 
@@ -37,16 +15,13 @@ export function codeOf(error: unknown): string {
   return typeof Code === "string" ? Code : typeof name === "string" ? name : "Error";
 }
 
-export function isCapacity(code: string): boolean {
-  return CAPACITY.has(code);
-}
-
-export function isLimit(code: string): boolean {
-  return LIMITS.has(code);
-}
-
 export function isThrottle(code: string): boolean {
-  return THROTTLED.has(code);
+  return refusalOf(code, null).meaning === "throttled";
+}
+
+/** HTTP status of the answer; null if none came. */
+export function statusOf(error: unknown): number | null {
+  return (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode ?? null;
 }
 
 /**
@@ -56,27 +31,19 @@ export function isThrottle(code: string): boolean {
 export function failureOf(what: string, error: unknown, secrets: readonly string[] = []): BackendError {
   if (error instanceof BackendError) return error;
   const providerCode = codeOf(error);
-  const status = (error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode ?? null;
-  const [code, kind] = meaningOf(providerCode, status);
+  const [code, kind, passing] = MEANINGS[meaningOf(error)];
   const text =
-    code === "backend_unreachable"
+    code === "backend_unreachable" && providerCode !== NOT_FROM_AWS
       ? "AWS can't be reached"
       : scrub(String((error as { message?: unknown }).message ?? error), secrets);
-  return new BackendError(code, kind, `${what}: ${text}`, { providerCode });
+  return new BackendError(code, kind, `${what}: ${text}`, { providerCode, passing });
 }
 
-function meaningOf(code: string, status: number | null): [BackendErrorCode, "transient" | "permanent"] {
-  if (code === "AbortError") return ["aborted", "transient"];
-  if (code === "TimeoutError" || code === "RequestTimeout") return ["backend_timeout", "transient"];
-  if (UNREACHABLE.has(code)) return ["backend_unreachable", "transient"];
-  if (THROTTLED.has(code)) return ["throttled", "transient"];
-  if (CAPACITY.has(code)) return ["capacity", "transient"];
-  if (code === "OperationNotPermitted") return ["termination_protected", "transient"];
-  if (REFUSED.has(code)) return ["backend_failed", "permanent"];
-  if (code.startsWith("InvalidAMIID")) return ["image_not_found", "permanent"];
-  if (code.endsWith(".Malformed") || (INVALID.test(code) && (status ?? 400) < 500))
-    return ["invalid_spec", "permanent"];
-  return ["backend_failed", "transient"];
+/** Of an error of the SDK's. */
+export function meaningOf(error: unknown): Meaning {
+  const code = codeOf(error);
+  if (UNREACHABLE.has(code) || code === NOT_FROM_AWS) return "unreachable";
+  return refusalOf(code, statusOf(error)).meaning;
 }
 
 /** The provider's words in one short line, without what must not be seen. */

@@ -3,6 +3,7 @@ import {
   DescribeVolumesCommand,
   type DescribeInstancesCommandOutput,
   type DescribeVolumesCommandOutput,
+  type EC2Client,
   type Filter,
 } from "@aws-sdk/client-ec2";
 import { BackendError } from "../backend.js";
@@ -16,12 +17,17 @@ const PAGE = 1_000;
  * others would fail the call for all of them (FACTS.md, Describe).
  * @throws BackendError if any page fails: a part is never returned.
  */
-export async function listInstances(aws: Aws, filters: Filter[], call: Call): Promise<SeenInstance[]> {
+export async function listInstances(
+  aws: Aws,
+  filters: Filter[],
+  call: Call,
+  client: EC2Client = aws.ec2,
+): Promise<SeenInstance[]> {
   const seen: SeenInstance[] = [];
   for (let token: string | undefined; ;) {
     const page: DescribeInstancesCommandOutput = await send(
       aws,
-      aws.ec2,
+      client,
       new DescribeInstancesCommand({ Filters: filters, MaxResults: PAGE, NextToken: token }),
       call,
     );
@@ -33,12 +39,17 @@ export async function listInstances(aws: Aws, filters: Filter[], call: Call): Pr
 }
 
 /** As {@link listInstances}. @throws BackendError */
-export async function listVolumes(aws: Aws, filters: Filter[], call: Call): Promise<SeenVolume[]> {
+export async function listVolumes(
+  aws: Aws,
+  filters: Filter[],
+  call: Call,
+  client: EC2Client = aws.ec2,
+): Promise<SeenVolume[]> {
   const seen: SeenVolume[] = [];
   for (let token: string | undefined; ;) {
     const page: DescribeVolumesCommandOutput = await send(
       aws,
-      aws.ec2,
+      client,
       new DescribeVolumesCommand({ Filters: filters, MaxResults: PAGE, NextToken: token }),
       call,
     );

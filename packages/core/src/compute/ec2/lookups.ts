@@ -1,6 +1,8 @@
+import type { EC2Client } from "@aws-sdk/client-ec2";
 import { BackendError, type CallOptions } from "../backend.js";
 import { unlessAborted } from "../../base/deadline.js";
 import { windowed } from "../../base/window.js";
+import { askApart } from "./apart.js";
 import type { Aws } from "./aws.js";
 import { listInstances, listVolumes } from "./listing.js";
 import type { SeenInstance, SeenVolume } from "./seen.js";
@@ -34,34 +36,34 @@ export function createLookups(aws: Aws, deploymentId: string): Lookups {
       if (reason !== null && state !== "running" && state !== "pending") remember(reasons, id, reason);
     }
   };
-  const instances = (name: string, values: readonly string[], owned: boolean): Promise<SeenInstance[]> =>
-    listInstances(aws, filtersFor(name, values, owned ? deploymentId : null), {
-      what: "describe instances",
-      priority: "user",
-    }).then((seen) => {
-      note(seen);
-      return seen;
-    });
-  const volumes = (name: string, values: readonly string[], owned: boolean): Promise<SeenVolume[]> =>
-    listVolumes(aws, filtersFor(name, values, owned ? deploymentId : null), {
-      what: "describe volumes",
-      priority: "user",
-    });
+  /** What was tried hard already, together with more, is tried once. */
+  const clientFor = (again: boolean): EC2Client => (again ? aws.impatient : aws.ec2);
+  const instances = async ({ name, owned }: By, { values, again }: Asked): Promise<SeenInstance[]> => {
+    const filters = filtersFor(name, values, owned ? deploymentId : null);
+    const call = { what: "describe instances", priority: "user" } as const;
+    const seen = await listInstances(aws, filters, call, clientFor(again));
+    note(seen);
+    return seen;
+  };
+  const volumes = ({ name, owned }: By, { values, again }: Asked): Promise<SeenVolume[]> => {
+    const filters = filtersFor(name, values, owned ? deploymentId : null);
+    return listVolumes(aws, filters, { what: "describe volumes", priority: "user" }, clientFor(again));
+  };
 
   const byId = grouped(
-    (ids) => instances("instance-id", ids, false),
+    (asked) => instances({ name: "instance-id", owned: false }, asked),
     ({ id }) => id,
   );
   const byWorkspace = grouped(
-    (ids) => instances(`tag:${WORKSPACE}`, ids, true),
+    (asked) => instances({ name: `tag:${WORKSPACE}`, owned: true }, asked),
     ({ tags }) => tags.get(WORKSPACE),
   );
   const volumeById = grouped(
-    (ids) => volumes("volume-id", ids, false),
+    (asked) => volumes({ name: "volume-id", owned: false }, asked),
     ({ id }) => id,
   );
   const volumesByResource = grouped(
-    (ids) => volumes(`tag:${RESOURCE}`, ids, true),
+    (asked) => volumes({ name: `tag:${RESOURCE}`, owned: true }, asked),
     ({ tags }) => tags.get(RESOURCE),
   );
 
@@ -84,16 +86,29 @@ function filtersFor(name: string, values: readonly string[], deploymentId: strin
   return filters;
 }
 
+/** By which filter, and whether among this deployment's things only. */
+interface By {
+  name: string;
+  owned: boolean;
+}
+
+interface Asked {
+  values: readonly string[];
+  again: boolean;
+}
+
 /** One listing for many keys, and to each what of it is its own. */
 function grouped<Thing>(
-  list: (keys: readonly string[]) => Promise<Thing[]>,
+  list: (asked: Asked) => Promise<Thing[]>,
   keyOf: (thing: Thing) => string | undefined,
 ): (key: string) => Promise<Thing[]> {
-  return windowed(GATHER, async (keys) => {
-    const found = new Map<string | undefined, Thing[]>(keys.map((key) => [key, []]));
-    for (const thing of await list(keys)) found.get(keyOf(thing))?.push(thing);
-    return keys.map((key) => ({ status: "fulfilled", value: found.get(key)! }));
-  });
+  return windowed(GATHER, (keys) =>
+    askApart(keys, async (values, again) => {
+      const found = new Map<string | undefined, Thing[]>(values.map((key) => [key, []]));
+      for (const thing of await list({ values, again })) found.get(keyOf(thing))?.push(thing);
+      return (key) => found.get(key)!;
+    }),
+  );
 }
 
 /** Who gives up stops waiting; the call goes on for the others. */

@@ -3,7 +3,7 @@ import type { Caller, Ec2 } from "./context.js";
 import { findInstances } from "./identity.js";
 import { contractState } from "./seen.js";
 
-/** See `Backend.probe`. Doubt about one answer of AWS is doubt about all that it was asked for (I5). */
+/** See `Backend.probe`. What AWS gives no clean answer about, even asked for alone, is `unknown` (I5). */
 export async function probe(
   ec2: Ec2,
   instances: readonly InstanceRef[],

@@ -4,7 +4,9 @@ import { BackendError, type Details, type InstanceRef, type LaunchRequest } from
 import { send } from "./aws.js";
 import { inOrderOfRoom } from "./capacity.js";
 import type { Caller, Ec2 } from "./context.js";
-import { codeOf, failureOf, isCapacity, isLimit } from "./failure.js";
+import { codeOf, failureOf, statusOf } from "./failure.js";
+import { lackOf, type Refusal } from "./launch-errors.js";
+import { noPlaceLeft } from "./no-place.js";
 import { pause, poll } from "./pause.js";
 import { type Candidate, fingerprintOf, runInputOf } from "./run-input.js";
 import { readInstance, type SeenInstance, type SeenVolume } from "./seen.js";
@@ -19,7 +21,8 @@ const WAIT_NOTED_MS = 100;
 /**
  * Launches in the volume's zone, as the first type for which there is room. Each different request has a token
  * of its own, saved before the call (I3), so whoever goes on after a crash repeats exactly the one under way.
- * @throws BackendError `capacity` if nothing was made for want of room
+ * @throws BackendError `capacity` if nothing was made, and another zone may do; `quota`; `invalid_spec` if no type is
+ *   to be had in the zone that the volume can't leave
  */
 export async function runInstance(
   ec2: Ec2,
@@ -32,9 +35,9 @@ export async function runInstance(
   const candidates = await candidatesFor(ec2, wanted, { volume, first: earlierAsk, caller });
   let token = ref.clientToken;
   let known = typeof ref.details["request"] === "string" ? ref.details["request"] : null;
-  let refusal: BackendError | null = null;
+  const refusals: Refusal[] = [];
   const full = new Set<string>();
-  for (const [index, candidate] of candidates.entries()) {
+  all: for (const [index, candidate] of candidates.entries()) {
     const place = `${typeName(candidate.type)}/${candidate.subnet.az}`;
     if (full.has(place)) continue;
     const input = runInputOf(request, wanted, candidate, { volumeId: volume.id, options: ec2.options });
@@ -63,10 +66,10 @@ export async function runInstance(
         return answer.made;
       }
       if ("refused" in answer) {
-        // No room is worth more than a limit to the caller: there may be some in another zone.
-        if (refusal?.code !== "capacity") refusal = answer.refused;
-        if (answer.refused.providerCode !== "InsufficientFreeAddressesInSubnet") full.add(place);
-        note(ec2, candidate, answer.refused.providerCode ?? "");
+        refusals.push(answer.refused);
+        note(ec2, candidate, answer.refused);
+        if (answer.refused.scope === "zone") break all;
+        if (answer.refused.scope !== "subnet") full.add(place);
         break;
       }
       if (answer.token === "other_request") {
@@ -77,7 +80,12 @@ export async function runInstance(
       token = randomUUID();
     }
   }
-  throw refusal ?? noRoom(wanted, volume);
+  // What was left out just now counts as well.
+  for (const type of wanted.types) {
+    const lack = ec2.capacity.lackOf(typeName(type), volume.az);
+    if (lack !== null) refusals.push(lack);
+  }
+  throw noPlaceLeft(wanted, [volume.az], refusals, { movable: request.volume.details["used"] !== true });
 }
 
 /** The request that an earlier call recorded and whose outcome isn't known. */
@@ -85,9 +93,9 @@ function underWay(ec2: Ec2, { instance: ref }: LaunchRequest): Details | null {
   const { details } = ref;
   if (typeof details["request"] !== "string") return null;
   const type = typeof details["type"] === "string" ? details["type"] : null;
-  const lackedAgo = ec2.capacity.lackedAgo(typeName(type), String(details["az"]));
+  const lack = ec2.capacity.lackOf(typeName(type), String(details["az"]));
   // Refused since: nothing of it is under way.
-  return lackedAgo !== null && lackedAgo <= askedAgo(ref) ? null : details;
+  return lack !== null && lack.agoMs <= askedAgo(ref) ? null : details;
 }
 
 /** In ms. */
@@ -98,7 +106,7 @@ function askedAgo({ askedAt }: InstanceRef): number {
 type Answer =
   | { made: SeenInstance }
   /** Nothing was made, and elsewhere something might be. */
-  | { refused: BackendError }
+  | { refused: Refusal }
   /** The token can't be used: it made an instance that has ended, or belongs to another request. */
   | { token: "ended" | "other_request"; error: BackendError };
 
@@ -126,7 +134,7 @@ async function run(
     try {
       const reply = await send(
         ec2.aws,
-        ec2.aws.launcher,
+        ec2.aws.impatient,
         new RunInstancesCommand(input),
         { what, secrets, onTurn, ...caller },
         { raw: true },
@@ -146,7 +154,8 @@ async function run(
       if (code === "IdempotentInstanceTerminated") return { token: "ended", error: unusable(what, code) };
       if (code === "IdempotentParameterMismatch")
         return { token: "other_request", error: unusable(what, code) };
-      if (isCapacity(code) || isLimit(code)) return { refused: failure };
+      const refused = lackOf(code, statusOf(error), failure.message);
+      if (refused !== null) return { refused };
       if (failure.kind === "permanent" || failure.code === "aborted" || attempt === ATTEMPTS) throw failure;
       await pause(FIRST_PAUSE_MS * 2 ** (attempt - 1) * (0.5 + Math.random() / 2), caller.signal);
     }
@@ -172,7 +181,7 @@ async function candidatesFor(
     first !== null && type === (first["type"] ?? null) && subnet.id === first["subnet"];
   const rest = inOrderOfRoom(
     all.filter((one) => !isFirst(one)),
-    ({ type, subnet }) => ec2.capacity.lackedAgo(typeName(type), subnet.az),
+    ({ type, subnet }) => ec2.capacity.lackOf(typeName(type), subnet.az),
   );
   return [...all.filter(isFirst), ...rest];
 }
@@ -195,17 +204,12 @@ async function awaitEarlier(
   });
 }
 
-function note(ec2: Ec2, { type, subnet }: Candidate, code: string): void {
-  ec2.capacity.note(typeName(type), isLimit(code) ? null : subnet.az);
-  ec2.options.logger?.info({ type: typeName(type), az: subnet.az, code }, "no room on EC2");
-}
-
-function noRoom({ types }: Wanted, { az }: SeenVolume): BackendError {
-  return new BackendError(
-    "capacity",
-    "transient",
-    `there was no capacity for ${types.map(typeName).join(", ")} in ${az} a moment ago`,
-    { providerCode: "InsufficientInstanceCapacity" },
+function note(ec2: Ec2, { type, subnet }: Candidate, refusal: Refusal): void {
+  ec2.capacity.note(refusal, typeName(type), subnet.az);
+  const { lack, scope, code } = refusal;
+  ec2.options.logger?.info(
+    { type: typeName(type), az: subnet.az, lack, scope, code },
+    "EC2 refused a launch",
   );
 }
 

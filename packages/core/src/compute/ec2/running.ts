@@ -38,7 +38,12 @@ export async function stillThere(ec2: Ec2, id: string, caller: Caller): Promise<
 function requireUnended(ec2: Ec2, { id, state, reason, reasonText, type, az }: SeenInstance): void {
   if (state !== "shutting-down" && state !== "terminated") return;
   // Accepted first and then without room: the next attempt tries elsewhere.
-  if (reason === "Server.InsufficientInstanceCapacity" && az !== null) ec2.capacity.note(typeName(type), az);
+  if (reason === "Server.InsufficientInstanceCapacity" && az !== null)
+    ec2.capacity.note(
+      { lack: "no_room", scope: "pair", code: reason, message: reasonText ?? reason },
+      typeName(type),
+      az,
+    );
   throw new BackendError(
     "start_failed",
     "transient",

@@ -2,7 +2,8 @@ import { TerminateInstancesCommand } from "@aws-sdk/client-ec2";
 import type { CallPriority } from "../backend.js";
 import { windowed } from "../../base/window.js";
 import { type Aws, send } from "./aws.js";
-import { codeOf, failureOf } from "./failure.js";
+import { failureOf, meaningOf } from "./failure.js";
+import type { Meaning } from "./launch-errors.js";
 
 /**
  * Asks for the end of one instance. Those asked for within a moment go in one call.
@@ -12,9 +13,8 @@ export type Terminator = (id: string, priority: CallPriority) => Promise<void>;
 
 /** Far below the 1,000 that AWS takes, so that one bad id among them spoils few. */
 const GATHER = { windowMs: 20, max: 100 };
-/** One instance fails the call for all, or for all in its zone (FACTS.md, Terminate). */
-const ABOUT_ONE =
-  /^(InvalidInstanceID|OperationNotPermitted|UnauthorizedOperation|IncorrectInstanceState|UnsupportedOperation)/;
+/** These are about the caller or the way to AWS. Any other may be about one instance of many (docs/facts.md). */
+const ABOUT_ALL = new Set<Meaning>(["throttled", "unreachable", "timeout", "aborted", "stale_credentials"]);
 
 export function createTerminator(aws: Aws): Terminator {
   const gather = windowed<{ id: string; priority: CallPriority }, void>(GATHER, async (items) => {
@@ -24,7 +24,7 @@ export function createTerminator(aws: Aws): Terminator {
       await terminateAll(aws, ids, priority);
       return items.map(() => ({ status: "fulfilled", value: undefined }));
     } catch (error) {
-      if (ids.length === 1 || !ABOUT_ONE.test(codeOf(error)))
+      if (ids.length === 1 || ABOUT_ALL.has(meaningOf(error)))
         throw failureOf(`terminate ${ids.length === 1 ? ids[0]! : `${ids.length} instances`}`, error);
       return oneByOne(aws, items);
     }

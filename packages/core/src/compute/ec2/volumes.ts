@@ -3,8 +3,10 @@ import { BackendError, type Details, type VolumeRef } from "../backend.js";
 import type { Spec } from "../../domain/spec.js";
 import { send } from "./aws.js";
 import { inOrderOfRoom } from "./capacity.js";
+import { lackOf, type Refusal } from "./launch-errors.js";
+import { noPlaceLeft } from "./no-place.js";
 import type { Caller, Ec2 } from "./context.js";
-import { codeOf, failureOf } from "./failure.js";
+import { codeOf, failureOf, statusOf } from "./failure.js";
 import { awaitVolume, doubtOf, findVolume } from "./identity.js";
 import { pause, poll } from "./pause.js";
 import type { SeenVolume } from "./seen.js";
@@ -34,7 +36,23 @@ export async function createVolume(
       { providerCode: "InvalidVolume.NotFound" },
     );
   const wanted = wantedOf(spec ?? {}, ec2.options);
-  const az = await chooseZone(ec2, wanted, caller);
+  for (;;) {
+    const az = await chooseZone(ec2, wanted, caller);
+    const answer = await createIn(ec2, ref, wanted, az, caller);
+    if ("made" in answer) return answer.made;
+    // The zone has none of that kind: the next is chosen, until none is left.
+    for (const type of wanted.types) ec2.capacity.note(answer.refused, typeName(type), az);
+  }
+}
+
+async function createIn(
+  ec2: Ec2,
+  ref: VolumeRef,
+  wanted: Wanted,
+  az: string,
+  caller: Caller,
+): Promise<{ made: MadeVolume } | { refused: Refusal }> {
+  const what = `create volume ${ref.name}`;
   try {
     const { VolumeId: id = "" } = await send(
       ec2.aws,
@@ -52,13 +70,17 @@ export async function createVolume(
           },
         ],
       }),
-      { what: `create volume ${ref.name}`, ...caller },
+      { what, ...caller },
       { raw: true },
     );
-    return { providerId: id, details: { az, size_gb: wanted.volumeGb } };
+    return { made: { providerId: id, details: { az, size_gb: wanted.volumeGb } } };
   } catch (error) {
-    if (codeOf(error) !== "IdempotentParameterMismatch") throw failureOf(`create volume ${ref.name}`, error);
-    return made(await earlier(ec2, ref, caller));
+    const code = codeOf(error);
+    if (code === "IdempotentParameterMismatch") return { made: made(await earlier(ec2, ref, caller)) };
+    const failure = failureOf(what, error);
+    const refused = lackOf(code, statusOf(error), failure.message);
+    if (refused?.scope === "zone") return { refused };
+    throw failure;
   }
 }
 
@@ -78,19 +100,19 @@ async function earlier(ec2: Ec2, ref: VolumeRef, caller: Caller): Promise<SeenVo
   return volume;
 }
 
-/** The zone of the first subnet where there may be room for any of the types. @throws BackendError `capacity` */
-async function chooseZone(ec2: Ec2, { subnetIds, types }: Wanted, caller: Caller): Promise<string> {
+/**
+ * The zone of the first subnet where there may be room for any of the types.
+ * @throws BackendError `capacity`, `quota`; `invalid_spec` if no type exists in any of the zones
+ */
+async function chooseZone(ec2: Ec2, wanted: Wanted, caller: Caller): Promise<string> {
+  const { subnetIds, types } = wanted;
   const subnets = await ec2.subnets.resolve(subnetIds, caller);
   const places = subnets.flatMap(({ az }) => types.map((type) => ({ az, type: typeName(type) })));
-  const [best] = inOrderOfRoom(places, ({ az, type }) => ec2.capacity.lackedAgo(type, az));
-  if (best === undefined)
-    throw new BackendError(
-      "capacity",
-      "transient",
-      `there was no capacity for ${types.map(typeName).join(", ")} in ${[...new Set(subnets.map(({ az }) => az))].join(", ")} a moment ago`,
-      { providerCode: "InsufficientInstanceCapacity" },
-    );
-  return best.az;
+  const [best] = inOrderOfRoom(places, ({ az, type }) => ec2.capacity.lackOf(type, az));
+  if (best !== undefined) return best.az;
+  const zones = [...new Set(subnets.map(({ az }) => az))];
+  const refusals = places.flatMap(({ az, type }) => ec2.capacity.lackOf(type, az) ?? []);
+  throw noPlaceLeft(wanted, zones, refusals, { movable: false });
 }
 
 /** See `Backend.removeVolume`. @throws BackendError */
