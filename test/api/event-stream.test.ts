@@ -4,7 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { createEventFeed } from "@berth/api/live/feed";
 import { openStream, type StreamOptions } from "@berth/api/live/stream";
 import { openSignals } from "@berth/api/live/signals";
-import { insertEvents } from "@berth/core/db/events";
+import { insertTestEvents } from "../support/events.js";
 import { transaction } from "@berth/core/db/pool";
 import { createLogger } from "@berth/core/base/logger";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
@@ -66,7 +66,7 @@ const event = (n: number, more: { type?: string; workspaceId?: string } = {}) =>
   payload: { n },
 });
 const happen = (...events: ReturnType<typeof event>[]) =>
-  transaction(api.pool, (tx) => insertEvents(tx, events));
+  transaction(api.pool, (tx) => insertTestEvents(tx, events));
 const eventually = async (read: () => unknown, wanted: unknown) => {
   await expect.poll(read, { timeout: 10_000, interval: 10 }).toEqual(wanted);
 };
@@ -88,7 +88,7 @@ describe("GET /events/stream", () => {
     // Its id is given before those that follow, and its commit comes after them.
     const late = await api.pool.connect();
     await late.query("begin");
-    await insertEvents(late, [event(2)]);
+    await insertTestEvents(late, [event(2)]);
     await happen(event(3));
     await eventually(() => first.seen, [1, 3]);
     first.stop();
@@ -143,15 +143,15 @@ describe("GET /events/stream", () => {
     await api.pool.query("delete from structure_events");
     const streams = {
       workspace: await follow(`?workspace_id=${red.id}`),
-      types: await follow("?type=test.a&type=test.b"),
+      types: await follow("?type=sweep.paused&type=sweep.resumed"),
       label: await follow("?label=team:red"),
       labels: await follow("?label=team:red&label=tier:a,b"),
       none: await follow("?label=team:green"),
-      both: await follow("?label=team:blue&type=test.b"),
+      both: await follow("?label=team:blue&type=sweep.resumed"),
     };
     await happen(
-      event(1, { workspaceId: red.id, type: "test.a" }),
-      event(2, { workspaceId: blue.id, type: "test.b" }),
+      event(1, { workspaceId: red.id, type: "sweep.paused" }),
+      event(2, { workspaceId: blue.id, type: "sweep.resumed" }),
       event(3, { type: "test.c" }),
       event(4, { workspaceId: red.id, type: "test.c" }),
     );
@@ -321,6 +321,7 @@ describe("GET /events/stream", () => {
 
   it.each([
     ["?type=Workspace", "type"],
+    ["?type=workspace.onlin", "type"],
     ["?label=team", "label"],
     ["?workspace_id=7", "workspace_id"],
     ["?since=1", "since"],

@@ -1,4 +1,4 @@
-import { insertEvents } from "@berth/core/db/events";
+import { insertTestEvents } from "../support/events.js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startTestApi, type TestApi } from "./api.js";
 
@@ -15,7 +15,7 @@ beforeAll(async () => {
   await make("out", { backend: "external", spec: {}, labels: { team: "red" } });
   await api.finish(ids["red"]!, 1);
   await api.finish(ids["blue"]!, 1, { code: "image_missing", message: "no" });
-  await insertEvents(api.pool, [{ event_type: "workspace.failed", workspace_id: ids["blue"]! }]);
+  await insertTestEvents(api.pool, [{ event_type: "workspace.failed", workspace_id: ids["blue"]! }]);
 });
 afterAll(() => api.close());
 

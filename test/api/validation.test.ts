@@ -340,6 +340,7 @@ describe("a query", () => {
     ["/workspaces?colour=red", "colour"],
     ["/events?type=%00", "type[0]"],
     ["/events?type=a'b", "type[0]"],
+    ["/events?type=workspace.online&type=workspace.onlin", "type[1]"],
     ["/events?after=-1", "after"],
     ["/events?after=99999999999999999999", "after"],
   ])("that is wrong is refused: %s", async (path, field) => {

@@ -25,6 +25,16 @@ async function giveUp(id: string): Promise<void> {
 }
 
 describe("/webhooks", () => {
+  it("refuses a type of event that there is not, when it is made and when it is changed", async () => {
+    const expected = "a type of event; there is no workspace.onlin: did you mean workspace.online?";
+    const refused = { status: 400, body: { errors: [{ field: "types[1]", expected }] } };
+    const types = ["workspace.failed", "workspace.onlin"];
+    expect(await make({ types })).toMatchObject(refused);
+    const { id } = (await make()).body;
+    expect(await api.call("PATCH", `/webhooks/${id}`, { body: { types } })).toMatchObject(refused);
+    await api.call("DELETE", `/webhooks/${id}`);
+  });
+
   it("makes one and shows its secret in that answer only", async () => {
     const made = await make({ types: ["workspace.online"], labels: { team: "red" }, description: "chat" });
     expect(made.status).toBe(201);

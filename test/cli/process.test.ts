@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { insertEvents } from "@berth/core/db/events";
+import { insertTestEvents } from "../support/events.js";
 import { transaction } from "@berth/core/db/pool";
 import { expect, it, onTestFinished } from "vitest";
 import { KEY, startTestApi } from "../api/api.js";
@@ -70,7 +70,7 @@ it("a pipe whose reader has left is no failure", async () => {
     workspace_id: null,
     payload: { n, text: "x".repeat(200) },
   }));
-  await transaction(api.pool, (tx) => insertEvents(tx, many));
+  await transaction(api.pool, (tx) => insertTestEvents(tx, many));
   const bin = await mkdtemp(join(tmpdir(), "bin-"));
   await symlink(BIN, join(bin, "berth"));
   const { stdout, stderr } = await promisify(execFile)(

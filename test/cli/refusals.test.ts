@@ -56,6 +56,17 @@ describe("a command ends with", () => {
     expectRefusal(await berth("keys", "create", "x"), 2, /required option '--scope <scope>' not specified/);
     // What only Berth can tell.
     expectRefusal(await berth("create", " ", ...RUNS), 2, /name: expected 1 to 128 characters/);
+    expectRefusal(await berth("events", "--type", "workspace.onlin"), 2, /did you mean workspace\.online\?/);
+    expectRefusal(
+      await berth("events", "-f", "--type", "workspace.onlin"),
+      2,
+      /did you mean workspace\.online/,
+    );
+    expectRefusal(
+      await berth("webhooks", "create", "https://example.com", "--type", "webhook.pong"),
+      2,
+      /did you mean webhook\.ping\?/,
+    );
     expectRefusal(await berth("set", NOBODY), 3, /there is no workspace/);
   });
 

@@ -1,5 +1,5 @@
 import { type Client, type ClientOptions, createClient, type LogMessage, type Trouble } from "@berth/client";
-import { insertEvents } from "@berth/core/db/events";
+import { insertTestEvents } from "../support/events.js";
 import { transaction } from "@berth/core/db/pool";
 import { readConfig } from "@berth/core/config/config";
 import { createLogger } from "@berth/core/base/logger";
@@ -57,12 +57,12 @@ function gather<T>(start: (signal: AbortSignal) => AsyncIterable<T>) {
 
 describe("events()", () => {
   beforeEach(() => api.pool.query("delete from structure_events"));
-  const event = (n: number) => ({ event_type: "test.happened", workspace_id: null, payload: { n } });
+  const event = (n: number) => ({ event_type: "sweep.paused", workspace_id: null, payload: { n } });
   const happen = (...numbers: number[]) =>
-    transaction(api.pool, (tx) => insertEvents(tx, numbers.map(event)));
+    transaction(api.pool, (tx) => insertTestEvents(tx, numbers.map(event)));
   const following = (berth: Client, after?: number) => {
     const { got, ...rest } = gather((signal) =>
-      berth.events({ types: ["test.happened"], signal, ...(after === undefined ? {} : { after }) }),
+      berth.events({ types: ["sweep.paused"], signal, ...(after === undefined ? {} : { after }) }),
     );
     return { ...rest, numbers: () => got.map(({ payload }) => payload["n"]) };
   };

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { insertEvents, listEvents } from "@berth/core/db/events";
+import { listEvents } from "@berth/core/db/events";
+import { insertTestEvents } from "../support/events.js";
 import { transaction } from "@berth/core/db/pool";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -32,7 +33,7 @@ describe("the order of events", () => {
             for (const ms of holds) {
               const ns = [next++, next++];
               await transaction(database.pool, async (tx) => {
-                await insertEvents(tx, ns.map(event));
+                await insertTestEvents(tx, ns.map(event));
                 await delay(ms);
               });
               for (const n of ns) written.add(n);
@@ -69,7 +70,7 @@ describe("the order of events", () => {
     await database.pool.query("delete from structure_events");
     await Promise.all(
       Array.from({ length: 30 }, async (_, n) => {
-        await insertEvents(database.pool, [event(n)]);
+        await insertTestEvents(database.pool, [event(n)]);
         await listEvents(database.pool, { limit: 1 });
       }),
     );
@@ -82,7 +83,7 @@ describe("the order of events", () => {
 
   it("goes on behind an event that is no longer kept", async () => {
     await database.pool.query("delete from structure_events");
-    await insertEvents(database.pool, [event(1), event(2), event(3)]);
+    await insertTestEvents(database.pool, [event(1), event(2), event(3)]);
     const [first, second] = await listEvents(database.pool, { limit: 3 });
     await database.pool.query("delete from structure_events where id <= $1", [second!.id]);
     const rows = await listEvents(database.pool, { afterId: first!.id, limit: 3 });

@@ -1,5 +1,6 @@
 import { createServer, type Server } from "node:net";
-import { findEvents, insertEvents, type NewEvent } from "@berth/core/db/events";
+import { findEvents } from "@berth/core/db/events";
+import { insertTestEvents, type TestEvent } from "../support/events.js";
 import { transaction } from "@berth/core/db/pool";
 import {
   claimDeliveries,
@@ -63,10 +64,10 @@ async function start(env: Record<string, string> = {}, redisUrl: string | null =
 
 async function happen(
   { pool }: Fleet,
-  ...events: (Partial<NewEvent> & { event_type: string })[]
+  ...events: (Partial<TestEvent> & { event_type: string })[]
 ): Promise<void> {
   await transaction(pool, (tx) =>
-    insertEvents(
+    insertTestEvents(
       tx,
       events.map((event) => ({ workspace_id: null, ...event })),
     ),

@@ -4,7 +4,7 @@ import Type from "typebox";
 import { linkNext } from "../http/pages.js";
 import { answer, NEXT_PAGE } from "../schemas/answers.js";
 import { LIMIT, query, ref, uuid } from "../schemas/common.js";
-import { AFTER_ID, EVENT_TYPES, StructureEvent, viewEvent } from "../schemas/event.js";
+import { AFTER_ID, EVENT_TYPES, requireEventTypes, StructureEvent, viewEvent } from "../schemas/event.js";
 import { EVENT_EXAMPLE } from "../schemas/examples.js";
 import { CREATED, LABEL_FILTER, readFilters } from "../schemas/filters.js";
 import { problems } from "../schemas/problem.js";
@@ -43,7 +43,7 @@ export function eventRoutes(app: App, services: Services): void {
       const { limit = 100, after = 0, type } = request.query;
       const found = await findEvents(pool, {
         ...readFilters(request.query),
-        ...(type === undefined ? {} : { types: type }),
+        ...(type === undefined ? {} : { types: requireEventTypes("type", type) }),
         afterId: after,
         limit,
       });
@@ -73,7 +73,7 @@ export function eventRoutes(app: App, services: Services): void {
       const { workspaceId } = request.params;
       const found = await findEvents(pool, {
         ...readFilters(request.query),
-        ...(type === undefined ? {} : { types: type }),
+        ...(type === undefined ? {} : { types: requireEventTypes("type", type) }),
         workspaceId,
         afterId: after,
         limit,

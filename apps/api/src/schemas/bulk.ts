@@ -1,12 +1,10 @@
 import type { Bulk as Row, BulkCounts, BulkItem as ItemRow } from "@berth/core/db/bulk";
 import { BULK_KINDS, OPERATION_STATES } from "@berth/core/domain/operation";
-import { BACKENDS } from "@berth/core/domain/backend";
-import { STATUSES } from "@berth/core/domain/status";
 import { MOST_IN_BULK } from "@berth/core/requests/bulk";
 import Type, { type Static } from "typebox";
 import { flag, named, nullable, strictObject, time, uuid } from "./common.js";
 import { expecting } from "./expected.js";
-import { CREATED, LABEL_FILTER, oneOrMore } from "./filters.js";
+import { WORKSPACE_FILTER } from "./workspace-filter.js";
 
 export const BULK_EXAMPLE = {
   id: "c1b0f3d2-7e64-4a5f-8d19-0a2b4c6e8f10",
@@ -30,26 +28,11 @@ export const BulkBody = strictObject(
     ),
     filter: Type.Optional(
       expecting(
-        "a JSON object with at least one of status, backend, label, name, parent_id, created_after and created_before",
-        strictObject(
-          {
-            status: Type.Optional(oneOrMore(STATUSES, "Those in one of these statuses.")),
-            backend: Type.Optional(oneOrMore(BACKENDS, "Those on one of these backends.")),
-            label: Type.Optional(LABEL_FILTER),
-            name: Type.Optional(
-              expecting(
-                "a name of at most 128 characters",
-                Type.String({ minLength: 1, maxLength: 128, pattern: "^[^\\u0000]*$" }),
-              ),
-            ),
-            parent_id: Type.Optional(uuid("The children of this workspace.")),
-            ...CREATED,
-          },
-          {
-            minProperties: 1,
-            description: `For all that pass it now, ${MOST_IN_BULK} at most; all that is given must be so.`,
-          },
-        ),
+        `a JSON object with at least one of ${Object.keys(WORKSPACE_FILTER).join(", ")}`,
+        strictObject(WORKSPACE_FILTER, {
+          minProperties: 1,
+          description: `For all that pass it now, ${MOST_IN_BULK} at most; all that is given must be so.`,
+        }),
       ),
     ),
     cascade: flag("Of `delete`: their descendants too; without it one that has any is refused."),

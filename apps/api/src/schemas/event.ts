@@ -1,4 +1,7 @@
+import { BerthError } from "@berth/core/base/errors";
+import { didYouMean } from "@berth/core/config/did-you-mean";
 import type { StructureEvent as Row } from "@berth/core/db/events";
+import { EVENT_TYPES as KNOWN } from "@berth/core/domain/events";
 import Type, { type Static } from "typebox";
 import { named, nullable, time, uuid } from "./common.js";
 import { expecting } from "./expected.js";
@@ -30,6 +33,23 @@ export const EVENT_TYPES = expecting(
     examples: [["workspace.online", "workspace.failed"]],
   }),
 );
+
+/**
+ * A filter of types, each of which there is: one that is misspelt would never be heard.
+ * @throws BerthError `invalid_request` with the one that was probably meant.
+ */
+export function requireEventTypes(field: "type" | "types", types: readonly string[]): readonly string[] {
+  const known: readonly string[] = KNOWN;
+  const errors = types.flatMap((type, at) => {
+    if (known.includes(type)) return [];
+    const meant = didYouMean(type, known);
+    const hint = meant === null ? "docs/events.md lists them" : `did you mean ${meant}?`;
+    return [{ field: `${field}[${at}]`, expected: `a type of event; there is no ${type}: ${hint}` }];
+  });
+  if (errors.length === 0) return types;
+  const message = errors.map(({ field: where, expected }) => `${where}: expected ${expected}`).join("; ");
+  throw new BerthError("invalid_request", message, { errors });
+}
 
 export function viewEvent(row: Row): Static<typeof StructureEvent> {
   return {

@@ -6,10 +6,9 @@ import { type Context, printJson, type Surroundings } from "../context.js";
 import { CliError, EXIT } from "../exit.js";
 import { table } from "../output/table.js";
 import { span } from "../output/times.js";
-import { label, words } from "../parse.js";
 import type { WaitOptions } from "../settle.js";
-import { BACKENDS, STATUSES, wordsOf } from "../statuses.js";
-import { oneOf } from "../words.js";
+import { wordsOf } from "../statuses.js";
+import { type FilterOptions, filterOf, filters } from "../workspace-filter.js";
 import { findWorkspace, namesOf } from "../workspaces.js";
 
 type Body = paths["/operations/bulk"]["post"]["requestBody"]["content"]["application/json"];
@@ -21,12 +20,7 @@ const KINDS = wordsOf<Body["kind"]>({
   delete: true,
 });
 
-interface Options extends WaitOptions {
-  status?: string[];
-  backend?: string[];
-  label?: string[];
-  name?: string;
-  parent?: string;
+interface Options extends WaitOptions, FilterOptions {
   dryRun?: true;
   cascade?: true;
   force?: true;
@@ -44,12 +38,8 @@ export function bulk(group: Command, surroundings: Surroundings): void {
     .argument("[workspaces...]", "for which, by name or id; or give filters")
     .description(
       "Asks for an operation on many workspaces: on those named, or on all that pass the filters now.",
-    )
-    .option("-l, --label <name:value>", "those with this label; repeat it for several", label)
-    .option("-s, --status <status...>", "those in one of these statuses", words)
-    .option("-b, --backend <backend...>", "those on one of these backends", words)
-    .option("--name <name>", "those with this name")
-    .option("--parent <workspace>", "the children of this one")
+    );
+  filters(command)
     .option("--dry-run", "only tell what would become of it, and change nothing")
     .option("--cascade", "with delete: their descendants too")
     .option("--force", "with hibernate: even if agents have active tasks")
@@ -86,16 +76,10 @@ export function bulk(group: Command, surroundings: Surroundings): void {
 
 async function whichOf(
   context: Context,
-  { status, backend, label: labels, name, parent }: Options,
+  options: FilterOptions,
   given: readonly string[],
 ): Promise<Pick<Body, "workspace_ids" | "filter">> {
-  const filter = {
-    ...(status === undefined ? {} : { status: oneOf("--status", STATUSES, status) }),
-    ...(backend === undefined ? {} : { backend: oneOf("--backend", BACKENDS, backend) }),
-    ...(labels === undefined ? {} : { label: labels }),
-    ...(name === undefined ? {} : { name }),
-    ...(parent === undefined ? {} : { parent_id: (await findWorkspace(context, parent)).id }),
-  };
+  const filter = await filterOf(context, options);
   const filtered = Object.keys(filter).length > 0;
   if (filtered === given.length > 0)
     throw new CliError(

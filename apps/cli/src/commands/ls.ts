@@ -3,17 +3,11 @@ import { action, examples, type Register } from "../command.js";
 import { printJson } from "../context.js";
 import { table } from "../output/table.js";
 import { relative } from "../output/times.js";
-import { count, label, words } from "../parse.js";
-import { BACKENDS, STATUSES } from "../statuses.js";
-import { oneOf } from "../words.js";
-import { findWorkspace } from "../workspaces.js";
+import { count } from "../parse.js";
+import { type FilterOptions, filterOf, filters } from "../workspace-filter.js";
 
-interface Options {
+interface Options extends FilterOptions {
   all?: true;
-  status?: string[];
-  backend?: string[];
-  label?: string[];
-  parent?: string;
   limit: number;
 }
 
@@ -23,50 +17,39 @@ export const ls: Register = (program, surroundings) => {
     .alias("list")
     .summary("list workspaces")
     .description("Lists workspaces, the oldest first. All filters that are given must hold.")
-    .option("-a, --all", "removed ones too")
-    .option("-s, --status <status...>", `only in one of these statuses: ${STATUSES.join(", ")}`, words)
-    .option("-b, --backend <backend...>", `only on one of these backends: ${BACKENDS.join(", ")}`, words)
-    .option("-l, --label <name:value>", "only with this label; repeat it for several", label)
-    .option("--parent <workspace>", "only the children of this one")
+    .option("-a, --all", "removed ones too");
+  filters(command)
     .option("-n, --limit <number>", "at most so many", count, 100)
     .action(
-      action<Options>(
-        surroundings,
-        async (context, { all, status, backend, label: labels, parent, limit }) => {
-          const { berth, signal, paint, print, tell, now } = context;
-          const query = {
-            limit: Math.min(limit + 1, 1_000),
-            ...(all === undefined ? {} : { include_removed: true }),
-            ...(status === undefined ? {} : { status: oneOf("--status", STATUSES, status) }),
-            ...(backend === undefined ? {} : { backend: oneOf("--backend", BACKENDS, backend) }),
-            ...(labels === undefined ? {} : { label: labels }),
-            ...(parent === undefined
-              ? {}
-              : { parent_id: (await findWorkspace(context, parent, { removed: all === true })).id }),
-          };
-          const found: Workspace[] = [];
-          for await (const one of berth.rows("/workspaces", { params: { query }, signal })) {
-            found.push(one);
-            if (found.length > limit) break;
-          }
-          const shown = found.slice(0, limit);
-          if (found.length > limit) tell(`There are more: --limit ${limit * 10} shows up to ${limit * 10}.`);
-          if (context.json) return printJson(context, shown);
-          if (shown.length === 0) return tell("There are none. Make one: berth create --help");
-          const rows = shown.map((one) => [
-            one.name,
-            one.status,
-            one.backend,
-            String(one.generation),
-            Object.entries(one.labels)
-              .map(([name, value]) => `${name}:${value}`)
-              .join(" ") || "–",
-            relative(one.created_at, now),
-            one.id,
-          ]);
-          print(table(paint, ["NAME", "STATUS", "BACKEND", "GEN", "LABELS", "CREATED", "ID"], rows));
-        },
-      ),
+      action<Options>(surroundings, async (context, { all, limit, ...given }) => {
+        const { berth, signal, paint, print, tell, now } = context;
+        const query = {
+          limit: Math.min(limit + 1, 1_000),
+          ...(all === undefined ? {} : { include_removed: true }),
+          ...(await filterOf(context, given, { removed: all === true })),
+        };
+        const found: Workspace[] = [];
+        for await (const one of berth.rows("/workspaces", { params: { query }, signal })) {
+          found.push(one);
+          if (found.length > limit) break;
+        }
+        const shown = found.slice(0, limit);
+        if (found.length > limit) tell(`There are more: --limit ${limit * 10} shows up to ${limit * 10}.`);
+        if (context.json) return printJson(context, shown);
+        if (shown.length === 0) return tell("There are none. Make one: berth create --help");
+        const rows = shown.map((one) => [
+          one.name,
+          one.status,
+          one.backend,
+          String(one.generation),
+          Object.entries(one.labels)
+            .map(([name, value]) => `${name}:${value}`)
+            .join(" ") || "–",
+          relative(one.created_at, now),
+          one.id,
+        ]);
+        print(table(paint, ["NAME", "STATUS", "BACKEND", "GEN", "LABELS", "CREATED", "ID"], rows));
+      }),
     );
   examples(command, "berth ls --label team:red --status online,degraded", "berth ls --json | jq -r '.[].id'");
 };

@@ -1,4 +1,4 @@
-import { closest, distance } from "fastest-levenshtein";
+import { didYouMean } from "./did-you-mean.js";
 import { type Key, KEYS, OTHERS_KEYS, type Role } from "./keys.js";
 import type { BackendName } from "../domain/backend.js";
 
@@ -109,10 +109,7 @@ function unknownKeys(env: Environment): string[] {
   return Object.keys(env)
     .filter((name) => name.startsWith("BERTH_") && !known.includes(name) && !OTHERS_KEYS.test(name))
     .map((name) => {
-      const nearest = closest(name, known);
-      // Of a short name little may differ, or every typo would be taken for some other short one.
-      const likely = distance(name, nearest) <= Math.max(2, (name.length - "BERTH_".length) / 3);
-      const hint = likely ? `: did you mean ${nearest}?` : "";
-      return `${name} is no setting of Berth${hint}`;
+      const meant = didYouMean(name, known, "BERTH_".length);
+      return `${name} is no setting of Berth${meant === null ? "" : `: did you mean ${meant}?`}`;
     });
 }

@@ -1,3 +1,4 @@
+import type { NewEvent } from "../domain/events.js";
 import { readPage, values, type PageSource } from "./page.js";
 import type { Queryable } from "./pool.js";
 
@@ -8,13 +9,6 @@ export interface StructureEvent {
   operation_id: string | null;
   payload: Record<string, unknown>;
   created_at: Date;
-}
-
-export interface NewEvent {
-  event_type: string;
-  workspace_id: string | null;
-  operation_id?: string | null;
-  payload?: Record<string, unknown>;
 }
 
 /** Appends events, in the transaction that changes the state they tell of. */

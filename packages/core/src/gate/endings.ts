@@ -1,10 +1,9 @@
-import type { NewEvent } from "../db/events.js";
+import { newEvent, type EventPayload, type EventType, type NewEvent } from "../domain/events.js";
 import type { Operation, OperationError } from "../db/operations.js";
 import type { Resource } from "../db/resources.js";
 import type { Workspace } from "../db/workspaces.js";
 import { hasCompute } from "../domain/backend.js";
-import { statusAfter } from "../domain/operation.js";
-import type { Status } from "../domain/status.js";
+import { statusAfter, type OperationKind } from "../domain/operation.js";
 import type { Finish } from "./gate.js";
 
 type Ending = Omit<Finish, "hold">;
@@ -99,11 +98,14 @@ function firstOf(times: readonly Date[]): Date | null {
   return times.length === 0 ? null : new Date(Math.min(...times.map((time) => time.getTime())));
 }
 
+type FailureType =
+  | "workspace.delete.terminate_retry_exhausted"
+  | `workspace.${OperationKind}.${"failed" | "stop_retry_exhausted"}`;
 function failureOf(
   operation: Operation,
   phase: string,
   error: OperationError,
-): [code: string, eventType: string] {
+): [code: string, eventType: FailureType] {
   if (operation.kind === "delete")
     return ["terminate_retry_exhausted", "workspace.delete.terminate_retry_exhausted"];
   if (phase === "stop") return ["stop_retry_exhausted", `workspace.${operation.kind}.stop_retry_exhausted`];
@@ -111,18 +113,21 @@ function failureOf(
 }
 
 /** Null: it stays as it is, since the request of a delete has changed it. */
-function statusOf({ kind }: Operation, workspace: Workspace): Status | null {
+function statusOf(
+  { kind }: Operation,
+  workspace: Workspace,
+): "awaiting_agent" | "online" | "paused" | "hibernated" | null {
   const after = statusAfter(kind);
   if (after === "removed") return null;
   if (after !== "online") return after;
   return workspace.spec.readiness === "agent" || !hasCompute(workspace.backend) ? "awaiting_agent" : "online";
 }
 
-function event(operation: Operation, type: string, payload: Record<string, unknown>): NewEvent {
-  return {
-    event_type: type,
-    workspace_id: operation.workspace_id,
-    operation_id: operation.id,
-    payload: { ...payload, requested_by: operation.requested_by },
-  };
+function event<T extends EventType>(
+  operation: Operation,
+  type: T,
+  payload: Omit<EventPayload<T>, "requested_by">,
+): NewEvent {
+  const told = { ...payload, requested_by: operation.requested_by } as unknown as EventPayload<T>;
+  return newEvent(type, operation.workspace_id, told, operation.id);
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { systemClock, type Clock } from "../base/clock.js";
-import { insertEvents, type NewEvent } from "../db/events.js";
+import { insertEvents } from "../db/events.js";
+import type { NewEvent } from "../domain/events.js";
 import {
   claimTickets,
   holdIdleGate,

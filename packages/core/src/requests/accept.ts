@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { BerthError } from "../base/errors.js";
-import { insertEvents, type NewEvent } from "../db/events.js";
+import { insertEvents } from "../db/events.js";
+import type { EventPayload, NewEvent } from "../domain/events.js";
 import { lockGates, takeTicket, type Gate } from "../db/gates.js";
 import {
   coalesceInto,
@@ -189,7 +190,7 @@ export async function dispatch(dispatcher: Dispatcher, operation: Operation, nex
 export function requestedEvent(
   operation: Operation,
   requester: RequestedBy,
-  payload: Record<string, unknown> = {},
+  payload: Partial<Omit<EventPayload<"workspace.restart.requested">, keyof ReturnType<typeof by>>> = {},
 ): NewEvent {
   return {
     event_type: `workspace.${operation.kind}.requested`,

@@ -1,6 +1,7 @@
 import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { getApiKey, insertApiKey, revokeApiKey, type ApiKey, type KeyScope } from "../db/api-keys.js";
 import { insertEvents } from "../db/events.js";
+import { newEvent } from "../domain/events.js";
 import type { Pool } from "../db/pool.js";
 import { BerthError } from "../base/errors.js";
 import { acceptOnce, type Asker } from "./idempotency.js";
@@ -57,9 +58,13 @@ export async function revokeKey(pool: Pool, id: string, asker: Asker): Promise<A
   });
 }
 
-function eventOf(type: string, { id, name, scope, expires_at }: ApiKey, by: string) {
+function eventOf(
+  type: "api_key.created" | "api_key.revoked",
+  { id, name, scope, expires_at }: ApiKey,
+  by: string,
+) {
   const payload = { key_id: id, name, scope, expires_at, requested_by: by };
-  return { event_type: type, workspace_id: null, payload };
+  return newEvent(type, null, payload);
 }
 
 function invalid(field: string, expected: string): BerthError {

@@ -1,4 +1,5 @@
-import { insertEvents, type NewEvent } from "../db/events.js";
+import { insertEvents } from "../db/events.js";
+import type { NewEvent } from "../domain/events.js";
 import { passGates, stepOver, type Gate } from "../db/gates.js";
 import {
   cancelOperations,

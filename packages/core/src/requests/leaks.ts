@@ -1,4 +1,5 @@
 import { insertEvents } from "../db/events.js";
+import { newEvent } from "../domain/events.js";
 import { lockGates } from "../db/gates.js";
 import {
   getLeak,
@@ -36,7 +37,10 @@ export async function retryLeak(pool: Pool, id: string, asker: Asker): Promise<L
     const leak = await requireLeak(tx, id);
     await makeDue(tx, leak);
     await insertEvents(tx, [
-      eventOf(leak, "workspace.leak.retry_requested", { requested_by: asker.requestedBy }),
+      newEvent("workspace.leak.retry_requested", leak.workspace_id, {
+        ...payloadOf(leak),
+        requested_by: asker.requestedBy,
+      }),
     ]);
     return requireLeak(tx, id);
   });
@@ -55,7 +59,8 @@ export async function releaseLeak(pool: Pool, id: string, asker: Asker, why: str
     if (leak.source === "obligation") await requireIdle(tx, leak);
     await markReleased(tx, leak, { by, why });
     if (leak.source === "obligation" && leak.kind === "instance") await clearInstance(tx, leak.workspace_id!);
-    await insertEvents(tx, [eventOf(leak, "workspace.leak.released", { requested_by: by, why })]);
+    const payload = { ...payloadOf(leak), requested_by: by, why };
+    await insertEvents(tx, [newEvent("workspace.leak.released", leak.workspace_id, payload)]);
     return leak;
   });
 }
@@ -80,18 +85,6 @@ async function requireLeak(tx: Tx, id: string): Promise<Leak> {
   return leak;
 }
 
-function eventOf(leak: Leak, type: string, payload: Record<string, unknown>) {
-  return {
-    event_type: type,
-    workspace_id: leak.workspace_id,
-    payload: {
-      leak_id: leak.id,
-      source: leak.source,
-      backend: leak.backend,
-      kind: leak.kind,
-      provider_id: leak.provider_id,
-      name: leak.name,
-      ...payload,
-    },
-  };
+function payloadOf({ id, source, backend, kind, provider_id, name }: Leak) {
+  return { leak_id: id, source, backend, kind, provider_id, name };
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { insertEvents, settleEvents } from "../db/events.js";
+import { newEvent } from "../domain/events.js";
 import type { Pool, Queryable, Tx } from "../db/pool.js";
 import {
   changeSecret,
@@ -67,7 +68,8 @@ export async function changeWebhook(
     const after = { ...before, ...change };
     const disabled_reason = after.enabled ? null : before.enabled ? "asked for" : before.disabled_reason;
     await updateWebhook(tx, { ...after, disabled_reason });
-    await tell(tx, "webhook.changed", { id, url: after.url, changed: Object.keys(change) }, asker);
+    const payload = { ...payloadOf(after, asker), changed: Object.keys(change) };
+    await insertEvents(tx, [newEvent("webhook.changed", null, payload)]);
     return requireWebhook(tx, id);
   });
 }
@@ -173,12 +175,14 @@ function disabled(id: string): BerthError {
 
 async function tell(
   tx: Tx,
-  type: string,
-  { id, url, ...more }: { id: string; url: string; changed?: string[] },
+  type: `webhook.${"created" | "secret_changed" | "removed"}`,
+  webhook: { id: string; url: string },
   asker: Asker,
 ): Promise<void> {
-  // The path and query of a URL may be all that keeps others out.
-  const { origin } = new URL(url);
-  const payload = { webhook_id: id, origin, ...more, requested_by: asker.requestedBy };
-  await insertEvents(tx, [{ event_type: type, workspace_id: null, payload }]);
+  await insertEvents(tx, [newEvent(type, null, payloadOf(webhook, asker))]);
+}
+
+/** The path and query of a URL may be all that keeps others out. */
+function payloadOf({ id, url }: { id: string; url: string }, asker: Asker) {
+  return { webhook_id: id, origin: new URL(url).origin, requested_by: asker.requestedBy };
 }

@@ -1,4 +1,5 @@
 import { insertEvents } from "../db/events.js";
+import { newEvent } from "../domain/events.js";
 import { expiringWorkspaces, isExpired, noteExpiryNotice, type Expiring } from "../db/expiry.js";
 import { transaction } from "../db/pool.js";
 import { BerthError } from "../base/errors.js";
@@ -52,6 +53,6 @@ async function expire(deps: SweepDeps, one: Expiring): Promise<string> {
   }
 }
 
-function eventOf(type: string, { id, expires_at: expiresAt }: Expiring) {
-  return { event_type: type, workspace_id: id, payload: { expires_at: expiresAt.toISOString() } };
+function eventOf(type: "workspace.expiring" | "workspace.expired", { id, expires_at: expiresAt }: Expiring) {
+  return newEvent(type, id, { expires_at: expiresAt.toISOString() });
 }

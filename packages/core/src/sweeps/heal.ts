@@ -1,4 +1,5 @@
-import { insertEvents, type NewEvent } from "../db/events.js";
+import { insertEvents } from "../db/events.js";
+import { newEvent, type EventPayload, type EventType, type NewEvent } from "../domain/events.js";
 import { getWorkspace, changeStatuses, type Workspace } from "../db/workspaces.js";
 import { restartAllowance, noteAutoRestart } from "../db/auto-restarts.js";
 import { unfinishedOf } from "../db/operations.js";
@@ -79,11 +80,13 @@ async function takeOffline(
   finding: Finding,
 ): Promise<Healed> {
   const { autoRestart } = options;
-  const event = (type: string, payload: Record<string, unknown>): NewEvent => ({
-    event_type: type,
-    workspace_id: workspace.id,
-    payload: { requested_by: finding.requestedBy, generation: workspace.generation, ...payload },
-  });
+  const event = <T extends EventType>(
+    type: T,
+    payload: Omit<EventPayload<T>, "requested_by" | "generation">,
+  ): NewEvent => {
+    const of = { requested_by: finding.requestedBy, generation: workspace.generation };
+    return newEvent(type, workspace.id, { ...of, ...payload } as unknown as EventPayload<T>);
+  };
   // A request that came while the gate was held will see to it, or wants something else.
   if ((await unfinishedOf(tx, [workspace.id])).length > 0) return "busy";
   const allowance = await restartAllowance(tx, workspace.id, autoRestart.windowMs);

@@ -165,7 +165,7 @@ async function record(
         payload: {
           requested_by: instanceState.name,
           instance_id: one.instance.provider_id,
-          provider_says: states.get(one.id),
+          provider_says: states.get(one.id) ?? null,
           heartbeat_ms_ago: one.heartbeat_ms_ago,
         },
       })),

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { BackendError, type Backend, type OwnedResource } from "../compute/backend.js";
-import { insertEvents, type NewEvent } from "../db/events.js";
+import { insertEvents } from "../db/events.js";
+import type { NewEvent } from "../domain/events.js";
 import { transaction } from "../db/pool.js";
 import { markGone, markReleasing, recordReleaseFailure, type OpenResource } from "../db/resources.js";
 import {

@@ -1,4 +1,5 @@
 import { insertEvents } from "../db/events.js";
+import { newEvent } from "../domain/events.js";
 import { transaction, type Pool } from "../db/pool.js";
 import {
   blockWebhook,
@@ -79,11 +80,11 @@ export async function noteReplies(
       if (!(await noteAttempt(tx, { id, attempts, status, error, retryMs }))) return;
       if (gone && (await disableWebhook(tx, webhookId, "it answered 410 Gone")))
         await insertEvents(tx, [
-          event("webhook.disabled", { webhook_id: webhookId, reason: "it answered 410 Gone" }),
+          newEvent("webhook.disabled", null, { webhook_id: webhookId, reason: "it answered 410 Gone" }),
         ]);
       if (error !== null && isLast)
         await insertEvents(tx, [
-          event("webhook.delivery_failed", {
+          newEvent("webhook.delivery_failed", null, {
             webhook_id: webhookId,
             delivery_id: id,
             event_type,
@@ -97,8 +98,4 @@ export async function noteReplies(
   const failures = await noteBatch(pool, webhookId, failed);
   const block = { ...retry, maxDelayMs: Math.min(retry.maxDelayMs, MAX_BLOCKED_MS) };
   if (failures > 0) await blockWebhook(pool, webhookId, retryDelay(block, failures, random()));
-}
-
-function event(event_type: string, payload: Record<string, unknown>) {
-  return { event_type, workspace_id: null, payload };
 }

@@ -8,7 +8,8 @@ import { answer, NEXT_PAGE } from "../../schemas/answers.js";
 import { Bulk, BulkBody, BulkItem, BULK_EXAMPLE, DryRun, viewBulk, viewItem } from "../../schemas/bulk.js";
 import { flag, PAGE, query, ref, uuid } from "../../schemas/common.js";
 import { WORKSPACE_EXAMPLE } from "../../schemas/examples.js";
-import { oneOrMore, readFilters } from "../../schemas/filters.js";
+import { oneOrMore } from "../../schemas/filters.js";
+import { readWorkspaceFilter } from "../../schemas/workspace-filter.js";
 import { problems } from "../../schemas/problem.js";
 import type { App, Services } from "../../services.js";
 import { askForRun } from "../../sweep-jobs.js";
@@ -167,15 +168,7 @@ export function bulkRoutes(app: App, { pool, requests, queues }: Services): void
 
   async function idsOf({ workspace_ids, filter }: Static<typeof BulkBody>): Promise<string[]> {
     if (workspace_ids !== undefined) return [...new Set(workspace_ids)];
-    const { status, backend, parent_id, name } = filter!;
-    return workspacesOf(pool, {
-      includeRemoved: status?.includes("removed") === true,
-      ...(status === undefined ? {} : { statuses: status }),
-      ...(backend === undefined ? {} : { backends: backend }),
-      ...(parent_id === undefined ? {} : { parentId: parent_id }),
-      ...(name === undefined ? {} : { name }),
-      ...readFilters(filter!),
-    });
+    return workspacesOf(pool, readWorkspaceFilter(filter!));
   }
 
   async function requireBulk(id: string): Promise<Static<typeof Bulk>> {

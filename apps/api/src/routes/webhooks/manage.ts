@@ -12,6 +12,7 @@ import Type from "typebox";
 import { etagOf } from "../../http/etag.js";
 import { NoBody, withoutBody } from "../../http/no-body.js";
 import { pageOf, positionOf } from "../../http/pages.js";
+import { requireEventTypes } from "../../schemas/event.js";
 import { requesterOf } from "../../http/requester.js";
 import { answer, ETAG, NEXT_PAGE } from "../../schemas/answers.js";
 import { ConditionHeaders, pageQuery, ref } from "../../schemas/common.js";
@@ -68,6 +69,7 @@ export function webhookManageRoutes(app: App, { config, pool }: Services): void 
         enabled = true,
       } = request.body;
       requireDestination(url);
+      if (types !== null) requireEventTypes("types", types);
       const terms = {
         url,
         description,
@@ -147,6 +149,7 @@ export function webhookManageRoutes(app: App, { config, pool }: Services): void 
     },
     async (request, reply) => {
       const change = request.body;
+      if (change.types) requireEventTypes("types", change.types);
       if (change.url !== undefined) requireDestination(change.url);
       const webhook = await changeWebhook(pool, request.params.id, change, requesterOf(request));
       void reply.header("etag", etagOf(webhook.version));

@@ -1,5 +1,4 @@
 import { listWorkspaces, type WorkspaceChanges } from "@berth/core/db/workspaces";
-import { BACKENDS } from "@berth/core/domain/backend";
 import { STATUSES } from "@berth/core/domain/status";
 import { createWorkspace } from "@berth/core/requests/create";
 import { patchWorkspace } from "@berth/core/requests/patch";
@@ -12,42 +11,23 @@ import { pageOf, positionOf } from "../../http/pages.js";
 import { requireWorkspace } from "../../http/require-workspace.js";
 import { requesterOf } from "../../http/requester.js";
 import { Created, ETAG, LOCATION, NEXT_PAGE, WAITED, answer } from "../../schemas/answers.js";
-import {
-  ConditionHeaders,
-  flag,
-  IdParams,
-  PAGE,
-  query,
-  ref,
-  uuid,
-  WaitHeaders,
-} from "../../schemas/common.js";
+import { ConditionHeaders, flag, IdParams, PAGE, query, ref, WaitHeaders } from "../../schemas/common.js";
 import {
   DONE_EXAMPLE,
   ONLINE_EXAMPLE,
   OPERATION_EXAMPLE,
   WORKSPACE_EXAMPLE,
 } from "../../schemas/examples.js";
-import { expecting } from "../../schemas/expected.js";
-import { CREATED, LABEL_FILTER, oneOrMore, readFilters } from "../../schemas/filters.js";
+import { oneOrMore } from "../../schemas/filters.js";
 import { problems } from "../../schemas/problem.js";
 import { createBody, expiryOf, PatchBody, viewWorkspace, Workspace } from "../../schemas/workspace.js";
+import { readWorkspaceFilter, WORKSPACE_FILTER } from "../../schemas/workspace-filter.js";
 import type { App, Services } from "../../services.js";
 
 const TAGS = ["workspaces"];
 
 const ListQuery = query({
-  status: Type.Optional(oneOrMore(STATUSES, "Only those in one of these statuses.")),
-  backend: Type.Optional(oneOrMore(BACKENDS, "Only those on one of these backends.")),
-  parent_id: Type.Optional(uuid("Only the children of this workspace.")),
-  name: Type.Optional(
-    expecting(
-      "a name of at most 128 characters",
-      Type.String({ minLength: 1, maxLength: 128, description: "Only those with this very name." }),
-    ),
-  ),
-  label: Type.Optional(LABEL_FILTER),
-  ...CREATED,
+  ...WORKSPACE_FILTER,
   include_removed: flag("Removed ones too.", { default: false }),
   ...PAGE,
 });
@@ -139,15 +119,11 @@ export function workspaceRoutes(app: App, services: Services): void {
       },
     },
     async (request, reply) => {
-      const { status, backend, parent_id, name, include_removed = false, limit = 100, after } = request.query;
+      const { include_removed = false, limit = 100, after } = request.query;
+      const filter = readWorkspaceFilter(request.query);
       const found = await listWorkspaces(pool, {
-        // Who asks for the status `removed` asks for removed ones.
-        includeRemoved: include_removed || status?.includes("removed") === true,
-        ...(status === undefined ? {} : { statuses: status }),
-        ...(backend === undefined ? {} : { backends: backend }),
-        ...(parent_id === undefined ? {} : { parentId: parent_id }),
-        ...(name === undefined ? {} : { name }),
-        ...readFilters(request.query),
+        ...filter,
+        includeRemoved: include_removed || filter.includeRemoved,
         after: positionOf(after),
         limit,
       });

@@ -1,0 +1,43 @@
+import type { WorkspaceFilter } from "@berth/core/db/workspaces";
+import { BACKENDS } from "@berth/core/domain/backend";
+import { STATUSES } from "@berth/core/domain/status";
+import Type, { type Static } from "typebox";
+import { uuid } from "./common.js";
+import { expecting } from "./expected.js";
+import { CREATED, LABEL_FILTER, oneOrMore, readFilters } from "./filters.js";
+
+/** Which workspaces: what lists and bulk operations may filter by. */
+export const WORKSPACE_FILTER = {
+  status: Type.Optional(oneOrMore(STATUSES, "Only those in one of these statuses.")),
+  backend: Type.Optional(oneOrMore(BACKENDS, "Only those on one of these backends.")),
+  parent_id: Type.Optional(uuid("Only the children of this workspace.")),
+  name: Type.Optional(
+    expecting(
+      "a name of at most 128 characters",
+      Type.String({
+        minLength: 1,
+        maxLength: 128,
+        pattern: "^[^\\u0000]*$",
+        description: "Only those with this very name.",
+      }),
+    ),
+  ),
+  label: Type.Optional(LABEL_FILTER),
+  ...CREATED,
+};
+
+type Asked = { [Name in keyof typeof WORKSPACE_FILTER]?: Static<(typeof WORKSPACE_FILTER)[Name]> };
+
+/** The filter as the database takes it. @throws BerthError `invalid_request` for a day that no calendar has. */
+export function readWorkspaceFilter(asked: Asked): Omit<WorkspaceFilter, "after" | "limit"> {
+  const { status, backend, parent_id, name } = asked;
+  return {
+    // Who asks for the status `removed` asks for removed ones.
+    includeRemoved: status?.includes("removed") === true,
+    ...(status === undefined ? {} : { statuses: status }),
+    ...(backend === undefined ? {} : { backends: backend }),
+    ...(parent_id === undefined ? {} : { parentId: parent_id }),
+    ...(name === undefined ? {} : { name }),
+    ...readFilters(asked),
+  };
+}

@@ -1,0 +1,281 @@
+import { OPERATION_KINDS, type OperationKind } from "./operation.js";
+
+/** A field of payloads: what it says, and the type of its value. */
+interface Field<T> {
+  words: string;
+  /** Only for the compiler. */
+  value?: T;
+}
+const field = <T>(words: string): Field<T> => ({ words });
+
+/** Every field that a payload has. Times are ISO 8601. */
+export const EVENT_FIELDS = {
+  actions: field<readonly object[]>(
+    "the first 20 of the acts that are held, each with `key`, `what` and `why`",
+  ),
+  acts: field<number>("how many acts are approved"),
+  age_seconds: field<number>("how old it was, in seconds"),
+  approved_by: field<string | null>("who approved; null: the picture has changed by itself"),
+  attempt: field<number>("which attempt of the operation it was, from 1"),
+  attempts: field<number>("how often it was tried"),
+  backend: field<string>("the backend"),
+  bulk_id: field<string>("the bulk operation"),
+  cancelled_by: field<string>("who cancelled it"),
+  cascade_from: field<string>("the workspace of whose request it is a part"),
+  changed: field<readonly string[]>("names of the fields that were given"),
+  coalesced: field<number>("how many requests the operation served"),
+  code: field<string>("the error's code"),
+  created_at: field<Date | null>("since when the thing is there"),
+  delivery_id: field<string>("the delivery"),
+  error: field<string | null>("why it wasn't taken"),
+  event_type: field<string>("the type of the event that was to be told"),
+  expires_at: field<Date | string | null>("when it expires"),
+  fields: field<readonly string[]>("names of the fields that were changed"),
+  first_seen_at: field<Date>("when it was first seen unclaimed"),
+  from: field<string>("the status before"),
+  generation: field<number | null>("the workspace's incarnation"),
+  heartbeat_ms_ago: field<number | null>("how long ago the agent was last heard, in ms"),
+  instance_id: field<string | null>("the provider's id of the instance"),
+  key_id: field<string>("the key"),
+  kind: field<string>("the kind of the operation, or of the thing: `instance`, `volume` or `dns_record`"),
+  label: field<string>("the label, as `name:value`"),
+  leak_id: field<string>("the leak"),
+  looked_at: field<number>("how many things the sweep compared"),
+  max_running: field<number>("how many may run"),
+  message: field<string>("what went wrong, in words"),
+  name: field<string | null>("its name"),
+  next_attempt_at: field<Date | null>("when the first of what is owed is tried again"),
+  origin: field<string>("scheme, host and port of its URL"),
+  owed: field<readonly object[]>(
+    "what isn't proven gone, each with `resource_id`, `kind`, `provider_id` and `attempts`",
+  ),
+  parent_id: field<string | null>("the parent"),
+  phase: field<string | null>("the step that the operation was at"),
+  provider_code: field<string | null>("the provider's own code"),
+  provider_id: field<string | null>("the provider's id"),
+  provider_reason: field<string | null>("what the provider says of why"),
+  provider_says: field<string | null>("the state that the provider tells"),
+  reason: field<string>("why, in a word"),
+  requested_by: field<string>("who asked: a key's name, or a sweep"),
+  restarts: field<number>("how many restarts there were"),
+  scope: field<string>("what the key may do"),
+  sightings: field<number>("how often it was seen unclaimed"),
+  silent_ms: field<number>("how long the agent has been silent, in ms"),
+  source: field<string>("what asked: `api`, `cascade`, a sweep; of a leak: `obligation` or `unclaimed`"),
+  state: field<string>("the state that the provider tells"),
+  status: field<number | null>("the HTTP status of the last answer; null: none came"),
+  sweep: field<string>("the sweep"),
+  waited_ms: field<number>("how long it was waited for, in ms"),
+  was: field<number | null>("how many might run before; null: as many as like"),
+  webhook_id: field<string>("the webhook"),
+  why: field<string>("why, in a sentence"),
+  window_ms: field<number>("within how many ms"),
+  workspace_id: field<string>("the workspace"),
+  workspaces: field<number>("how many workspaces it is for"),
+  would_act: field<number>("how many acts the sweep would do"),
+} as const;
+type FieldName = keyof typeof EVENT_FIELDS;
+
+/** What an event tells: when it is written, which fields its payload always has, and which only at times. */
+export interface EventRule<
+  Always extends FieldName = FieldName,
+  AtTimes extends FieldName = FieldName,
+  More extends boolean = boolean,
+> {
+  when: string;
+  always: readonly Always[];
+  atTimes: readonly AtTimes[];
+  /** True if the backend adds what it knows. */
+  more: More;
+}
+function event<const A extends FieldName, const T extends FieldName = never, const M extends boolean = false>(
+  when: string,
+  always: readonly A[],
+  atTimes: readonly T[] = [],
+  more: M = false as M,
+): EventRule<A, T, M> {
+  return { when, always, atTimes, more };
+}
+
+const FAILURE = [
+  "workspace_id",
+  "instance_id",
+  "phase",
+  "attempts",
+  "code",
+  "provider_code",
+  "message",
+  "owed",
+  "next_attempt_at",
+  "requested_by",
+] as const;
+const LEAK = ["leak_id", "source", "backend", "kind", "provider_id", "name", "requested_by"] as const;
+const WEBHOOK = ["webhook_id", "origin", "requested_by"] as const;
+const KEY = ["key_id", "name", "scope", "expires_at", "requested_by"] as const;
+
+/** Every type of event besides those of {@link OPERATION_EVENTS}. */
+export const EVENTS = {
+  "workspace.provisioning": event("a workspace was accepted", [
+    "name",
+    "backend",
+    "parent_id",
+    "source",
+    "requested_by",
+  ]),
+  "workspace.awaiting_agent": event("its instance runs, and its agent is waited for", [
+    "generation",
+    "requested_by",
+  ]),
+  "workspace.online": event("it is online", ["generation", "requested_by"], ["from"]),
+  "workspace.offline": event(
+    "its instance is dead, or its agent silent",
+    ["reason", "from", "instance_id", "generation", "requested_by"],
+    ["silent_ms", "state", "provider_reason"],
+  ),
+  "workspace.paused": event("it is stopped, as asked for", ["generation", "requested_by"]),
+  "workspace.hibernated": event("it is stopped, since it isn't needed now", ["generation", "requested_by"]),
+  "workspace.failed": event(
+    "an operation, its start or its restarts have failed",
+    ["reason", "message"],
+    ["requested_by", "generation", "from", "waited_ms"],
+  ),
+  "workspace.removed": event(
+    "its delete was accepted",
+    ["from", "instance_id", "source", "requested_by"],
+    ["cascade_from"],
+  ),
+  "workspace.updated": event("it was changed by PATCH", ["fields", "source", "requested_by"]),
+  "workspace.expiring": event("it expires soon", ["expires_at"]),
+  "workspace.expired": event("it has expired, and is deleted", ["expires_at"]),
+  "workspace.crash_loop": event("it has been restarted too often, and won't be any more", [
+    "restarts",
+    "window_ms",
+    "generation",
+    "requested_by",
+  ]),
+  "workspace.contradiction": event("its provider calls its instance dead while its agent is heard", [
+    "requested_by",
+    "instance_id",
+    "provider_says",
+    "heartbeat_ms_ago",
+  ]),
+  "workspace.heartbeat.stale": event("an agent of an older incarnation was heard, and ignored", [
+    "generation",
+  ]),
+  "workspace.instance.launched": event("an instance was launched", ["instance_id", "generation"], [], true),
+  "workspace.instance.gone": event("an instance is proven gone", [
+    "instance_id",
+    "generation",
+    "provider_reason",
+  ]),
+  "workspace.delete.terminate_retry_exhausted": event(
+    "a delete could not prove all gone; the sweep removed-instances goes on",
+    FAILURE,
+  ),
+  "workspace.leak.reaped": event("something that no workspace claimed is gone", [
+    "sweep",
+    "backend",
+    "kind",
+    "provider_id",
+    "name",
+    "generation",
+    "created_at",
+    "age_seconds",
+    "first_seen_at",
+    "sightings",
+    "attempts",
+    "why",
+  ]),
+  "workspace.leak.retry_requested": event("somebody wants a leak tried again", LEAK),
+  "workspace.leak.released": event("somebody says that a leak is handled", [...LEAK, "why"]),
+  "bulk.requested": event("a bulk operation was accepted", ["bulk_id", "kind", "workspaces", "requested_by"]),
+  "quota.changed": event("a quota was set", ["label", "max_running", "was", "requested_by"]),
+  "quota.removed": event("a quota was removed", ["label", "was", "requested_by"]),
+  "api_key.created": event("a key was made", KEY),
+  "api_key.revoked": event("a key was revoked", KEY),
+  "sweep.held": event("a sweep's breaker holds its acts", ["sweep", "looked_at", "would_act", "actions"]),
+  "sweep.released": event("a sweep's breaker holds nothing any more", ["sweep", "approved_by"]),
+  "sweep.approved": event("somebody approved what a breaker held", ["sweep", "requested_by", "acts"]),
+  "sweep.paused": event("a sweep was paused", ["sweep", "requested_by"]),
+  "sweep.resumed": event("a sweep runs again", ["sweep", "requested_by"]),
+  "webhook.created": event("a webhook was made", WEBHOOK),
+  "webhook.changed": event("a webhook was changed", [...WEBHOOK, "changed"]),
+  "webhook.secret_changed": event("a webhook has a new secret", WEBHOOK),
+  "webhook.removed": event("a webhook was removed", WEBHOOK),
+  "webhook.disabled": event("a webhook was disabled by itself", ["webhook_id", "reason"]),
+  "webhook.delivery_failed": event("the last attempt to tell a webhook has failed", [
+    "webhook_id",
+    "delivery_id",
+    "event_type",
+    "attempts",
+    "status",
+    "error",
+  ]),
+  "webhook.ping": event("a ping was asked for; only its webhook is told", ["webhook_id", "requested_by"]),
+} as const;
+
+/** What is told of the operations of each kind: `workspace.<kind>.requested` and so on. */
+export const OPERATION_EVENTS = {
+  requested: event("one was accepted", ["source", "requested_by"], ["cascade_from", "reason", "generation"]),
+  cancel_requested: event("somebody wants one that has begun cancelled", ["source", "requested_by"]),
+  succeeded: event("one has succeeded", ["attempt", "coalesced", "requested_by"], ["generation"]),
+  failed: event("the last attempt of one has failed", FAILURE),
+  stop_retry_exhausted: event("one could not prove the instance stopped", FAILURE),
+  cancelled: event(
+    "one was cancelled",
+    ["reason", "coalesced", "requested_by"],
+    ["phase", "cancelled_by", "source"],
+  ),
+} as const;
+type OperationEvent = keyof typeof OPERATION_EVENTS;
+
+/** What a delete that gave up tells is {@link EVENTS}' `workspace.delete.terminate_retry_exhausted`. */
+type OperationEventType<E extends OperationEvent = OperationEvent> = `workspace.${OperationKind}.${E}`;
+export type EventType = keyof typeof EVENTS | OperationEventType;
+
+/** Every type of event there is. */
+export const EVENT_TYPES: readonly EventType[] = [
+  ...(Object.keys(EVENTS) as (keyof typeof EVENTS)[]),
+  ...OPERATION_KINDS.flatMap((kind) =>
+    (Object.keys(OPERATION_EVENTS) as OperationEvent[]).map(
+      (ending) => `workspace.${kind}.${ending}` as const,
+    ),
+  ),
+];
+
+type ValueOf<F extends FieldName> = (typeof EVENT_FIELDS)[F] extends Field<infer T> ? T : never;
+type PayloadOf<R> =
+  R extends EventRule<infer Always, infer AtTimes, infer More>
+    ? { [F in Always]: ValueOf<F> } & { [F in AtTimes]?: ValueOf<F> } & (More extends true
+          ? Record<string, unknown>
+          : unknown)
+    : never;
+
+interface Told<T extends EventType, R> {
+  event_type: T;
+  workspace_id: string | null;
+  operation_id?: string | null;
+  payload: PayloadOf<R>;
+}
+/** An event to be written, with the payload of its type. */
+export type NewEvent =
+  | { [T in keyof typeof EVENTS]: Told<T, (typeof EVENTS)[T]> }[keyof typeof EVENTS]
+  | {
+      [E in OperationEvent]: Told<OperationEventType<E>, (typeof OPERATION_EVENTS)[E]>;
+    }[OperationEvent];
+/** What a type's payload has. */
+export type EventPayload<T extends EventType> = T extends keyof typeof EVENTS
+  ? PayloadOf<(typeof EVENTS)[T]>
+  : T extends OperationEventType<infer E>
+    ? PayloadOf<(typeof OPERATION_EVENTS)[E]>
+    : never;
+
+/** For a type that is known only when it is written. */
+export function newEvent<T extends EventType>(
+  event_type: T,
+  workspace_id: string | null,
+  payload: EventPayload<T>,
+  operation_id: string | null = null,
+): NewEvent {
+  return { event_type, workspace_id, operation_id, payload } as unknown as NewEvent;
+}
