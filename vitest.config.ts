@@ -1,12 +1,20 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
+
+/** As in test/support/patience.ts, in ms. */
+const PATIENCE_MS = 100_000;
 
 export default defineConfig({
   ssr: { resolve: { conditions: ["source"] } },
   test: {
     include: ["test/**/*.test.ts", "packages/*/test/**/*.test.ts"],
     globalSetup: ["test/support/global-setup.ts"],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
-    maxWorkers: 2,
+    setupFiles: ["test/support/patience.ts"],
+    // Only what hangs meets these limits, on however slow a machine.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    expect: { poll: { timeout: PATIENCE_MS } },
+    // Tests wait about as much as they compute.
+    maxWorkers: Math.ceil(availableParallelism() * 1.5),
   },
 });

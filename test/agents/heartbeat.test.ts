@@ -151,19 +151,15 @@ describe("heartbeats", () => {
           many.beat({ workspaceId: row.id, token: String(row.n), activeTasks: 1, errorRate: 0.1 }),
         ),
       );
-    const began = performance.now();
     const outcomes = await round();
     for (let n = 1; n < 5; n++) await round();
-    const ms = (performance.now() - began) / 5;
     await many.close();
     expect(outcomes.every(({ outcome }) => outcome === "ok")).toBe(true);
     expect((await stage.pool.query("select 1 from workspaces where active_tasks = 1")).rows).toHaveLength(
       10_000,
     );
     expect(statements).toBeLessThan(100);
-    if (process.env.BERTH_TEST_VERBOSE) console.log(`${Math.round(10_000_000 / ms)} heartbeats a second`);
-    // The figure is a second on a quiet machine; this only catches what is out of all proportion.
-    expect(ms).toBeLessThan(10_000);
+    // How fast that is: npm run bench:heartbeats.
     await heartbeats.close();
   });
 

@@ -90,7 +90,7 @@ describe("POST /operations/bulk", () => {
             state: "finished",
             counts: { ...NONE, succeeded: 3 },
           }),
-        { timeout: 15_000, interval: 50 },
+        { interval: 50 },
       );
     } finally {
       await worker.close();

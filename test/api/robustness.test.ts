@@ -183,7 +183,7 @@ describe("without PostgreSQL", () => {
     }
     expect((await get("/health")).status).toBe(200);
     await postgres.start();
-    await expect.poll(async () => (await get("/ready")).status, { timeout: 10_000 }).toBe(200);
+    await expect.poll(async () => (await get("/ready")).status).toBe(200);
     expect((await get("/workspaces")).status).toBe(200);
     await api.close();
     await queues.close();

@@ -166,10 +166,9 @@ describe("Prefer: wait", () => {
     const { id } = await api.create();
     const waiting = begin("POST", `/workspaces/${id}/restart`);
     await accepted(id, 2);
-    const before = performance.now();
     await api.call("DELETE", `/workspaces/${id}`);
+    // At the end of its own time it would be 202.
     expect(await waiting).toMatchObject({ status: 409, body: { code: "operation_cancelled" } });
-    expect(performance.now() - before).toBeLessThan(4_000);
   });
 
   it("of a delete waits for all operations of the tree", async () => {
@@ -204,7 +203,7 @@ describe("Prefer: wait", () => {
     await vi.waitFor(async () => {
       const { body } = await api.call("GET", `/workspaces/${id}/operations`);
       expect(body[0].coalesced).toBe(100);
-    }, 10_000);
+    });
     expect(await listeners()).toHaveLength(1);
     await api.finish(id, 2);
     const answers = await Promise.all(waiting);
@@ -297,15 +296,12 @@ describe("5,000 waits in one process", () => {
         const { id, operation } = operations[n % operations.length];
         return [own.wait([operation.id], options), own.waitForStatus(id, ["online"], options)];
       }).flat();
-      const begun = await vi.waitFor(
-        async () => {
-          const before = statements;
-          await delay(300);
-          expect(statements, "the first looks are over").toBe(before);
-          return before;
-        },
-        { timeout: 10_000 },
-      );
+      const begun = await vi.waitFor(async () => {
+        const before = statements;
+        await delay(300);
+        expect(statements, "the first looks are over").toBe(before);
+        return before;
+      });
       expect(begun, "statements to begin with").toBeLessThan(30);
       await delay(2_000);
       expect(statements, "statements in two seconds of waiting").toBe(begun);

@@ -23,13 +23,10 @@ const spendAll = async (limits: RateLimits, one: Budget, times: number) => {
 const connected = async (limits: RateLimits, other: RateLimits, quota = 1_000_000) => {
   const probe = { name: "probe", quota, windowS: 3_600 };
   await expect
-    .poll(
-      async () => {
-        const { left } = await limits.spend(probe, "probe");
-        return left - (await other.spend(probe, "probe")).left;
-      },
-      { timeout: 10_000 },
-    )
+    .poll(async () => {
+      const { left } = await limits.spend(probe, "probe");
+      return left - (await other.spend(probe, "probe")).left;
+    })
     .toBe(1);
 };
 
@@ -54,7 +51,7 @@ describe("a budget", () => {
     const one: Budget = { name: "test", quota: 1, windowS: 1 };
     expect(await limits.spend(one, "key")).toMatchObject({ over: false, left: 0 });
     expect(await limits.spend(one, "key")).toMatchObject({ over: true, resetS: 1 });
-    await expect.poll(async () => (await limits.spend(one, "key")).over, { timeout: 5_000 }).toBe(false);
+    await expect.poll(async () => (await limits.spend(one, "key")).over).toBe(false);
   });
 
   it("is kept by each process while Redis is down, and together again afterwards", async () => {
@@ -88,7 +85,8 @@ describe("a budget", () => {
     for (let time = 0; time < 100; time++)
       expect((await limits.spend(hundred, "key")).over, `${time}`).toBe(false);
     expect((await limits.spend(hundred, "key")).over).toBe(true);
-    expect(performance.now() - began).toBeLessThan(2_000);
+    // A hundred quarters of a second are 25 s.
+    expect(performance.now() - began).toBeLessThan(15_000);
     for (const socket of sockets) socket.destroy();
     silent.close();
   });

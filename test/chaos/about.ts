@@ -19,7 +19,7 @@ export async function about(fleet: Fleet, kind: Kind): Promise<{ id: string; req
   }
   const worker = fleet.startWorker();
   const { workspace, operation } = await create();
-  await ended(fleet.pool, [operation.id], 40_000);
+  await ended(fleet.pool, [operation.id]);
   await worker.close();
   const { id } = workspace;
   return {
@@ -54,6 +54,6 @@ export async function reached(fleet: Fleet, workspaceId: string, { call, effect 
       if (effect === "before") expect(done, "seen before its effect").toBe(false);
       return effect === "before" || done;
     },
-    { timeout: 40_000, interval: 10 },
+    { interval: 10 },
   );
 }

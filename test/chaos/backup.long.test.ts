@@ -84,9 +84,9 @@ describe("a database restored from ten minutes ago", () => {
     await fleet.queues.operations.obliterate({ force: true });
     open();
     const runs = await runsOf(fleet, "leaked-instances");
-    await expect.poll(() => runsOf(fleet, "leaked-instances"), { timeout: 20_000 }).toBeGreaterThan(runs + 4);
+    await expect.poll(() => runsOf(fleet, "leaked-instances")).toBeGreaterThan(runs + 4);
     await expect
-      .poll(() => getWorkspace(fleet.pool, restarted), { timeout: 20_000 })
+      .poll(() => getWorkspace(fleet.pool, restarted))
       .toMatchObject({ status: "online", generation: 2, instance_id: successor });
 
     expect(fleet.lab.alive().toSorted(), "what lived lives").toEqual(alive);
@@ -100,7 +100,7 @@ describe("a database restored from ten minutes ago", () => {
     ]);
     expect(leaks.find(({ kind }) => kind === "instance")).toMatchObject({ provider_id: survivor });
     for (const { why } of leaks) expect(why).toContain("may be a restored backup");
-  }, 60_000);
+  });
 
   test("leaves a workspace that was restarted twice its instance, until another restart takes it back (I1)", async () => {
     const fleet = await openEc2Fleet({ workers: 0, env: { ...HASTY, BERTH_RETRY_ATTEMPTS: "2" } });
@@ -120,19 +120,17 @@ describe("a database restored from ten minutes ago", () => {
     await fleet.queues.operations.obliterate({ force: true });
     open();
     // Its instance of generation 1 is gone, and generation 3 is in the way of the second.
-    await expect
-      .poll(() => getWorkspace(fleet.pool, id), { timeout: 20_000 })
-      .toMatchObject({ status: "failed", generation: 2 });
+    await expect.poll(() => getWorkspace(fleet.pool, id)).toMatchObject({ status: "failed", generation: 2 });
     expect((await getWorkspace(fleet.pool, id))!.status_reason).toMatch(/^other_generation/);
     const runs = await runsOf(fleet, "leaked-instances");
-    await expect.poll(() => runsOf(fleet, "leaked-instances"), { timeout: 20_000 }).toBeGreaterThan(runs + 4);
+    await expect.poll(() => runsOf(fleet, "leaked-instances")).toBeGreaterThan(runs + 4);
     expect(await listLeaks(fleet.pool, { limit: 100 })).toMatchObject([{ provider_id: alive[0] }]);
 
     expect(await restart()).toMatchObject({ state: "succeeded", generation: 3 });
     expect(await getWorkspace(fleet.pool, id)).toMatchObject({ status: "online", instance_id: alive[0] });
     expect(fleet.lab.alive(), "what lived lives").toEqual(alive);
-    await expect.poll(() => listLeaks(fleet.pool, { limit: 100 }), { timeout: 20_000 }).toEqual([]);
-  }, 60_000);
+    await expect.poll(() => listLeaks(fleet.pool, { limit: 100 })).toEqual([]);
+  });
 
   test("starts what was paused since, nothing in place of what was deleted, and leaves what was resumed running", async () => {
     const fleet = await openEc2Fleet({ workers: 0, env: { ...HASTY, BERTH_RETRY_ATTEMPTS: "2" } });
@@ -158,17 +156,17 @@ describe("a database restored from ten minutes ago", () => {
     await fleet.queues.operations.obliterate({ force: true });
     open();
     await expect
-      .poll(() => getWorkspace(fleet.pool, paused), { timeout: 20_000 })
+      .poll(() => getWorkspace(fleet.pool, paused))
       .toMatchObject({ status: "online", generation: 2 });
     const runs = await runsOf(fleet, "leaked-instances");
-    await expect.poll(() => runsOf(fleet, "leaked-instances"), { timeout: 20_000 }).toBeGreaterThan(runs + 4);
+    await expect.poll(() => runsOf(fleet, "leaked-instances")).toBeGreaterThan(runs + 4);
     await expect
-      .poll(() => getWorkspace(fleet.pool, deleted), { timeout: 20_000 })
+      .poll(() => getWorkspace(fleet.pool, deleted))
       .toMatchObject({ status: "failed", instance_id: null });
     expect((await getWorkspace(fleet.pool, deleted))!.status_reason).toContain("never makes an empty one");
     expect(fleet.lab.alive()).toContain(survivor);
     const again = await requestResume(fleet.context, resumed, BY_TEST);
     expect(await ended(fleet.pool, [again.operation.id])).toMatchObject([{ state: "succeeded" }]);
     expect(await getWorkspace(fleet.pool, resumed)).toMatchObject({ instance_id: survivor });
-  }, 60_000);
+  });
 });

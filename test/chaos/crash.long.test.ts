@@ -39,7 +39,7 @@ async function crash(
     await endCallsOf(doomed.pid, fleet.pool);
 
     fleet.startWorker();
-    const [operation] = await ended(fleet.pool, [operationId], 40_000);
+    const [operation] = await ended(fleet.pool, [operationId]);
     expect(operation, "a crash's resumption is the same attempt").toMatchObject({
       state: "succeeded",
       attempt: 1,
@@ -109,7 +109,7 @@ describe.concurrent.each(["redis", "postgres"] as const)(
       await fleet.close();
     });
 
-    it("what two killed workers left ends within 15 s on a third (I7), each workspace once and in order", async () => {
+    it("what two killed workers left is found by the next run of the dispatch sweep (I7), ends on a third, each workspace once and in order", async () => {
       const redisUrl = store === "redis" ? inject("redis").url : null;
       fleet = await startFleet({ redisUrl });
       await watchProvider(fleet.pool);
@@ -144,28 +144,29 @@ describe.concurrent.each(["redis", "postgres"] as const)(
           );
           return rows[0]!.n === accepted.length;
         },
-        { timeout: 20_000, interval: 50 },
+        { interval: 50 },
       );
       processes.push(await startWorkerProcess(env));
-      const { rows } = await fleet.pool.query<{ now: Date }>("select clock_timestamp() as now");
       await Promise.all(doomed.map((one) => one.kill()));
+      // The leases that the dead have left: nobody may act before they run out.
+      await fleet.pool.query("create table left_leases as select workspace_id, lease_until from gates");
       for (const one of doomed) await endCallsOf(one.pid, fleet.pool);
 
       const operations = await ended(
         fleet.pool,
         accepted.map((one) => one.id),
-        30_000,
       );
       // Taken over is when the third first acts on the provider; how fast it is through after that is its own affair.
-      const { rows: took } = await fleet.pool.query<{ ms: number }>(
-        `select ceil(extract(epoch from min(began_at) - $1) * 1000)::int as ms from provider_calls
-       where began_at > $1 group by workspace_id order by 1`,
-        [rows[0]!.now],
+      // The first run of the dispatch sweep that begins after the lease finds it: one may have been under way.
+      const { rows: taken } = await fleet.pool.query<{ runs: number }>(
+        `select (select count(*)::int from sweep_runs r
+                 where r.sweep = 'dispatch' and r.started_at > l.lease_until and r.finished_at < min(c.began_at)) as runs
+         from left_leases l join provider_calls c on c.workspace_id = l.workspace_id and c.began_at > l.lease_until
+         where l.workspace_id = any ($1) group by l.workspace_id, l.lease_until`,
+        [accepted.map((one) => one.workspace_id)],
       );
-      const taken = took.map((one) => one.ms);
-      if (process.env.BERTH_TEST_VERBOSE) console.log(`${store}: taken over after ${taken.join(", ")} ms`);
       expect(taken).toHaveLength(accepted.length);
-      expect(Math.max(...taken)).toBeLessThan(15_000);
+      expect(Math.max(...taken.map(({ runs }) => runs)), "runs that had missed one").toBeLessThanOrEqual(2);
       for (const one of operations) expect(one).toMatchObject({ state: "succeeded", attempt: 1 });
       await expectSettled(fleet.pool);
       await expectNoBreach(fleet.pool);

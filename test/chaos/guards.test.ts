@@ -42,7 +42,7 @@ describe("a lease", () => {
     const leases = keeper(() => Promise.reject(new Error("the database is down")));
     const began = performance.now();
     const lease = leases.keep(hold, began);
-    await vi.waitUntil(() => lease.signal.aborted, { timeout: 5_000, interval: 5 });
+    await vi.waitUntil(() => lease.signal.aborted, { interval: 5 });
     expect(performance.now() - began).toBeGreaterThanOrEqual(300);
     expect(lease.signal.reason).toBeInstanceOf(LeaseLostError);
     leases.close();
@@ -99,7 +99,7 @@ describe("the gate", () => {
       [workspaceId],
     );
 
-  it("of a worker that froze inside a transaction is free again within seconds (I7)", async () => {
+  it("of a worker that froze inside a transaction is free again while it is frozen (I7)", async () => {
     const { workspace } = await createWorkspace(fleet.context, newWorkspace(), BY_TEST);
     let locked = () => {};
     const isLocked = new Promise<void>((resolve) => (locked = resolve));
@@ -112,13 +112,12 @@ describe("the gate", () => {
       await tx.query("update workspaces set status = 'failed' where id = $1", [workspace.id]);
     });
     await isLocked;
-    const began = performance.now();
+    // The frozen one is thawed only after that.
     expect(await gateOf("other").claim(workspace.id, 1)).not.toBeNull();
-    expect(performance.now() - began).toBeLessThan(10_000);
     thaw();
     // Taken like a database that went away: the attempt isn't blamed for it.
     expect(await frozen.catch((error: unknown) => error)).toSatisfy(isDatabaseUnavailable);
-  }, 30_000);
+  });
 
   it("that a crashed sweep held doesn't take the next operation for a resumed one", async () => {
     const { workspace } = await createWorkspace(fleet.context, newWorkspace(), BY_TEST);
@@ -172,7 +171,7 @@ describe("the gate", () => {
         throw new BackendError("backend_failed", "transient", "failed late");
       };
       const removal = await removeWorkspace(fleet.context, workspace.id, { cascade: false, ...BY_TEST });
-      await vi.waitUntil(() => taken, { timeout: 15_000, interval: 10 });
+      await vi.waitUntil(() => taken, { interval: 10 });
       await worker.close();
       fleet.backend.stop = stop;
       expect(await record()).toEqual(taken);

@@ -51,7 +51,7 @@ describe.each([
     const dice = Array.from({ length: size.workspaces / TREE }, () => seededRandom(random() * 2 ** 32));
     const busy = watchBusy(fleet);
     const made = await Promise.all(dice.map((die) => useTree(fleet, die, perTree, busy)));
-    await settled(fleet.pool, 60_000);
+    await settled(fleet.pool);
     busy.close();
     await deleteAgain(fleet);
 
@@ -140,6 +140,6 @@ async function deleteAgain({ pool, context }: Fleet): Promise<void> {
     );
     if (rows.length === 0) return;
     for (const { id } of rows) await removeWorkspace(context, id, { cascade: true, ...BY_TEST });
-    await settled(pool, 20_000);
+    await settled(pool);
   }
 }

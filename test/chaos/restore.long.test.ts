@@ -60,9 +60,7 @@ test("a physical backup of ten minutes ago, restored as docs/backups.md says, co
   // One operation is in the middle of its launch all the time, and another workspace is restarted again and again.
   const { id: stuck } = sim.world.faults.add({ kind: "stuck", state: "pending", count: 1 });
   const underWay = act(before, of("under way"), "restart");
-  await expect
-    .poll(() => sim.world.faults.list().find(({ id }) => id === stuck)?.fired, { timeout: 40_000 })
-    .toBe(1);
+  await expect.poll(() => sim.world.faults.list().find(({ id }) => id === stuck)?.fired).toBe(1);
   const copied = new AbortController();
   const storm = (async () => {
     do await act(before, of("busy"), "restart");
@@ -78,9 +76,7 @@ test("a physical backup of ten minutes ago, restored as docs/backups.md says, co
   const [held] = sim.regions().flatMap(({ instances }) => [...instances.values()].filter((one) => one.stuck));
   await fetch(`${url}/_sim/instances/${held!.id}/release`, { method: "POST" });
   await underWay;
-  await expect
-    .poll(() => get(before, of("under way")), { timeout: 40_000 })
-    .toMatchObject({ status: "online" });
+  await expect.poll(() => get(before, of("under way"))).toMatchObject({ status: "online" });
   const [forgotten] = await Promise.all([
     create(before, "ec2", "forgotten"),
     act(before, of("busy"), "restart"),
@@ -117,8 +113,8 @@ test("a physical backup of ten minutes ago, restored as docs/backups.md says, co
   const expected = [...unknown.map((id) => [id, "instance"]), [forgotten.id, "volume"]].toSorted();
   const listed = async () =>
     (await leaksOf(api)).map(({ workspace_id, kind }) => [workspace_id, kind]).toSorted();
-  await expect.poll(listed, { timeout: 40_000 }).toEqual(expected);
-  await expect.poll(() => get(api, of("under way")), { timeout: 40_000 }).toMatchObject({ status: "online" });
+  await expect.poll(listed).toEqual(expected);
+  await expect.poll(() => get(api, of("under way"))).toMatchObject({ status: "online" });
   const leaks = await leaksOf(api);
   for (const { why } of leaks) expect(why).toContain("may be a restored backup");
   expect(aliveOn(sim), "what lived lives").toEqual(lived);
@@ -132,7 +128,7 @@ test("a physical backup of ten minutes ago, restored as docs/backups.md says, co
         await send(api, "POST", `/workspaces/${id}/${status === "paused" ? "resume" : "restart"}`);
       return (await get(api, { id })).instance_id;
     };
-    await expect.poll(back, { timeout: 40_000 }).toBe(provider_id);
+    await expect.poll(back).toBe(provider_id);
   }
   expect(aliveOn(sim), "what lived lives").toEqual(lived);
 
@@ -146,15 +142,15 @@ test("a physical backup of ten minutes ago, restored as docs/backups.md says, co
   const idOf = (kind: string) =>
     leaks.find((one) => one.workspace_id === forgotten.id && one.kind === kind)!.provider_id!;
   await operator.send(new TerminateInstancesCommand({ InstanceIds: [idOf("instance")] }));
-  await expect.poll(() => aliveOn(sim), { timeout: 40_000 }).not.toContain(idOf("instance"));
+  await expect.poll(() => aliveOn(sim)).not.toContain(idOf("instance"));
   await operator.send(new DeleteVolumeCommand({ VolumeId: idOf("volume") }));
-  await expect.poll(listed, { timeout: 40_000 }).toEqual([]);
+  await expect.poll(listed).toEqual([]);
 
   // 5. Start without the pause.
   await ends(looking);
   const after = await berth.startWorker(HERE, "after");
-  await expect.poll(() => get(api, of("paused")), { timeout: 40_000 }).toMatchObject({ status: "online" });
-  await expect.poll(() => get(api, of("deleted")), { timeout: 40_000 }).toMatchObject({ status: "failed" });
+  await expect.poll(() => get(api, of("paused"))).toMatchObject({ status: "online" });
+  await expect.poll(() => get(api, of("deleted"))).toMatchObject({ status: "failed" });
   // 6. Ask again.
   await act(api, of("paused"), "pause");
   await remove(api, of("deleted"));

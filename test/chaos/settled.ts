@@ -1,8 +1,8 @@
 import { expect, vi } from "vitest";
 import type { Pool } from "@berth/core/db/pool";
 
-/** Waits until no operation is unfinished; at the end of its patience it says which ones are. In ms. */
-export async function settled(pool: Pool, timeout: number): Promise<void> {
+/** Waits until no operation is unfinished; at the end of its patience it says which ones are. */
+export async function settled(pool: Pool): Promise<void> {
   await vi.waitFor(
     async () => {
       const { rows } = await pool.query(
@@ -13,6 +13,6 @@ export async function settled(pool: Pool, timeout: number): Promise<void> {
       );
       expect(rows, "I7: operations that haven't ended").toEqual([]);
     },
-    { timeout, interval: 100 },
+    { interval: 100 },
   );
 }

@@ -61,5 +61,5 @@ describe("1,000 restarts of one workspace at once, from two processes", () => {
     await expectNoBreach(fleet.pool);
     await expectOrder(fleet.pool);
     await expectTrueLedger(fleet.pool);
-  }, 120_000);
+  });
 });

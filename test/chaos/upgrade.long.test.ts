@@ -68,7 +68,7 @@ test.runIf(await hasCommit(OLD))(
       });
       const restarted = act(api, cloud!, "restart");
       const isHeld = () => sim.world.faults.list().find((fault) => fault.id === id)?.fired;
-      await expect.poll(isHeld, { timeout: 40_000 }).toBe(1);
+      await expect.poll(isHeld).toBe(1);
       const fatal = act(api, local!, verb);
       expect(await from.process.exited, from.process.output()).toMatchObject({ signal: "SIGKILL" });
       by.process.thaw();
@@ -142,7 +142,7 @@ test.runIf(await hasCommit(OLD))(
       call(newApi, "DELETE", `/workspaces/${one.id}`),
     ))
       expect(status).toBe("removed");
-    await expect.poll(() => call(newApi, "GET", "/leaks"), { timeout: 40_000 }).toEqual([]);
+    await expect.poll(() => call(newApi, "GET", "/leaks")).toEqual([]);
     expect(aliveOn(sim)).toEqual([]);
     const local = join(berth.directory, "process/berth");
     for (const folder of ["instances", "volumes"])

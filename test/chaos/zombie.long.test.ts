@@ -35,7 +35,7 @@ async function freeze(kind: Kind, call: Moment["call"]): Promise<void> {
     await endCallsOf(zombie.pid, fleet.pool);
 
     const other = fleet.startWorker();
-    const [operation] = await ended(fleet.pool, [operationId], 40_000);
+    const [operation] = await ended(fleet.pool, [operationId]);
     expect(operation).toMatchObject({ state: "succeeded", attempt: 1 });
     expect(operation!.takeovers).toBeGreaterThan(0);
     await other.close();
@@ -51,10 +51,10 @@ async function freeze(kind: Kind, call: Moment["call"]): Promise<void> {
         );
         return rows.length === 0;
       },
-      { timeout: 10_000, interval: 20 },
+      { interval: 20 },
     );
     const next = await createWorkspace(fleet.context, newWorkspace(), BY_TEST);
-    const [served] = await ended(fleet.pool, [next.operation.id], 40_000);
+    const [served] = await ended(fleet.pool, [next.operation.id]);
     expect(served, "it goes on working for others").toMatchObject({ state: "succeeded", attempt: 1 });
     expect(await record(fleet, id)).toEqual(before);
     await expectSettled(fleet.pool);
@@ -98,10 +98,10 @@ describe.concurrent("a worker frozen past its lease", () => {
           const [job] = await fleet.queues.operations.getDelayed();
           return job?.data.operationId === operationId;
         },
-        { timeout: 15_000, interval: 20 },
+        { interval: 20 },
       );
       frozen.thaw();
-      const [operation] = await ended(fleet.pool, [operationId], 40_000);
+      const [operation] = await ended(fleet.pool, [operationId]);
       expect(operation).toMatchObject({ state: "succeeded", attempt: 1, takeovers: 0 });
       await expectSettled(fleet.pool);
       await expectNoBreach(fleet.pool);
@@ -110,5 +110,5 @@ describe.concurrent("a worker frozen past its lease", () => {
       await frozen.kill();
       await fleet.close();
     }
-  }, 120_000);
+  });
 });

@@ -258,7 +258,7 @@ describe("what happens", () => {
         .map((line) => JSON.parse(line).event_type as string);
     await expect.poll(types).toContain("workspace.online");
     await berth("pause", name);
-    await expect.poll(types, { timeout: 10_000 }).toContain("workspace.paused");
+    await expect.poll(types).toContain("workspace.paused");
     leave.abort();
     expect((await following).code).toBe(130);
     const ids = text
@@ -281,7 +281,7 @@ describe("what happens", () => {
       signal: leave.signal,
       onOutput: (piece) => (text += piece),
     });
-    await expect.poll(() => text, { timeout: 10_000 }).toContain('"event_type":"workspace.updated"');
+    await expect.poll(() => text).toContain('"event_type":"workspace.updated"');
     leave.abort();
     await following;
   });
@@ -301,7 +301,7 @@ describe("what happens", () => {
     const following = command(["logs", "-f", name], { env: stage.env, onOutput: (piece) => (text += piece) });
     await expect.poll(() => text).toBe("one\n");
     written.push("two");
-    await expect.poll(() => text, { timeout: 10_000 }).toBe("one\ntwo\n");
+    await expect.poll(() => text).toBe("one\ntwo\n");
     await berth("rm", name);
     expect(await following).toEqual({ code: 0, stdout: "one\ntwo\n", stderr: "" });
   });

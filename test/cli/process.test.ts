@@ -33,7 +33,7 @@ it("berth up starts Berth here, whose key the other commands find, and Ctrl-C en
   const cwd = await newDirectory();
   onTestFinished(() => rm(cwd, { recursive: true, force: true }));
   const up = start(["up", "--backend", "process", "--port", "0"], {}, cwd);
-  await expect.poll(() => up.said.stdout, { timeout: 40_000 }).toContain("Ctrl-C stops Berth");
+  await expect.poll(() => up.said.stdout).toContain("Ctrl-C stops Berth");
   const [, url] = /API +(\S+)/.exec(up.said.stdout)!;
   const env = { BERTH_URL: url! };
   const args = ["create", "echo", "--backend", "process", "--readiness", "running", "--", "sleep", "60"];
@@ -44,18 +44,18 @@ it("berth up starts Berth here, whose key the other commands find, and Ctrl-C en
   expect(await start(["rm", "echo"], env, cwd).exited).toMatchObject({ code: 0 });
   up.child.kill("SIGINT");
   expect(await up.exited).toMatchObject({ code: 0, stderr: expect.stringContaining("Berth is stopping") });
-}, 90_000);
+});
 
 it("Ctrl-C ends a command that waits with 130, in one line", async () => {
   const api = await startTestApi(null);
   onTestFinished(() => api.close());
   const { id } = await api.create({ name: "slow" });
   const waiting = start(["wait", "slow"], { BERTH_URL: api.url, BERTH_KEY: KEY });
-  await expect.poll(() => waiting.said.stderr, { timeout: 15_000 }).toBe("slow: provisioning\n");
+  await expect.poll(() => waiting.said.stderr).toBe("slow: provisioning\n");
   waiting.child.kill("SIGINT");
   expect(await waiting.exited).toEqual({ code: 130, stdout: "", stderr: "slow: provisioning\n" });
   const creating = start(["restart", id], { BERTH_URL: api.url, BERTH_KEY: KEY });
-  await expect.poll(() => creating.said.stderr, { timeout: 15_000 }).toContain("restart queued");
+  await expect.poll(() => creating.said.stderr).toContain("restart queued");
   creating.child.kill("SIGINT");
   const { code, stderr } = await creating.exited;
   expect(code).toBe(130);

@@ -71,9 +71,7 @@ describe("berth webhooks", () => {
     const [dead] = await json("webhooks", "deliveries", url, "--dead");
     accept();
     expect((await berth("webhooks", "retry", url)).stdout).toBe("1 will be sent again\n");
-    await expect
-      .poll(async () => (await json("webhooks", "deliveries", url))[0].state, { timeout: 10_000 })
-      .toBe("delivered");
+    await expect.poll(async () => (await json("webhooks", "deliveries", url))[0].state).toBe("delivered");
     expect((await berth("webhooks", "deliveries", url, "--dead")).stderr).toBe("There are none.\n");
     expect((await berth("webhooks", "retry", url, dead.id)).stdout).toBe(`${dead.id} will be sent again\n`);
     await berth("webhooks", "rm", url);

@@ -24,7 +24,7 @@ beforeEach(async () => {
 afterEach(() => wire[Symbol.asyncDispose]());
 afterAll(() => api.close());
 
-const SOON = { timeout: 15_000, interval: 10 };
+const SOON = { interval: 10 };
 /** A client on the wire, and when its streams were answered. */
 function watched(options: Partial<ClientOptions> = {}) {
   const troubles: Trouble[] = [];

@@ -25,13 +25,11 @@ it("waitFor resolves when the workspace has one of the statuses, over a cut conn
 
 it("waitFor ends at its deadline and says how far the workspace is, and at the caller's signal", async () => {
   const { id } = await api.create();
-  const began = performance.now();
   // One look fits in, and the wait for the next one doesn't.
   await expect(berth.waitFor(id, "online", { timeoutMs: 300 })).rejects.toMatchObject({
     code: "timed_out",
     detail: `waited 0.3 s for workspace ${id} to be online`,
   });
-  expect(performance.now() - began).toBeLessThan(5_000);
   const leave = new AbortController();
   const waiting = berth.waitFor(id, "online", { signal: leave.signal });
   leave.abort(new Error("enough"));

@@ -64,7 +64,7 @@ describe("the order of events", () => {
       ),
       { numRuns: 60 },
     );
-  }, 60_000);
+  });
 
   it("is one for all readers, however many settle at once", async () => {
     await database.pool.query("delete from structure_events");

@@ -17,7 +17,7 @@ describe("the demo", () => {
   it("ends clean on processes: fifty restarts are at most two cycles, and nothing is left (I1, I2, I4)", async () => {
     const output = await demoOnStandalone({}, []);
     expect(output).toContain("Left at the provider: nothing; while they ran it had 4 things of them");
-  }, 90_000);
+  });
 
   it("ends clean on Docker, by the word of Docker itself (I1, I2, I4)", async ({ skip }) => {
     const docker = inject("docker");
@@ -30,7 +30,7 @@ describe("the demo", () => {
     );
     // Four containers and four volumes.
     expect(output).toContain("Left at the provider: nothing; while they ran it had 8 things of them");
-  }, 90_000);
+  });
 
   it.each<[Fault, RegExp]>([
     ["leak", /left in the ledger: instance ws-\S+ \(releasing\)/],

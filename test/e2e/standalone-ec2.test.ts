@@ -33,7 +33,7 @@ test("what an instance writes to its console is a workspace's log", async () => 
     lines: [{ stream: null, time: null, text: "hello" }],
   });
   await call("DELETE", `/workspaces/${id}`);
-}, 60_000);
+});
 
 test("with --backend ec2-simulator a newcomer's three lines make, restart and delete a workspace on EC2", async () => {
   const dataDir = await newDirectory();
@@ -55,7 +55,7 @@ test("with --backend ec2-simulator a newcomer's three lines make, restart and de
   expect(state).toMatchObject({ counts: { instances: 0, volumes: 0, records: 0 } });
   const calls = await (await fetch(`${simulator}/_sim/calls`)).json();
   expect(calls).toMatchObject({ counters: { RunInstances: { ok: 2 }, CreateVolume: { ok: 1 } } });
-}, 60_000);
+});
 
 test("an argument that isn't known ends it with one line", async () => {
   const dataDir = await newDirectory();

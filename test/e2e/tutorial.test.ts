@@ -53,7 +53,7 @@ test("the README's first calls, with nothing but curl, do what they say", async 
   expect(removed).toMatchObject({ status: "removed", operation: { state: "succeeded" } });
   const states = (ledger as unknown as { state: string }[]).map(({ state }) => state);
   expect(new Set(states)).toEqual(new Set(["gone"]));
-}, 90_000);
+});
 
 test("the README's commands of `berth` do what they say", async () => {
   const { env } = await startBerth();
@@ -89,7 +89,7 @@ test("the README's commands of `berth` do what they say", async () => {
     at = found + 1;
   }
   expect(stdout).not.toMatch(/ present | releasing /);
-}, 90_000);
+});
 
 test("the tour of docs/cli.md goes to its end", async () => {
   const { env } = await startBerth();
@@ -105,4 +105,4 @@ test("the tour of docs/cli.md goes to its end", async () => {
   expect(stdout).toMatch(/^running +2 of 2$/m);
   expect(stdout).toMatch(/^delete of 2: 2 succeeded: /m);
   expect(stderr).toMatch(/Nothing is leaked\.\n$/);
-}, 90_000);
+});

@@ -301,5 +301,5 @@ describe("the gate under any interleaving of requests, claims, ends, crashes and
       }),
       { numRuns: 60, endOnFailure: false },
     );
-  }, 120_000);
+  });
 });

@@ -34,9 +34,9 @@ test.runIf(process.getuid?.() === 0)(
     const before = await read();
     expect(Math.abs(before.ahead)).toBeLessThan(HOUR_MS / 10);
     clocks.set("one", HOUR_MS);
-    await expect.poll(async () => (await read()).ahead, { timeout: 5_000 }).toBeGreaterThan(HOUR_MS * 0.9);
+    await expect.poll(async () => (await read()).ahead).toBeGreaterThan(HOUR_MS * 0.9);
     clocks.set("one", -HOUR_MS);
-    await expect.poll(async () => (await read()).ahead, { timeout: 5_000 }).toBeLessThan(-HOUR_MS * 0.9);
+    await expect.poll(async () => (await read()).ahead).toBeLessThan(-HOUR_MS * 0.9);
     const passed = (await read()).monotonic - before.monotonic;
     expect(passed).toBeGreaterThan(0);
     expect(passed).toBeLessThan(HOUR_MS / 10);

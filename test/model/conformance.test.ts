@@ -38,7 +38,7 @@ describe("the model of the gate", () => {
     );
     // Else the ways went nowhere.
     expect(WANTED.filter((name) => !seen.has(name))).toEqual([]);
-  }, 120_000);
+  });
 });
 
 const WANTED: readonly Action["do"][] = ["request", "cancel", "claim", "note step", "succeed", "lease ends"];

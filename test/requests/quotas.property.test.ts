@@ -254,5 +254,5 @@ describe("places under any interleaving of requests and ends", () => {
       { numRuns: 60, endOnFailure: false },
     );
     expect(refused.n, "runs that ended with a full label").toBeGreaterThan(5);
-  }, 120_000);
+  });
 });

@@ -11,7 +11,6 @@ import { startProcess, type TestProcess } from "./worker-process.js";
 /** The sources of this checkout. */
 export const HERE = fileURLToPath(new URL("../..", import.meta.url));
 const ADMIN_KEY = "test-admin-key-0123456789";
-const READY_MS = 40_000;
 
 export interface Api {
   url: string;
@@ -93,18 +92,18 @@ export async function openDeployment(
     start,
     async startApi(root) {
       const process = start(root, "api", { HOST: "127.0.0.1", PORT: "0" });
-      const [url] = await process.said(/http:\/\/127\.0\.0\.1:\d+/, READY_MS);
+      const [url] = await process.said(/http:\/\/127\.0\.0\.1:\d+/);
       const ready = () =>
         fetch(`${url}/ready`).then(
           async (a) => (a.ok ? 200 : `${a.status} ${await a.text()}`),
           () => process.output(),
         );
-      await expect.poll(ready, { timeout: READY_MS }).toBe(200);
+      await expect.poll(ready).toBe(200);
       return { url, process };
     },
     async startWorker(root, name, extra) {
       const worker = start(root, "worker", { AWS_ACCESS_KEY_ID: name, ...extra });
-      await worker.said(/worker started/, READY_MS);
+      await worker.said(/worker started/);
       return worker;
     },
   };

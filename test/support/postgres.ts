@@ -87,7 +87,6 @@ export async function createTestDatabase(): Promise<TestDatabase> {
       try {
         // What was just killed or closed needs a moment to be gone.
         await vi.waitFor(async () => expect(await connected(), "connections left open").toEqual([]), {
-          timeout: 5_000,
           interval: 20,
         });
       } finally {

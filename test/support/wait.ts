@@ -4,7 +4,7 @@ import { getOperations, type Operation } from "@berth/core/db/operations";
 import { isFinished } from "@berth/core/domain/operation";
 
 /** Waits until these operations have all ended, and returns them in the order given. */
-export async function ended(pool: Pool, ids: readonly string[], timeout = 20_000): Promise<Operation[]> {
+export async function ended(pool: Pool, ids: readonly string[]): Promise<Operation[]> {
   return vi.waitFor(
     async () => {
       const rows = new Map((await getOperations(pool, ids)).map((row) => [row.id, row]));
@@ -15,6 +15,6 @@ export async function ended(pool: Pool, ids: readonly string[], timeout = 20_000
       ).toEqual([]);
       return ids.map((id) => rows.get(id)!);
     },
-    { timeout, interval: 25 },
+    { interval: 25 },
   );
 }

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { vi } from "vitest";
+import { PATIENCE_MS } from "./patience.js";
 import { programOf } from "./programs.js";
 
 /** How the recorded provider of one worker process misbehaves, and where it lives. Times in ms. */
@@ -68,7 +69,7 @@ export function startProcess(
   return {
     pid: child.pid!,
     output: () => text,
-    said: (pattern, timeoutMs = 40_000) =>
+    said: (pattern, timeoutMs = PATIENCE_MS) =>
       vi.waitUntil(
         () => {
           const match = pattern.exec(text);
@@ -83,7 +84,7 @@ export function startProcess(
     async freeze() {
       child.kill("SIGSTOP");
       const state = async () => /\) (\w)/.exec(await readFile(`/proc/${child.pid}/stat`, "utf8"))?.[1];
-      await vi.waitUntil(async () => (await state()) === "T", { timeout: 5_000, interval: 5 });
+      await vi.waitUntil(async () => (await state()) === "T", { interval: 5 });
     },
     thaw: () => void child.kill("SIGCONT"),
     term: () => void child.kill("SIGTERM"),

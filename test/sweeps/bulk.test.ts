@@ -142,7 +142,7 @@ describe("a bulk operation", () => {
     const { id } = await accept({ kind: "restart" }, [mine]);
     expect(await stage.run("bulk")).toMatchObject({ accepted: 1, refused: 4_999 });
     expect(await countsOf(id)).toEqual({ ...NONE, queued: 1 });
-  }, 60_000);
+  });
 
   it("takes what a filter finds, and refuses one that finds too many", async () => {
     const { id } = await stage.online({ labels: { team: "red" } as never });

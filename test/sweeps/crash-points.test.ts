@@ -122,5 +122,5 @@ describe.each(SWEEP_NAMES)("a worker that dies at any call of %s", (name) => {
       );
       expect(rows, `leases left after a death at call ${last}`).toEqual([]);
     }
-  }, 120_000);
+  });
 });

@@ -35,10 +35,10 @@ describe.each(["redis", "postgres"] as const)("workers as processes, on the %s q
   it("put back within a minute the schedulers that the queue has lost", async () => {
     await start();
     const lost = () => fleet.queues.sweeps.getJobScheduler("retention");
-    await vi.waitFor(async () => expect(await lost()).toBeDefined(), { timeout: 20_000 });
+    await vi.waitFor(async () => expect(await lost()).toBeDefined());
     await fleet.queues.sweeps.removeJobScheduler("retention");
     expect(await lost()).toBeUndefined();
-    await vi.waitFor(async () => expect(await lost()).toBeDefined(), { timeout: 20_000, interval: 100 });
+    await vi.waitFor(async () => expect(await lost()).toBeDefined(), { interval: 100 });
   });
 
   it("heal a dead instance and reap a leak, and one that is killed while it reaps leaves that to the next", async () => {
@@ -53,7 +53,7 @@ describe.each(["redis", "postgres"] as const)("workers as processes, on the %s q
           status: "online",
           generation: 2,
         }),
-      { timeout: 20_000, interval: 50 },
+      { interval: 50 },
     );
     first.term();
     await first.exited;
@@ -69,7 +69,7 @@ describe.each(["redis", "postgres"] as const)("workers as processes, on the %s q
         expect(
           (await fleet.pool.query("select 1 from provider_calls where ended_at is null")).rows,
         ).toHaveLength(1),
-      { timeout: 20_000, interval: 20 },
+      { interval: 20 },
     );
     await doomed.kill();
     // Its lease would run out 15 s later.
@@ -83,7 +83,6 @@ describe.each(["redis", "postgres"] as const)("workers as processes, on the %s q
     await vi.waitFor(
       async () => expect(await reaped()).toMatchObject([{ provider_id: "leak", attempts: 2 }]),
       {
-        timeout: 20_000,
         interval: 50,
       },
     );
@@ -92,5 +91,5 @@ describe.each(["redis", "postgres"] as const)("workers as processes, on the %s q
     );
     expect(rows).toEqual([]);
     expect(await getWorkspace(fleet.pool, workspace.id)).toMatchObject({ status: "online", generation: 2 });
-  }, 90_000);
+  });
 });

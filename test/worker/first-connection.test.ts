@@ -35,8 +35,8 @@ it("a worker whose queue store is down when it starts works as soon as it is up 
       kind: "provision" as const,
       max_attempts: 1,
     };
-    await vi.waitFor(() => queues.dispatcher.add(operation, "now"), { timeout: 10_000, interval: 200 });
-    await vi.waitFor(() => expect(seen).toEqual(["provision"]), { timeout: 15_000, interval: 50 });
+    await vi.waitFor(() => queues.dispatcher.add(operation, "now"), { interval: 200 });
+    await vi.waitFor(() => expect(seen).toEqual(["provision"]), { interval: 50 });
   } finally {
     await worker.close(2_000);
     await queues.close();

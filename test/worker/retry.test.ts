@@ -55,7 +55,7 @@ describe.each(["redis", "postgres"] as const)("on the %s queue", (store) => {
         const operation = await getOperation(fleet.pool, id);
         return operation!.next_attempt_at !== null && operation;
       },
-      { timeout: 10_000, interval: 10 },
+      { interval: 10 },
     );
   const types = async (id: string) =>
     (await listEvents(fleet.pool, { workspaceId: id, limit: 200 })).map((event) => event.event_type);
@@ -97,7 +97,7 @@ describe.each(["redis", "postgres"] as const)("on the %s queue", (store) => {
         // Read after that: before, it may have had no delay yet.
         return (await (await job(operation))!.getState()) === "delayed" && job(operation);
       },
-      { timeout: 5_000, interval: 10 },
+      { interval: 10 },
     );
     const due = delayed!.delay + (delayed!.processedOn ?? delayed!.timestamp);
     // The job's delay counts from when BullMQ has taken the failure, just after PostgreSQL has.
@@ -145,7 +145,7 @@ describe.each(["redis", "postgres"] as const)("on the %s queue", (store) => {
     const queued = await restart(id);
     const removal = await remove(id);
     repair();
-    const [one, two, last] = await ended(fleet.pool, [waiting.id, queued.id, removal.id], 10_000);
+    const [one, two, last] = await ended(fleet.pool, [waiting.id, queued.id, removal.id]);
     expect(one).toMatchObject({ state: "cancelled", error: { code: "operation_cancelled" } });
     expect(two).toMatchObject({ state: "cancelled", started_at: null });
     expect(last).toMatchObject({ state: "succeeded" });
@@ -168,7 +168,7 @@ describe.each(["redis", "postgres"] as const)("on the %s queue", (store) => {
       return launch(...args);
     };
     const running = await restart(id);
-    await vi.waitUntil(() => inside, { timeout: 10_000, interval: 10 });
+    await vi.waitUntil(() => inside, { interval: 10 });
     const removal = await remove(id);
     expect(await getOperation(fleet.pool, running.id)).toMatchObject({ state: "running" });
     // The second renewal from here on has seen the answer to the first; the call is left to end.
@@ -177,7 +177,7 @@ describe.each(["redis", "postgres"] as const)("on the %s queue", (store) => {
         .lease_until;
     for (let renewals = 0; renewals < 2; renewals++) {
       const before = await leaseUntil();
-      await vi.waitUntil(async () => (await leaseUntil()) !== before, { timeout: 10_000, interval: 10 });
+      await vi.waitUntil(async () => (await leaseUntil()) !== before, { interval: 10 });
     }
     release();
     const [interrupted, last] = await ended(fleet.pool, [running.id, removal.id]);
@@ -206,7 +206,7 @@ describe.each(["redis", "postgres"] as const)("on the %s queue", (store) => {
     const behind = await restart(workspace.id);
     expect(await (await job(behind))!.getState()).toBe("delayed");
     fleet.startWorker();
-    const [, woken] = await ended(fleet.pool, [operation.id, behind.id], 10_000);
+    const [, woken] = await ended(fleet.pool, [operation.id, behind.id]);
     expect(woken).toMatchObject({ state: "succeeded", attempt: 1 });
   });
 
@@ -243,7 +243,6 @@ describe.each(["redis", "postgres"] as const)("on the %s queue", (store) => {
       { onError: () => undefined },
     );
     await vi.waitUntil(async () => (await (await job(operation))?.getState()) === "completed", {
-      timeout: 10_000,
       interval: 20,
     });
     await taken.close(5_000);

@@ -40,7 +40,7 @@ describe.each(["redis", "postgres"] as const)("a worker on the %s queue", (store
       async () =>
         (await fleet.pool.query("select 1 from provider_calls where workspace_id = $1", [workspace.id]))
           .rowCount,
-      { timeout: 10_000, interval: 10 },
+      { interval: 10 },
     );
     return { workspace, operation };
   };
@@ -62,15 +62,14 @@ describe.each(["redis", "postgres"] as const)("a worker on the %s queue", (store
 
   it("hands back what doesn't: no attempt spent, no lease to wait for, and another goes on at once", async () => {
     const worker = await start(
-      { latencyMs: 60_000 },
-      { BERTH_SHUTDOWN_GRACE_MS: "500", BERTH_LEASE_MS: "60000" },
+      // Far longer than the test may take.
+      { latencyMs: 600_000 },
+      { BERTH_SHUTDOWN_GRACE_MS: "500", BERTH_LEASE_MS: "600000" },
     );
     const { workspace, operation } = await busy();
     const behind = await requestRestart(fleet.context, workspace.id, BY_TEST);
-    const began = performance.now();
     worker.term();
     expect(await worker.exited, worker.output()).toEqual({ code: 0, signal: null });
-    expect(performance.now() - began, "grace time and a little").toBeLessThan(5_000);
     expect(await getOperation(fleet.pool, operation.id)).toMatchObject({
       state: "running",
       attempt: 0,
@@ -83,8 +82,8 @@ describe.each(["redis", "postgres"] as const)("a worker on the %s queue", (store
     expect(gate.rows).toEqual([{ owner: null, head: 0 }]);
 
     fleet.startWorker();
-    // Far less than the lease: it was given back, not left to run out.
-    const operations = await ended(fleet.pool, [operation.id, behind.operation.id], 10_000);
+    // The lease was given back, not left to run out.
+    const operations = await ended(fleet.pool, [operation.id, behind.operation.id]);
     for (const one of operations) expect(one).toMatchObject({ state: "succeeded", attempt: 1, takeovers: 0 });
     expect(operations[0]!.finished_at!.getTime()).toBeLessThanOrEqual(operations[1]!.started_at!.getTime());
     await expectSettled(fleet.pool);
@@ -93,14 +92,12 @@ describe.each(["redis", "postgres"] as const)("a worker on the %s queue", (store
   });
 
   it("that is told twice ends at once", async () => {
-    const worker = await start({ latencyMs: 60_000 }, { BERTH_SHUTDOWN_GRACE_MS: "60000" });
+    const worker = await start({ latencyMs: 600_000 }, { BERTH_SHUTDOWN_GRACE_MS: "600000" });
     await busy();
     worker.term();
     await worker.said(/worker ending/);
-    const began = performance.now();
     worker.term();
     expect(await worker.exited).toEqual({ code: 130, signal: null });
-    expect(performance.now() - began).toBeLessThan(2_000);
   });
 
   it("leaves nothing after its close that would keep its process: no timer, no connection", async () => {

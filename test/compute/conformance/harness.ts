@@ -140,13 +140,13 @@ function openBench(harness: BackendHarness) {
       const instance = of.instance(generation);
       const { providerId } = await backend.launch(request(of, instance, spec), call);
       const known = { ...instance, providerId };
-      await vi.waitFor(async () => expect(await stateOf(known)).toBe("running"), 10_000);
+      await vi.waitFor(async () => expect(await stateOf(known)).toBe("running"));
       return known;
     },
     /** Removes what the tests of this bench have made. */
     async clear(): Promise<void> {
       for (const instance of instances.splice(0))
-        await vi.waitFor(async () => expect(await backend.stop(instance, call)).toBe("gone"), 20_000);
+        await vi.waitFor(async () => expect(await backend.stop(instance, call)).toBe("gone"));
       for (const volume of volumes.splice(0))
         expect(await backend.removeVolume(volume, call), volume.name).toBe("gone");
     },

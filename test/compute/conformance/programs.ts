@@ -134,7 +134,7 @@ export function describePrograms(use: () => Bench): void {
       if (harness.volumePath === null) return context.skip("the provider runs no programs");
       const script = "echo oops >&2; sleep 0.3; for i in 1 2 3 4 5; do echo line $i; done";
       const { instance } = await launched({ command: ["sh", "-c", script] });
-      await vi.waitFor(async () => expect(await stateOf(instance)).toBe("stopped"), 10_000);
+      await vi.waitFor(async () => expect(await stateOf(instance)).toBe("stopped"));
       await expect.poll(() => linesOf(instance, 1)).toBe("line 5");
       expect(await linesOf(instance, 3)).toBe("line 3\nline 4\nline 5");
       expect(await linesOf(instance, 6)).toBe("oops\nline 1\nline 2\nline 3\nline 4\nline 5");

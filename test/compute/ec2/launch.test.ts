@@ -52,11 +52,10 @@ describe("one launch makes one instance", () => {
     );
     const calls = lab.sim.calls.list({ action: "RunInstances" });
     expect(calls).toHaveLength(4);
-    for (const { at, params } of calls) {
-      const [, id] = /^ws-(.{36})$/.exec(Object.values(params).find((value) => value.startsWith("ws-"))!)!;
-      expect(at - noted.get(id!)!).toBeLessThan(500);
-    }
     expect(calls.at(-1)!.at - calls[0]!.at).toBeGreaterThan(1_000);
+    // As far apart as the calls: noted when they began to wait, they would all be of one moment.
+    const times = [...noted.values()].toSorted((a, b) => a - b);
+    expect(times.at(-1)! - times[0]!).toBeGreaterThan(1_000);
   });
 
   test("two workers with one operation make one instance ([D] ClientToken)", async () => {
@@ -73,7 +72,8 @@ describe("one launch makes one instance", () => {
 
 describe("a token is never used for anything else", () => {
   test("changed parameters wait for what the old request made, and adopt it ([I] IdempotentParameterMismatch)", async () => {
-    const lab = await openLab(SLOW_TO_SHOW);
+    // It is seen at the fourth look, on a slow machine long after the usual 400 ms.
+    const lab = await openLab(SLOW_TO_SHOW, { settleMs: 30_000 });
     const workspace = await lab.workspace();
     const instance = workspace.instance();
     lab.fault({ kind: "drop_after", action: "RunInstances", count: 4 });

@@ -151,12 +151,11 @@ test("a tree that is made, restarted and deleted while 30 % of all calls fail en
   await ended(
     fleet.pool,
     all.map(({ operation }) => operation),
-    90_000,
   );
   const restarts = await Promise.all(
     Array.from({ length: 20 }, () => requestRestart(fleet.context, children[1]!.id, BY_TEST)),
   );
-  await ended(fleet.pool, [...new Set(restarts.map(({ operation }) => operation.id))], 90_000);
+  await ended(fleet.pool, [...new Set(restarts.map(({ operation }) => operation.id))]);
   // Never two of one workspace, whatever became of the answers (I1).
   const owners = fleet.lab.sim
     .regions()
@@ -169,9 +168,8 @@ test("a tree that is made, restarted and deleted while 30 % of all calls fail en
   await ended(
     fleet.pool,
     operations.map((operation) => operation.id),
-    90_000,
   );
-  await expect.poll(() => fleet.left(), { timeout: 60_000 }).toEqual(NOTHING);
+  await expect.poll(() => fleet.left()).toEqual(NOTHING);
   const counters = Object.values(fleet.lab.sim.calls.counters());
   const asked = counters.reduce((sum, { calls }) => sum + calls, 0);
   const ok = counters.reduce((sum, one) => sum + one.ok, 0);
@@ -196,8 +194,8 @@ test("an instance with a volume that no ledger row claims is found by its tags a
     new RunInstancesCommand({ MinCount: 1, MaxCount: 1, ImageId: IMAGE, InstanceType: "t3.micro" }),
   );
   const foreign = Instances![0]!.InstanceId!;
-  await expect.poll(() => fleet.lab.alive(), { timeout: 20_000 }).toEqual([foreign]);
-  await expect.poll(() => fleet.left(), { timeout: 20_000 }).toMatchObject({ instances: 1, volumes: 1 });
+  await expect.poll(() => fleet.lab.alive()).toEqual([foreign]);
+  await expect.poll(() => fleet.left()).toMatchObject({ instances: 1, volumes: 1 });
 });
 
 describe("a workspace that runs elsewhere", () => {

@@ -38,7 +38,7 @@ describe("a listing is whole or it is none", () => {
     expect(lab.calls("DescribeInstances")).toEqual(["ok", "ok", "ok"]);
     lab.fault({ kind: "page", action: "DescribeInstances", page: 3 });
     await expect(lab.backend.listOwned(lab.call)).rejects.toThrow(failure("backend_failed", "transient"));
-  }, 60_000);
+  });
 
   test("volumes that fail to be listed fail the listing of instances too", async () => {
     const lab = await openLab();
@@ -143,11 +143,8 @@ describe("a probe", () => {
     const workspace = await lab.workspace();
     const instance = workspace.instance();
     await workspace.launch(instance);
-    lab.fault({ kind: "latency", action: "DescribeInstances", ms: 2_000 });
-    const began = performance.now();
+    lab.fault({ kind: "latency", action: "DescribeInstances", ms: 90_000 });
     expect([...(await lab.backend.probe([instance], lab.call)).values()]).toEqual(["unknown"]);
-    // Five attempts and the pauses between them.
-    expect(performance.now() - began).toBeLessThan(8_000);
   });
 });
 

@@ -196,7 +196,7 @@ describe("many at once", () => {
     };
     // A third of the calls was refused, and nobody hammers on: at most some five tries for each success.
     expect(counters["RunInstances"]!.calls).toBeLessThan(4 * 6);
-  }, 60_000);
+  });
 });
 
 describe("states that aren't ours to choose", () => {

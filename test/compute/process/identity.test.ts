@@ -80,7 +80,7 @@ describe("process: what is ours and what isn't (I10)", () => {
     const instance = await running(await prepared(), 1, { command: ["sh", "-c", script] });
     const log = join(instances(), `${instance.name}.1`, "log");
     const size = async () => (await stat(log)).size;
-    await vi.waitUntil(async () => (await size()) > 9 * 2 ** 20, { timeout: 20_000 });
+    await vi.waitUntil(async () => (await size()) > 9 * 2 ** 20);
     expect(await stateOf(instance)).toBe("running");
     expect(await size()).toBeLessThan(4 * 2 ** 20);
     const tail = textOf(await backend.logs(instance, { ...call, tail: 3 }));
