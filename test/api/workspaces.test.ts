@@ -25,6 +25,7 @@ const addVolume = (workspaceId: string) =>
       workspace_id: workspaceId,
       kind: "volume" as const,
       backend: "process" as const,
+      place: "process",
       name: `ws-${workspaceId}`,
       client_token: "token",
       generation: 1,

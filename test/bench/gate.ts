@@ -52,6 +52,7 @@ const startGateWorker = () =>
     createProcessor({
       gate,
       shutdown: new AbortController().signal,
+      serves: () => true,
       parkMs: config.parkMs,
       async run({ operation, hold }) {
         await gate.finish({

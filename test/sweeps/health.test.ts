@@ -280,7 +280,9 @@ describe("the liveness sweep", () => {
   it("takes an external workspace offline, and starts nothing", async () => {
     await stage.listened();
     const { id } = await stage.withAgent();
-    await stage.pool.query("update workspaces set backend = 'external' where id = $1", [id]);
+    await stage.pool.query("update workspaces set backend = 'external', place = 'external' where id = $1", [
+      id,
+    ]);
     await stage.time.advance(91_000);
     await stage.listened();
     const backends = new Map([...stage.deps.backends, ["external", createExternalBackend()] as const]);

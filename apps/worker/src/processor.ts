@@ -20,11 +20,17 @@ export interface ProcessorOptions {
   run: ReturnType<typeof createRunner>;
   /** Aborts, with a ShutdownError, when the grace time of this process is over. */
   shutdown: AbortSignal;
+  /** True while this worker serves the place. */
+  serves(place: string): boolean;
   /** How long a job that must wait for its turn is parked at most, in ms. */
   parkMs: number;
 }
 
 const DATABASE_PAUSE_MS = 1_000;
+/** An attempt that met a database that is down, or another place than the one meant, is made once more after this. */
+const HANDED_BACK_MS = 1_000;
+/** How long another worker has to take what this one can't carry out, before it looks again. */
+const ELSEWHERE_MS = 2_000;
 /** Added to a wait for another's lease, which ends by the database's clock and not by ours. */
 const CLOCK_MARGIN_MS = 25;
 /** Its turn has come and nothing holds it, yet it couldn't be claimed: the gate is paused, or was just freed. */
@@ -64,7 +70,7 @@ async function process(
     case "retry":
       throw new RetryError(`${outcome.error.code}: ${outcome.error.message}`, outcome.delayMs);
     case "handed_back":
-      return park(job, token, options.shutdown.aborted ? 0 : DATABASE_PAUSE_MS);
+      return park(job, token, options.shutdown.aborted ? 0 : HANDED_BACK_MS);
     case "lost":
       return wait(options, job, token);
   }
@@ -85,6 +91,7 @@ async function wait(
       await options.gate.wake(workspaceId, look.next_ticket).catch(() => undefined);
     return "ended before";
   }
+  if (!options.serves(look.place)) return park(job, token, ELSEWHERE_MS);
   const due = Math.max(look.leased_for_ms ?? 0, look.backoff_for_ms ?? 0);
   if (look.is_next) return park(job, token, due > 0 ? due + CLOCK_MARGIN_MS : PAUSED_GATE_MS);
   await job.moveToDelayed(Date.now() + options.parkMs, token);

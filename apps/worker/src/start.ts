@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import type { Backend } from "@berth/core/compute/backend";
 import type { WorkerConfig } from "@berth/core/config/config";
 import type { Pool } from "@berth/core/db/pool";
+import { CLAIMS_BY_PLACE } from "@berth/core/db/gates";
 import type { Operation } from "@berth/core/db/operations";
 import { RETRY_JITTER } from "@berth/core/domain/backoff";
 import { createGate } from "@berth/core/gate/gate";
@@ -13,6 +14,7 @@ import { OPERATIONS_QUEUE, type OperationJob } from "@berth/core/queues/names";
 import type { Queues } from "@berth/core/queues/producer";
 import { openWorker } from "@berth/core/queues/worker";
 import type { Logger } from "@berth/core/base/logger";
+import { keepPlaces } from "@berth/core/places/keeper";
 import { intervalsOf, settingsOf } from "@berth/core/sweeps/settings";
 import { startLogReader } from "./log-reader.js";
 import { createProcessor, RetryError } from "./processor.js";
@@ -23,6 +25,7 @@ export interface WorkerDeps {
   config: WorkerConfig;
   pool: Pool;
   queues: Queues;
+  /** What it is to serve, by the name of the place. It does as soon as that place has answered for itself (I12). */
   backends: ReadonlyMap<string, Backend>;
   logger: Logger;
   /** Called around each step; tests end the process here. */
@@ -48,9 +51,16 @@ const UNLIMITED_STALLS = 1_000_000;
 /** Starts a worker in this process: operations, sweeps, logs and webhooks. */
 export function startWorker(deps: WorkerDeps): RunningWorker {
   const { config, pool, queues, logger } = deps;
-  const owner = `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`;
+  const owner = `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}${CLAIMS_BY_PLACE}`;
   const shutdown = new AbortController();
-  const gate = createGate({ pool, dispatcher: queues.dispatcher, owner, leaseMs: config.leaseMs });
+  const places = keepPlaces({ pool, worker: owner, backends: deps.backends, logger });
+  const gate = createGate({
+    pool,
+    dispatcher: queues.dispatcher,
+    owner,
+    leaseMs: config.leaseMs,
+    places: () => [...places.served.keys()],
+  });
   const leases = createLeaseKeeper({
     renew: gate.renew,
     leaseMs: config.leaseMs,
@@ -60,7 +70,7 @@ export function startWorker(deps: WorkerDeps): RunningWorker {
     pool,
     gate,
     leases,
-    backends: deps.backends,
+    backends: places.served,
     limits: {
       startTimeoutMs: config.startTimeoutMs,
       stopTimeoutMs: config.stopGraceMs + config.callTimeoutMs,
@@ -82,7 +92,13 @@ export function startWorker(deps: WorkerDeps): RunningWorker {
   const operations = openWorker<OperationJob>(
     config,
     OPERATIONS_QUEUE,
-    createProcessor({ gate, run, shutdown: shutdown.signal, parkMs: config.parkMs }),
+    createProcessor({
+      gate,
+      run,
+      shutdown: shutdown.signal,
+      serves: (place) => places.served.has(place),
+      parkMs: config.parkMs,
+    }),
     {
       concurrency: config.concurrency,
       lockDuration: config.lockMs,
@@ -116,10 +132,10 @@ export function startWorker(deps: WorkerDeps): RunningWorker {
     },
     logger,
   });
-  const logReader = startLogReader({ config, pool, backends: deps.backends, logger });
+  const logReader = startLogReader({ config, pool, backends: places.served, logger });
   const webhooks = startWebhooks({ config, pool, queues, logger });
   logger.info(
-    { owner, backends: [...deps.backends.keys()], concurrency: config.concurrency },
+    { owner, places: [...deps.backends.keys()], concurrency: config.concurrency },
     "worker started",
   );
 
@@ -138,6 +154,7 @@ export function startWorker(deps: WorkerDeps): RunningWorker {
       ]);
       clearTimeout(grace);
       leases.close();
+      await places.close();
       logger.info("worker ended");
     },
   };

@@ -35,8 +35,8 @@ export async function readLogs(
 ): Promise<LogsAnswer> {
   const row = await instanceWithLogs(pool, workspaceId);
   if (row === null) return not("no_logs", "it has no instance now, and logs end with their instance");
-  const backend = backends.get(row.backend);
-  if (backend === undefined) return not("backend_unavailable", `no worker serves the backend ${row.backend}`);
+  const backend = backends.get(row.place);
+  if (backend === undefined) return not("backend_unavailable", `no worker serves place ${row.place}`);
   const [, generation, cursor] = POSITION.exec(since ?? "") ?? [];
   const known = Number(generation) === row.generation ? cursor : undefined;
   try {

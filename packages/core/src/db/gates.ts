@@ -116,9 +116,14 @@ export interface Want {
  * Claims each wanted ticket whose turn it is: the one after the head, unfinished, out of its backoff, and
  * under no living lease. A lease that ran out is a crash: the same attempt goes on, counted as a takeover;
  * unless it was a sweep's and the operation hasn't begun.
+ * @param places only what is to be carried out in these; null: anywhere
  * @returns the operations claimed, as `running`, with their fence.
  */
-export async function claimTickets(db: Queryable, wants: readonly Want[]): Promise<Operation[]> {
+export async function claimTickets(
+  db: Queryable,
+  wants: readonly Want[],
+  places: readonly string[] | null = null,
+): Promise<Operation[]> {
   const { rows } = await db.query<Operation>(
     `with wanted as (
        select * from unnest($1::uuid[], $2::bigint[], $3::text[], $4::int[]) as w (workspace_id, ticket, owner, lease_ms)
@@ -135,6 +140,7 @@ export async function claimTickets(db: Queryable, wants: readonly Want[]): Promi
          and (g.lease_until is null or g.lease_until <= clock_timestamp())
          and o.state in ('queued', 'running')
          and (o.next_attempt_at is null or o.next_attempt_at <= clock_timestamp())
+         and ($5::text[] is null or o.place = any ($5))
        returning g.workspace_id, w.ticket, g.fence, l.before
      )
      update operations o set state = 'running', fence = c.fence, next_attempt_at = null,
@@ -149,15 +155,23 @@ export async function claimTickets(db: Queryable, wants: readonly Want[]): Promi
       wants.map((want) => want.ticket),
       wants.map((want) => want.owner),
       wants.map((want) => want.leaseMs),
+      places,
     ],
   );
   return rows;
 }
 
+/**
+ * How the names of workers end that claim by place. A claim by an older worker, whose name doesn't, is skipped by a
+ * trigger where the workspace isn't in the one place that such a worker knows.
+ */
+export const CLAIMS_BY_PLACE = "/p1";
+
 /** Why a ticket can't be claimed now, for the job that must wait. Times are ms from now by the database's clock. */
 export interface TicketLook {
   workspace_id: string;
   ticket: number;
+  place: string;
   kind: OperationKind;
   finished: boolean;
   is_next: boolean;
@@ -168,7 +182,7 @@ export interface TicketLook {
 
 export async function lookAt(db: Queryable, workspaceId: string, ticket: number): Promise<TicketLook | null> {
   const { rows } = await db.query<TicketLook>(
-    `select o.workspace_id, o.ticket, o.kind,
+    `select o.workspace_id, o.ticket, o.place, o.kind,
        o.state not in ('queued', 'running') as finished,
        g.head + 1 = o.ticket as is_next,
        case when g.head < g.tail then g.head + 1 end as next_ticket,

@@ -11,6 +11,7 @@ export interface Leak {
   source: "obligation" | "unclaimed";
   kind: ResourceKind;
   backend: string;
+  place: string;
   provider_id: string | null;
   name: string;
   workspace_id: string | null;
@@ -29,7 +30,7 @@ export interface Leak {
 }
 
 const LEAKS = `
-  select r.id, 'obligation' as source, r.kind, r.backend, r.provider_id, r.name, r.workspace_id, r.generation,
+  select r.id, 'obligation' as source, r.kind, r.backend, r.place, r.provider_id, r.name, r.workspace_id, r.generation,
     coalesce(r.releasing_at, r.created_at) as since, r.created_at, 0 as sightings, r.attempts, r.last_error, r.next_attempt_at,
     coalesce(g.head < g.tail, false) as under_way, r.details,
     case when w.id is null then 'its workspace has no row' when w.status = 'removed' then 'its workspace is removed'
@@ -37,9 +38,9 @@ const LEAKS = `
   from resources r left join workspaces w on w.id = r.workspace_id left join gates g on g.workspace_id = r.workspace_id
   where r.state = 'releasing' or (r.state <> 'gone' and w.id is null)
   union all
-  select s.id, 'unclaimed', s.kind, s.backend, s.provider_id, s.name, s.workspace_id, s.generation,
+  select s.id, 'unclaimed', s.kind, coalesce(p.backend, s.backend), s.backend, s.provider_id, s.name, s.workspace_id, s.generation,
     s.first_seen_at, s.created_at, s.seen, s.attempts, s.last_error, s.next_attempt_at, false, '{}', s.why
-  from sightings s where s.released is null`;
+  from sightings s left join places p on p.name = s.backend where s.released is null`;
 
 /** Where a leak stands in the list: since when, in microseconds, and its id. */
 export interface LeakPosition {

@@ -12,6 +12,8 @@ export interface OperationError {
 export interface Operation {
   id: string;
   workspace_id: string;
+  /** Where its workspace is. */
+  place: string;
   ticket: number;
   kind: OperationKind;
   state: OperationState;

@@ -11,6 +11,8 @@ export interface Resource {
   workspace_id: string;
   kind: ResourceKind;
   backend: BackendName;
+  /** Where it is made, for all time (I12). */
+  place: string;
   name: string;
   client_token: string;
   provider_id: string | null;
@@ -32,6 +34,7 @@ export interface NewResource {
   workspace_id: string;
   kind: ResourceKind;
   backend: BackendName;
+  place: string;
   name: string;
   client_token: string;
   generation: number;
@@ -41,8 +44,8 @@ export interface NewResource {
 export async function intendResource(tx: Tx, resource: NewResource): Promise<Resource> {
   const { rows } = await tx.query<Resource>(
     `with made as (
-       insert into resources (id, workspace_id, kind, backend, name, client_token, generation)
-       values ($1, $2, $3, $4, $5, $6, $7)
+       insert into resources (id, workspace_id, kind, backend, place, name, client_token, generation)
+       values ($1, $2, $3, $4, $5, $6, $7, $8)
        on conflict (workspace_id, kind) where state <> 'gone' do nothing returning *
      )
      select * from made
@@ -53,6 +56,7 @@ export async function intendResource(tx: Tx, resource: NewResource): Promise<Res
       resource.workspace_id,
       resource.kind,
       resource.backend,
+      resource.place,
       resource.name,
       resource.client_token,
       resource.generation,
@@ -168,17 +172,18 @@ export async function markAsked(tx: Tx, id: string): Promise<void> {
   );
 }
 
-/** Workspaces with something to release that is due, and nobody at it; those tried longest ago first. */
+/** Workspaces with something to release in these places that is due, and nobody at it; those tried longest ago first. */
 export async function dueReleases(
   db: Queryable,
+  places: readonly string[],
   limit: number,
-): Promise<{ workspace_id: string; backend: BackendName }[]> {
-  const { rows } = await db.query<{ workspace_id: string; backend: BackendName }>(
-    `select r.workspace_id, min(r.backend) as backend from resources r join gates g using (workspace_id)
-     where r.state = 'releasing' and r.next_attempt_at <= clock_timestamp()
+): Promise<{ workspace_id: string; place: string }[]> {
+  const { rows } = await db.query<{ workspace_id: string; place: string }>(
+    `select r.workspace_id, min(r.place) as place from resources r join gates g using (workspace_id)
+     where r.state = 'releasing' and r.place = any ($1) and r.next_attempt_at <= clock_timestamp()
        and g.head = g.tail and (g.lease_until is null or g.lease_until <= clock_timestamp()) and not g.paused
-     group by r.workspace_id order by min(r.next_attempt_at) limit $1`,
-    [limit],
+     group by r.workspace_id order by min(r.next_attempt_at) limit $2`,
+    [places, limit],
   );
   return rows;
 }

@@ -2,10 +2,13 @@ import type { OperationError } from "./operations.js";
 import type { Queryable, Tx } from "./pool.js";
 import type { ResourceKind } from "./resources.js";
 
-/** A thing at a provider with our label that no row of the ledger claims. */
+/**
+ * A thing at a provider with our label that no row of the ledger claims. Its table has the place's name where it says
+ * `backend`: those were one before there were places, and its unique key is what older code relies on.
+ */
 export interface Sighting {
   id: string;
-  backend: string;
+  place: string;
   kind: ResourceKind;
   provider_id: string;
   name: string;
@@ -26,13 +29,13 @@ export interface Sighting {
 /** With what only the database's clock can tell. */
 export type SightingNow = Sighting & { first_seen_ms_ago: number; due: boolean };
 
-export async function listSightings(db: Queryable, backend: string | null = null): Promise<SightingNow[]> {
+export async function listSightings(db: Queryable, place: string | null = null): Promise<SightingNow[]> {
   const { rows } = await db.query<SightingNow>(
-    `select *, floor(extract(epoch from clock_timestamp() - first_seen_at) * 1000)::int8 as first_seen_ms_ago,
+    `select *, backend as place, floor(extract(epoch from clock_timestamp() - first_seen_at) * 1000)::int8 as first_seen_ms_ago,
        next_attempt_at is null or next_attempt_at <= clock_timestamp() as due
      from sightings where $1::text is null or backend = $1
      order by coalesce(next_attempt_at, first_seen_at), id`,
-    [backend],
+    [place],
   );
   return rows;
 }
@@ -46,7 +49,7 @@ export type NewSighting = Pick<
 };
 
 /** Counts one more run that saw each of these. Another thing under a known id is seen for the first time. */
-export async function noteSightings(tx: Tx, backend: string, seen: readonly NewSighting[]): Promise<void> {
+export async function noteSightings(tx: Tx, place: string, seen: readonly NewSighting[]): Promise<void> {
   if (seen.length === 0) return;
   await tx.query(
     `insert into sightings as s (backend, kind, provider_id, name, workspace_id, generation, state, created_at, why,
@@ -64,14 +67,17 @@ export async function noteSightings(tx: Tx, backend: string, seen: readonly NewS
        attempts = case when s.created_at = excluded.created_at then s.attempts else 0 end,
        released = case when s.created_at = excluded.created_at then s.released end,
        first_seen_at = case when s.created_at = excluded.created_at then s.first_seen_at else clock_timestamp() end`,
-    [backend, JSON.stringify(seen)],
+    [place, JSON.stringify(seen)],
   );
 }
 
 /** Forgets things that are no longer unclaimed. @returns those that it forgot. */
 export async function forgetSightings(tx: Tx, ids: readonly string[]): Promise<Sighting[]> {
   if (ids.length === 0) return [];
-  const { rows } = await tx.query<Sighting>("delete from sightings where id = any ($1) returning *", [ids]);
+  const { rows } = await tx.query<Sighting>(
+    "delete from sightings where id = any ($1) returning *, backend as place",
+    [ids],
+  );
   return rows;
 }
 
@@ -99,7 +105,7 @@ export async function noteFailure(db: Queryable, id: string, error: OperationErr
   ]);
 }
 
-/** The ledger's claims on one backend: of rows that aren't gone and whose workspace exists. */
+/** The ledger's claims in one place: of rows that aren't gone and whose workspace exists. */
 export interface Claim {
   kind: ResourceKind;
   provider_id: string | null;
@@ -108,21 +114,18 @@ export interface Claim {
 }
 
 /**
- * Everything of a backend that is claimed, with the database's clock. A workspace's own `instance_id` claims
+ * Everything in a place that is claimed, with the database's clock. A workspace's own `instance_id` claims
  * as well: a ledger restored from half a backup must not cost it its instance.
  */
-export async function listClaims(
-  db: Queryable,
-  backend: string,
-): Promise<{ claims: Claim[]; nowMs: number }> {
+export async function listClaims(db: Queryable, place: string): Promise<{ claims: Claim[]; nowMs: number }> {
   const { rows } = await db.query<Claim>(
     `select r.kind, r.provider_id, r.workspace_id, r.generation
      from resources r join workspaces w on w.id = r.workspace_id
-     where r.backend = $1 and r.state <> 'gone'
+     where r.place = $1 and r.state <> 'gone'
      union all
      select 'instance', instance_id, id, generation from workspaces
-     where backend = $1 and instance_id is not null and status <> 'removed'`,
-    [backend],
+     where place = $1 and instance_id is not null and status <> 'removed'`,
+    [place],
   );
   const { rows: clock } = await db.query<{ ms: number }>(
     "select floor(extract(epoch from clock_timestamp()) * 1000)::int8 as ms",
@@ -133,17 +136,17 @@ export async function listClaims(
 /** The last look before a thing is removed: the same question about one thing alone. */
 export async function claimsOn(
   db: Queryable,
-  backend: string,
+  place: string,
   thing: { kind: ResourceKind; provider_id: string; workspace_id: string | null },
 ): Promise<Claim[]> {
   const { rows } = await db.query<Claim>(
     `select r.kind, r.provider_id, r.workspace_id, r.generation
      from resources r join workspaces w on w.id = r.workspace_id
-     where r.backend = $1 and r.kind = $2 and r.state <> 'gone' and (r.provider_id = $3 or r.workspace_id = $4)
+     where r.place = $1 and r.kind = $2 and r.state <> 'gone' and (r.provider_id = $3 or r.workspace_id = $4)
      union all
      select 'instance', instance_id, id, generation from workspaces
-     where backend = $1 and $2 = 'instance' and instance_id = $3 and status <> 'removed'`,
-    [backend, thing.kind, thing.provider_id, thing.workspace_id],
+     where place = $1 and $2 = 'instance' and instance_id = $3 and status <> 'removed'`,
+    [place, thing.kind, thing.provider_id, thing.workspace_id],
   );
   return rows;
 }
@@ -158,15 +161,15 @@ export interface OrphanedRow extends Claim {
   age_ms: number;
 }
 
-export async function listOrphanedRows(db: Queryable, backend: string): Promise<OrphanedRow[]> {
+export async function listOrphanedRows(db: Queryable, place: string): Promise<OrphanedRow[]> {
   const { rows } = await db.query<OrphanedRow>(
     `select r.id, r.kind, r.provider_id, r.workspace_id, r.generation, r.name, r.client_token, r.details,
        r.next_attempt_at is null or r.next_attempt_at <= clock_timestamp() as due,
        floor(extract(epoch from clock_timestamp() - greatest(r.created_at, r.asked_at)) * 1000)::int8 as age_ms
-     from resources r where r.backend = $1 and r.state <> 'gone'
+     from resources r where r.place = $1 and r.state <> 'gone'
        and not exists (select 1 from workspaces w where w.id = r.workspace_id)
      order by r.kind = 'volume', r.next_attempt_at nulls first, r.id`,
-    [backend],
+    [place],
   );
   return rows;
 }

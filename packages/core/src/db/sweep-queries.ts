@@ -7,6 +7,7 @@ import type { OpenResource } from "./resources.js";
 export interface Checked {
   id: string;
   backend: string;
+  place: string;
   status: Status;
   generation: number;
   readiness: string;
@@ -24,25 +25,25 @@ const ELSEWHERE = list(BACKENDS.filter((name) => !hasCompute(name)));
 const IDLE = `g.head = g.tail and not g.paused and (g.lease_until is null or g.lease_until <= clock_timestamp())`;
 
 /**
- * Workspaces that should run and have nothing to do, those checked longest ago first. `external` ones have no
+ * Workspaces in these places that should run and have nothing to do, those checked longest ago first. `external` ones have no
  * instance in the ledger, and so aren't among them.
  */
 export async function leastRecentlyChecked(
   db: Queryable,
-  backends: readonly string[],
+  places: readonly string[],
   limit: number,
 ): Promise<Checked[]> {
   const { rows } = await db.query<Checked>(
-    `select w.id, w.backend, w.status, w.generation, coalesce(w.spec ->> 'readiness', 'running') as readiness,
+    `select w.id, w.backend, w.place, w.status, w.generation, coalesce(w.spec ->> 'readiness', 'running') as readiness,
        floor(extract(epoch from clock_timestamp() - w.last_heartbeat_at) * 1000)::int8 as heartbeat_ms_ago,
        w.contradicted_at is not null as contradicted, 
        to_jsonb(r) || jsonb_build_object('asked_ms_ago', extract(epoch from clock_timestamp() - r.asked_at) * 1000) as instance
      from workspaces w join gates g on g.workspace_id = w.id
      join resources r on r.workspace_id = w.id and r.kind = 'instance' and r.state = 'present'
        and r.provider_id = w.instance_id
-     where w.status in ${list(SHOULD_RUN)} and w.backend = any ($1) and ${IDLE}
+     where w.status in ${list(SHOULD_RUN)} and w.place = any ($1) and ${IDLE}
      order by w.last_checked_at nulls first, w.id limit $2`,
-    [backends, limit],
+    [places, limit],
   );
   return rows;
 }
@@ -82,7 +83,7 @@ export async function countAgents(db: Queryable): Promise<number> {
 
 export interface Silent {
   id: string;
-  backend: string;
+  place: string;
   status: Status;
   generation: number;
   silent_ms: number;
@@ -94,7 +95,7 @@ export interface Silent {
  */
 export async function silentAgents(db: Queryable, silentMs: number, limit: number): Promise<Silent[]> {
   const { rows } = await db.query<Silent>(
-    `select w.id, w.backend, w.status, w.generation,
+    `select w.id, w.place, w.status, w.generation,
        floor(extract(epoch from clock_timestamp() - w.last_heartbeat_at) * 1000)::int8 as silent_ms
      from workspaces w join gates g on g.workspace_id = w.id
      where (w.status in ${list(HEARD)} and w.spec ->> 'readiness' = 'agent' and w.backend not in ${ELSEWHERE}
@@ -108,7 +109,7 @@ export async function silentAgents(db: Queryable, silentMs: number, limit: numbe
 
 export interface Overdue {
   id: string;
-  backend: string;
+  place: string;
   status: Status;
   generation: number;
   waited_ms: number;
@@ -125,7 +126,7 @@ export async function overdueStarts(
 ): Promise<{ starting: number; overdue: Overdue[] }> {
   const { rows } = await db.query<Overdue>(
     `select * from (
-       select w.id, w.backend, w.status, w.generation, w.last_checked_at,
+       select w.id, w.place, w.status, w.generation, w.last_checked_at,
          floor(extract(epoch from clock_timestamp() - greatest(w.created_at, w.last_launched_at,
            (select max(o.finished_at) from operations o where o.workspace_id = w.id))) * 1000)::int8 as waited_ms
        from workspaces w join gates g on g.workspace_id = w.id

@@ -9,6 +9,8 @@ export interface Workspace {
   name: string;
   parent_id: string | null;
   backend: BackendName;
+  /** Where its backend makes its things. */
+  place: string;
   spec: Spec;
   labels: Record<string, string>;
   status: Status;
@@ -29,7 +31,7 @@ export interface Workspace {
 }
 
 /** Everything but the token's hash, which no reader needs. */
-const COLUMNS = `id, name, parent_id, backend, spec, labels, status, status_reason, generation, instance_id, url,
+const COLUMNS = `id, name, parent_id, backend, place, spec, labels, status, status_reason, generation, instance_id, url,
   version, last_heartbeat_at, active_tasks, error_rate, last_launched_at, hibernate_after_minutes, expires_at,
   created_at, updated_at, removed_at`;
 

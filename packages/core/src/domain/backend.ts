@@ -9,6 +9,8 @@ interface SpecProblem {
 
 /** All that differs between backends outside their own folder in `compute/`. */
 interface BackendRules {
+  /** What one place of it is, in words: "this worker's … is X". */
+  peer: string;
   /** Null if Berth neither starts nor stops anything there: it is known by its heartbeats only. */
   compute: ComputeRules | null;
   /** A spec that works at once, for a newcomer to paste. */
@@ -37,6 +39,7 @@ const NEEDS_COMMAND = 'a command, such as ["sleep", "3600"], for backend "proces
 /** Every backend. What a new one must say stands here, and nothing compiles until it does. */
 export const BACKEND_RULES = {
   docker: {
+    peer: "daemon",
     compute: {
       orphans: "docker-orphans",
       grace: "machine",
@@ -50,6 +53,7 @@ export const BACKEND_RULES = {
     ],
   },
   process: {
+    peer: "machine and data directory",
     compute: {
       orphans: "docker-orphans",
       grace: "machine",
@@ -63,6 +67,7 @@ export const BACKEND_RULES = {
     ],
   },
   ec2: {
+    peer: "account and Region",
     compute: {
       orphans: "leaked-instances",
       grace: "cloud",
@@ -85,6 +90,7 @@ export const BACKEND_RULES = {
     problems: (spec) => (spec.ec2 === undefined ? [] : ec2Problems(spec.ec2)),
   },
   external: {
+    peer: "place",
     compute: null,
     example: {},
     problems: (spec) => withoutEc2("external", spec),

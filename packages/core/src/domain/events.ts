@@ -25,6 +25,7 @@ export const EVENT_FIELDS = {
   changed: field<readonly string[]>("names of the fields that were given"),
   coalesced: field<number>("how many requests the operation served"),
   code: field<string>("the error's code"),
+  confirmed_by: field<string | null>("who said that it is the one; null: what was found there says so"),
   created_at: field<Date | null>("since when the thing is there"),
   delivery_id: field<string>("the delivery"),
   error: field<string | null>("why it wasn't taken"),
@@ -35,6 +36,7 @@ export const EVENT_FIELDS = {
   from: field<string>("the status before"),
   generation: field<number | null>("the workspace's incarnation"),
   heartbeat_ms_ago: field<number | null>("how long ago the agent was last heard, in ms"),
+  identity: field<string | null>("who answers, as the provider tells it; null: it tells nothing"),
   instance_id: field<string | null>("the provider's id of the instance"),
   key_id: field<string>("the key"),
   kind: field<string>("the kind of the operation, or of the thing: `instance`, `volume` or `dns_record`"),
@@ -51,11 +53,14 @@ export const EVENT_FIELDS = {
   ),
   parent_id: field<string | null>("the parent"),
   phase: field<string | null>("the step that the operation was at"),
+  place: field<string>("the place: one daemon, one account in one Region, one machine"),
+  problem: field<string | null>("what is wrong, in one sentence with both identities; null: nothing"),
   provider_code: field<string | null>("the provider's own code"),
   provider_id: field<string | null>("the provider's id"),
   provider_reason: field<string | null>("what the provider says of why"),
   provider_says: field<string | null>("the state that the provider tells"),
   reason: field<string>("why, in a word"),
+  recorded: field<string | null>("who the place is, as it is recorded; null: not yet"),
   requested_by: field<string>("who asked: a key's name, or a sweep"),
   restarts: field<number>("how many restarts there were"),
   scope: field<string>("what the key may do"),
@@ -70,6 +75,7 @@ export const EVENT_FIELDS = {
   webhook_id: field<string>("the webhook"),
   why: field<string>("why, in a sentence"),
   window_ms: field<number>("within how many ms"),
+  worker: field<string>("the worker process that says so"),
   workspace_id: field<string>("the workspace"),
   workspaces: field<number>("how many workspaces it is for"),
   would_act: field<number>("how many acts the sweep would do"),
@@ -111,6 +117,7 @@ const FAILURE = [
 ] as const;
 const LEAK = ["leak_id", "source", "backend", "kind", "provider_id", "name", "requested_by"] as const;
 const WEBHOOK = ["webhook_id", "origin", "requested_by"] as const;
+const CONTACT = ["place", "backend", "worker", "identity", "recorded", "problem"] as const;
 const KEY = ["key_id", "name", "scope", "expires_at", "requested_by"] as const;
 
 /** Every type of event besides those of {@link OPERATION_EVENTS}. */
@@ -175,6 +182,7 @@ export const EVENTS = {
   "workspace.leak.reaped": event("something that no workspace claimed is gone", [
     "sweep",
     "backend",
+    "place",
     "kind",
     "provider_id",
     "name",
@@ -193,6 +201,16 @@ export const EVENTS = {
   "quota.removed": event("a quota was removed", ["label", "was", "requested_by"]),
   "api_key.created": event("a key was made", KEY),
   "api_key.revoked": event("a key was revoked", KEY),
+  "place.identified": event("a place's identity was recorded", [
+    "place",
+    "backend",
+    "identity",
+    "confirmed_by",
+  ]),
+  "place.reached": event("a worker reaches a place again", CONTACT),
+  "place.mismatch": event("a worker reaches another place than the one meant, and touches nothing", CONTACT),
+  "place.unconfirmed": event("an operator must say whether a place is the one meant", CONTACT),
+  "place.unreachable": event("a worker can't reach a place", CONTACT),
   "sweep.held": event("a sweep's breaker holds its acts", ["sweep", "looked_at", "would_act", "actions"]),
   "sweep.released": event("a sweep's breaker holds nothing any more", ["sweep", "approved_by"]),
   "sweep.approved": event("somebody approved what a breaker held", ["sweep", "requested_by", "acts"]),

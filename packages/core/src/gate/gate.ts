@@ -80,9 +80,11 @@ export function createGate(options: {
   /** Names this worker process in the lease. */
   owner: string;
   leaseMs: number;
+  /** The places that this worker serves now: it claims no other's operations (I12). Absent: all. */
+  places?: () => readonly string[];
   clock?: Clock;
 }): Gate {
-  const { pool, dispatcher, owner, leaseMs, clock = systemClock } = options;
+  const { pool, dispatcher, owner, leaseMs, places, clock = systemClock } = options;
 
   const claim = batched<{ workspaceId: string; ticket: number }, Operation | null>(
     BATCH,
@@ -92,6 +94,7 @@ export function createGate(options: {
       const rows = await claimTickets(
         pool,
         [...unique.values()].map((want) => ({ ...want, owner, leaseMs })),
+        places?.() ?? null,
       );
       const taken = new Set<string>();
       return wants.map((want) => {

@@ -33,6 +33,8 @@ export function judge(thrown: unknown, signal: AbortSignal): Verdict {
   if (error instanceof LeaseLostError) return { kind: "lost" };
   if (error instanceof CancelledError) return { kind: "cancelled" };
   if (error instanceof ShutdownError) return { kind: "handed_back" };
+  // Another worker may reach the place, or this one later: no try was made there (I12).
+  if (error instanceof BackendError && error.code === "wrong_place") return { kind: "handed_back" };
   if (error instanceof BackendError)
     return {
       kind: "failed",

@@ -8,30 +8,28 @@ import type { HeldContext, LifecycleLimits } from "./step.js";
 export interface HeldOptions {
   pool: Pool;
   gate: Gate;
-  /** Those that this worker serves. */
+  /** Those that this worker serves, by the name of their place. */
   backends: ReadonlyMap<string, Backend>;
   limits: LifecycleLimits;
 }
 
 /**
  * What may be used under a held gate, outside of any operation.
- * @throws BackendError if this worker doesn't serve the backend.
+ * Where this worker doesn't serve the place, its `backend` throws `wrong_place`, and all else may be done.
  */
 export function heldContext(
   options: HeldOptions,
-  held: { workspaceId: string; backend: string; hold: Hold; lease: HeldLease; signal: AbortSignal },
+  held: { workspaceId: string; place: string; hold: Hold; lease: HeldLease; signal: AbortSignal },
 ): HeldContext {
-  const backend = options.backends.get(held.backend);
-  if (backend === undefined)
-    throw new BackendError(
-      "backend_unreachable",
-      "transient",
-      `this worker doesn't serve backend "${held.backend}": add it to BERTH_BACKENDS of every worker`,
-    );
   return {
     operationId: null,
     workspaceId: held.workspaceId,
-    backend,
+    place: held.place,
+    get backend() {
+      const backend = options.backends.get(held.place);
+      if (backend !== undefined) return backend;
+      throw new BackendError("wrong_place", "transient", `this worker doesn't serve place ${held.place}`);
+    },
     db: options.pool,
     limits: options.limits,
     signal: held.signal,

@@ -10,7 +10,7 @@ export interface IdleOptions extends HeldOptions {
 /** Runs `work` while the gate of a workspace with nothing to do is held. Null if it couldn't be had. */
 export async function whileIdle<T>(
   options: IdleOptions,
-  workspace: { id: string; backend: string },
+  workspace: { id: string; place: string },
   stop: AbortSignal,
   work: (context: HeldContext) => Promise<T>,
 ): Promise<T | null> {
@@ -22,7 +22,7 @@ export async function whileIdle<T>(
       work(
         heldContext(options, {
           workspaceId: workspace.id,
-          backend: workspace.backend,
+          place: workspace.place,
           hold: held.hold,
           lease,
           signal,

@@ -15,7 +15,7 @@ import {
   type ResourceKind,
 } from "../db/resources.js";
 import { beginGeneration, clearInstance, setInstance, setUrl } from "../db/workspaces.js";
-import { callOf, instanceRef, volumeRef, type Step, type StepContext } from "./step.js";
+import { callOf, instanceRef, requireHere, volumeRef, type Step, type StepContext } from "./step.js";
 import { removeVolume, untilGone } from "./stop.js";
 
 const PROBE_EVERY_MS = { first: 50, longest: 1_000 };
@@ -205,6 +205,7 @@ async function intend(context: StepContext, kind: ResourceKind, name?: string): 
       workspace_id: workspace.id,
       kind,
       backend: context.backend.name,
+      place: context.place,
       name: name ?? `ws-${workspace.id}`,
       // New for each ledger row, so a launch after a proven end never meets the token of a dead instance.
       client_token: id,
@@ -215,7 +216,8 @@ async function intend(context: StepContext, kind: ResourceKind, name?: string): 
 }
 
 async function find(context: StepContext, kind: ResourceKind): Promise<OpenResource | undefined> {
-  return (await openResources(context.db, context.workspace.id)).find((row) => row.kind === kind);
+  const row = (await openResources(context.db, context.workspace.id)).find((one) => one.kind === kind);
+  return row === undefined ? undefined : requireHere(context, row);
 }
 
 function generationOf(context: StepContext): number {

@@ -16,7 +16,7 @@ import type { LifecycleLimits, StepContext } from "./step.js";
 
 export interface RunnerOptions extends SettleOptions {
   leases: LeaseKeeper;
-  /** Those that this worker serves. */
+  /** Those that this worker serves, by the name of their place. */
   backends: ReadonlyMap<string, Backend>;
   limits: LifecycleLimits;
   /** Time limit of one attempt, in ms. */
@@ -122,7 +122,7 @@ function priorityOf({ kind, source }: Operation): CallPriority {
 function makeContext(options: RunnerOptions, attempt: Attempt, workspace: Workspace): StepContext {
   const { operation, hold, lease, signal } = attempt;
   return {
-    ...heldContext(options, { workspaceId: workspace.id, backend: workspace.backend, hold, lease, signal }),
+    ...heldContext(options, { workspaceId: workspace.id, place: workspace.place, hold, lease, signal }),
     operationId: operation.id,
     operation,
     workspace,

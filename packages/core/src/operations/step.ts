@@ -1,4 +1,11 @@
-import type { Backend, CallOptions, CallPriority, InstanceRef, VolumeRef } from "../compute/backend.js";
+import {
+  type Backend,
+  BackendError,
+  type CallOptions,
+  type CallPriority,
+  type InstanceRef,
+  type VolumeRef,
+} from "../compute/backend.js";
 import type { Operation } from "../db/operations.js";
 import type { Queryable, Tx } from "../db/pool.js";
 import type { OpenResource } from "../db/resources.js";
@@ -9,6 +16,9 @@ export interface HeldContext {
   /** The operation that events are told of; null for a sweep's work. */
   readonly operationId: string | null;
   readonly workspaceId: string;
+  /** Where the workspace is, and all that is touched. */
+  readonly place: string;
+  /** Of that place. @throws BackendError `wrong_place` where this worker doesn't serve it (I12) */
   readonly backend: Backend;
   readonly db: Queryable;
   readonly limits: LifecycleLimits;
@@ -54,6 +64,16 @@ export interface Step {
 /** Under whose signal, and how urgently, a provider is asked. */
 export function callOf({ signal, priority }: HeldContext): CallOptions {
   return { signal, priority };
+}
+
+/** @throws BackendError `wrong_place` for a thing that was made elsewhere (I12) */
+export function requireHere({ place }: HeldContext, row: OpenResource): OpenResource {
+  if (row.place === place) return row;
+  throw new BackendError(
+    "wrong_place",
+    "transient",
+    `${row.kind} ${row.provider_id ?? row.name} is in place ${row.place}, and its workspace in ${place}`,
+  );
 }
 
 export function instanceRef(row: OpenResource): InstanceRef {

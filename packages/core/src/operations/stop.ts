@@ -9,7 +9,7 @@ import {
   type ResourceKind,
 } from "../db/resources.js";
 import { clearInstance } from "../db/workspaces.js";
-import { callOf, instanceRef, volumeRef, type HeldContext, type StepContext } from "./step.js";
+import { callOf, instanceRef, requireHere, volumeRef, type HeldContext, type StepContext } from "./step.js";
 
 const PROBE_EVERY_MS = { first: 100, longest: 2_000 };
 
@@ -134,5 +134,6 @@ async function settled(context: HeldContext, row: OpenResource): Promise<void> {
 }
 
 async function open(context: HeldContext, kind: ResourceKind): Promise<OpenResource[]> {
-  return (await openResources(context.db, context.workspaceId)).filter((row) => row.kind === kind);
+  const rows = await openResources(context.db, context.workspaceId);
+  return rows.filter((row) => row.kind === kind).map((row) => requireHere(context, row));
 }

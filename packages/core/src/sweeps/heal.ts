@@ -57,7 +57,7 @@ export type Healed = "restarting" | "offline" | "crash_loop" | "busy" | (string 
  */
 export async function heal(
   options: HealOptions,
-  workspace: { id: string; backend: string },
+  workspace: { id: string; place: string },
   finding: Finding,
   stop: AbortSignal,
 ): Promise<Healed> {

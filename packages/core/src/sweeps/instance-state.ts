@@ -16,7 +16,7 @@ import { instanceRef } from "../operations/step.js";
 import { defineSweep, type Action, type Sweep, type SweepDeps } from "./sweep.js";
 
 /**
- * Looks whether the instances of workspaces that should run do: one batched look a backend, those checked
+ * Looks whether the instances of workspaces that should run do: one batched look a place, those checked
  * longest ago first. Only a clean `gone` or `stopped` counts (I5), and not against an agent that was just
  * heard: that contradiction is told of. A dead one is restarted with its volume.
  */
@@ -56,11 +56,11 @@ function isFresh(ageMs: number | null, { settings }: SweepDeps): boolean {
 
 async function probeAll(deps: SweepDeps, checked: readonly Checked[]): Promise<Map<string, InstanceState>> {
   const states = new Map<string, InstanceState>();
-  const backends = new Set(checked.map((one) => one.backend));
+  const places = new Set(checked.map((one) => one.place));
   await Promise.all(
-    [...backends].map(async (name) => {
-      const mine = checked.filter((one) => one.backend === name);
-      const answer = await probe(deps, deps.backends.get(name)!, mine);
+    [...places].map(async (name) => {
+      const mine = checked.filter((one) => one.place === name);
+      const answer = await probe(deps, deps.backends.get(name), mine);
       for (const one of mine) states.set(one.id, answer.get(one.instance.id) ?? "unknown");
     }),
   );
@@ -70,10 +70,10 @@ async function probeAll(deps: SweepDeps, checked: readonly Checked[]): Promise<M
 /** All `unknown` if the answer doesn't come in time (I5). */
 async function probe(
   deps: SweepDeps,
-  backend: Backend,
+  backend: Backend | undefined,
   checked: readonly Checked[],
 ): Promise<Map<string, InstanceState>> {
-  if (deps.signal.aborted) return new Map();
+  if (backend === undefined || deps.signal.aborted) return new Map();
   try {
     const instances = checked.map((one) => instanceRef(one.instance));
     return await within(deps.settings.probeTimeoutMs, [deps.signal], (signal) =>
@@ -86,7 +86,7 @@ async function probe(
 }
 
 function healing(deps: SweepDeps, one: Checked, state: InstanceState): Action {
-  const reason = deps.backends.get(one.backend)?.reasonOf?.(instanceRef(one.instance)) ?? null;
+  const reason = deps.backends.get(one.place)?.reasonOf?.(instanceRef(one.instance)) ?? null;
   return {
     key: `${one.id}/${one.generation}`,
     what: `take workspace ${one.id} offline and restart it`,

@@ -43,6 +43,7 @@ export interface Group {
 
 export interface Reaping {
   sweep: SweepName;
+  place: string;
   backend: Backend;
   group: Group;
   /** The provider's list, asked for again once a run. */
@@ -58,25 +59,26 @@ const BACKOFF = { delayMs: 30_000, maxDelayMs: 3_600_000, jitter: 0.2 };
  * @returns `reaped`, `busy`, or `changed` if the last look found otherwise.
  */
 export async function reap(deps: SweepDeps, reaping: Reaping, signal: AbortSignal): Promise<string> {
-  const { group, backend } = reaping;
+  const { group, place } = reaping;
   const fresh = await reaping.lastLook();
   const still = group.ripe.filter(({ thing }) => fresh.some((one) => isSame(one, thing)));
   if (still.length === 0 && group.ripe.length > 0) return "changed";
   const work = (context: HeldContext) => reapAll(deps, { ...reaping, fresh, still }, context);
   if (!group.hasRow) {
     if ((await getWorkspace(deps.pool, group.workspaceId)) !== null) return "changed";
-    return work(ungated(deps, backend, group.workspaceId, signal));
+    return work(ungated(deps, reaping, signal));
   }
-  const outcome = await whileIdle(deps, { id: group.workspaceId, backend: backend.name }, signal, work);
+  const outcome = await whileIdle(deps, { id: group.workspaceId, place }, signal, work);
   if (outcome === null) for (const { sighting } of still) await noteDeferral(deps.pool, sighting.id, 0);
   return outcome ?? "busy";
 }
 
 /** A workspace without a row has no gate, and nobody who could ask for anything. */
-function ungated(deps: SweepDeps, backend: Backend, workspaceId: string, signal: AbortSignal): HeldContext {
+function ungated(deps: SweepDeps, { backend, place, group }: Reaping, signal: AbortSignal): HeldContext {
   return {
     operationId: null,
-    workspaceId,
+    workspaceId: group.workspaceId,
+    place,
     backend,
     db: deps.pool,
     limits: deps.limits,
@@ -92,13 +94,13 @@ async function reapAll(
   reaping: Reaping & { fresh: OwnedResource[]; still: Ripe[] },
   context: HeldContext,
 ): Promise<string> {
-  const { backend, still, fresh, group } = reaping;
+  const { place, still, fresh, group } = reaping;
   const gone = new Set<OwnedResource>();
   const live = group.hasRow && (await getWorkspace(deps.pool, group.workspaceId))?.status !== "removed";
   for (const kind of ["instance", "volume", "dns_record"] as const)
     for (const one of still.filter(({ thing }) => thing.kind === kind)) {
       context.check();
-      const claims = await claimsOn(deps.pool, backend.name, {
+      const claims = await claimsOn(deps.pool, place, {
         kind,
         provider_id: one.thing.providerId,
         workspace_id: one.thing.workspaceId,
@@ -123,13 +125,13 @@ async function reapAll(
 /** The try is noted first: should this process die now, the next run finds the thing gone and knows why. */
 async function remove(
   deps: SweepDeps,
-  { backend, sweep }: Reaping,
+  { backend, place, sweep }: Reaping,
   context: HeldContext,
   { thing, sighting, why }: Ripe,
 ): Promise<void> {
   await noteTry(deps.pool, sighting.id, retryDelay(BACKOFF, sighting.attempts + 1, deps.random()));
   const row: OpenResource = {
-    ...pretend(sighting.id, thing.workspaceId!, thing.name, thing.kind, backend),
+    ...pretend(sighting.id, thing.workspaceId!, thing.name, thing.kind, place, backend),
     provider_id: thing.providerId,
     generation: thing.generation ?? 0,
   };
@@ -144,7 +146,7 @@ async function remove(
     const [known = { ...sighting, attempts: sighting.attempts + 1 }] = await forgetSightings(tx, [
       sighting.id,
     ]);
-    await insertEvents(tx, [reapedEvent({ ...known, why }, sweep)]);
+    await insertEvents(tx, [reapedEvent({ ...known, why }, sweep, backend.name)]);
   });
 }
 
@@ -180,13 +182,13 @@ async function settleRows(
   if (dns !== undefined) {
     context.check();
     const name = dns.nameOf(group.workspaceId);
-    const row = pretend(randomUUID(), group.workspaceId, name, "dns_record", context.backend);
+    const row = pretend(randomUUID(), group.workspaceId, name, "dns_record", context.place, context.backend);
     await dns.remove(volumeRef(row), callOf(context));
   }
   if (group.rows.length > 0) await context.fenced((tx) => markReleasing(tx, [group.workspaceId]));
   for (const orphan of group.rows) {
     const row: OpenResource = {
-      ...pretend(orphan.id, orphan.workspace_id, orphan.name, orphan.kind, context.backend),
+      ...pretend(orphan.id, orphan.workspace_id, orphan.name, orphan.kind, context.place, context.backend),
       provider_id: orphan.provider_id,
       generation: orphan.generation,
       client_token: orphan.client_token,
@@ -210,6 +212,7 @@ function pretend(
   workspaceId: string,
   name: string,
   kind: OpenResource["kind"],
+  place: string,
   backend: Backend,
 ): OpenResource {
   const never = new Date(0);
@@ -218,6 +221,7 @@ function pretend(
     workspace_id: workspaceId,
     kind,
     backend: backend.name,
+    place,
     name,
     client_token: id,
     provider_id: null,
@@ -236,13 +240,14 @@ function pretend(
 }
 
 /** What was removed, how old it was, and why. */
-export function reapedEvent(sighting: Sighting, sweep: SweepName): NewEvent {
+export function reapedEvent(sighting: Sighting, sweep: SweepName, backend: string): NewEvent {
   return {
     event_type: "workspace.leak.reaped",
     workspace_id: sighting.workspace_id,
     payload: {
       sweep,
-      backend: sighting.backend,
+      backend,
+      place: sighting.place,
       kind: sighting.kind,
       provider_id: sighting.provider_id,
       name: sighting.name,

@@ -12,14 +12,14 @@ import { defineSweep, type Sweep, type SweepDeps } from "./sweep.js";
  */
 export const removedInstances: Sweep = defineSweep("removed-instances", {
   async plan(deps) {
-    const due = await dueReleases(deps.pool, removedInstances.limit);
+    const due = await dueReleases(deps.pool, [...deps.backends.keys()], removedInstances.limit);
     return {
       lookedAt: due.length,
       actions: due.map((item) => ({
         key: item.workspace_id,
         what: `release what is left of workspace ${item.workspace_id}`,
         why: "an operation that ended could not prove it gone",
-        run: (signal) => releaseIdle(deps, { id: item.workspace_id, backend: item.backend }, signal),
+        run: (signal) => releaseIdle(deps, { id: item.workspace_id, place: item.place }, signal),
       })),
     };
   },
@@ -34,7 +34,7 @@ type Released = "released" | "busy" | "failed";
  */
 async function releaseIdle(
   deps: SweepDeps,
-  workspace: { id: string; backend: string },
+  workspace: { id: string; place: string },
   stop: AbortSignal,
 ): Promise<Released> {
   return (await whileIdle(deps, workspace, stop, (context) => release(deps, context, stop))) ?? "busy";

@@ -27,16 +27,16 @@ export function unclaimed(name: SweepName): Sweep {
   const backends = BACKENDS.filter((backend) => computeOf(backend)?.orphans === name);
   return defineSweep(name, {
     async plan(deps) {
-      const served = backends.flatMap((one) => deps.backends.get(one) ?? []);
+      const served = [...deps.backends].filter(([, { name: one }]) => backends.includes(one));
       const plans: Plan[] = [];
       const failures: unknown[] = [];
-      for (const backend of served) {
+      for (const [place, backend] of served) {
         try {
-          plans.push(await planOne(name, deps, backend));
+          plans.push(await planOne(name, deps, place, backend));
         } catch (error) {
-          // From a list that didn't come nothing follows (I5); what the other backends own is another matter.
+          // From a list that didn't come nothing follows (I5); what the other places own is another matter.
           failures.push(error);
-          deps.logger.warn({ err: error, sweep: name, backend: backend.name }, "nothing was concluded");
+          deps.logger.warn({ err: error, sweep: name, place }, "nothing was concluded");
         }
       }
       if (failures.length > 0 && plans.length === 0) throw failures[0];
@@ -59,15 +59,15 @@ export function unclaimed(name: SweepName): Sweep {
   });
 }
 
-async function planOne(sweep: SweepName, deps: SweepDeps, backend: Backend): Promise<Plan> {
+async function planOne(sweep: SweepName, deps: SweepDeps, place: string, backend: Backend): Promise<Plan> {
   // First the provider, then the database: what was made in between is in the ledger and not in the list,
   // and not the other way round.
   const listed = await list(deps, backend.listOwned, backend);
   const alike = await list(deps, backend.listLookalikes, backend);
-  const { claims, nowMs } = await listClaims(deps.pool, backend.name);
-  const orphaned = await listOrphanedRows(deps.pool, backend.name);
+  const { claims, nowMs } = await listClaims(deps.pool, place);
+  const orphaned = await listOrphanedRows(deps.pool, place);
   const known = new Map(
-    (await listSightings(deps.pool, backend.name)).map((row) => [keyOf(row.kind, row.provider_id), row]),
+    (await listSightings(deps.pool, place)).map((row) => [keyOf(row.kind, row.provider_id), row]),
   );
   const graceMs = deps.settings.graceMs[backend.name] ?? Math.max(...Object.values(deps.settings.graceMs));
   const lost = unclaimedOf(listed, claims);
@@ -107,20 +107,19 @@ async function planOne(sweep: SweepName, deps: SweepDeps, backend: Backend): Pro
     actions: groups.map((group): Action => {
       const things = group.ripe.map(({ thing }) => `${thing.kind} ${thing.providerId}`);
       return {
-        key: `${backend.name}/${group.workspaceId}`,
+        key: `${place}/${group.workspaceId}`,
         what:
           things.length > 0
-            ? `stop and remove ${things.join(", ")} (${backend.name})`
-            : `prove gone what the ledger has of workspace ${group.workspaceId} (${backend.name})`,
+            ? `stop and remove ${things.join(", ")} (${place})`
+            : `prove gone what the ledger has of workspace ${group.workspaceId} (${place})`,
         why: group.ripe[0]?.why ?? "its workspace has no row, and it isn't listed",
-        run: (signal) => reap(deps, { sweep, backend, group, lastLook }, signal),
+        run: (signal) => reap(deps, { sweep, place, backend, group, lastLook }, signal),
       };
     }),
     record: () =>
       record(
         deps,
-        backend,
-        sweep,
+        { place, backend, sweep },
         seen,
         [...lost, ...unlabelled],
         [...listed, ...alike],
@@ -254,8 +253,7 @@ function groupsOf(
 /** Counts the sightings, and forgets what is claimed again or gone: gone after a try of ours is a reaping. */
 async function record(
   deps: SweepDeps,
-  backend: Backend,
-  sweep: SweepName,
+  { place, backend, sweep }: { place: string; backend: Backend; sweep: SweepName },
   seen: readonly SightingOf[],
   lost: readonly OwnedResource[],
   listed: readonly OwnedResource[],
@@ -266,7 +264,7 @@ async function record(
   await transaction(deps.pool, async (tx) => {
     await noteSightings(
       tx,
-      backend.name,
+      place,
       seen.map(({ thing, why }) => ({
         kind: thing.kind,
         provider_id: thing.providerId,
@@ -286,7 +284,7 @@ async function record(
       tx,
       forgotten
         .filter((row) => row.attempts > 0 && !there.has(keyOf(row.kind, row.provider_id)))
-        .map((row) => reapedEvent(row, sweep)),
+        .map((row) => reapedEvent(row, sweep, backend.name)),
     );
   });
 }

@@ -1,0 +1,165 @@
+import type { Contact } from "../domain/place.js";
+import type { BackendName } from "../domain/backend.js";
+import type { Queryable, Tx } from "./pool.js";
+import type { ResourceKind } from "./resources.js";
+
+/** Where a backend makes things. See DESIGN.md, I12. */
+export interface Place {
+  name: string;
+  backend: BackendName;
+  /** As the provider tells it; null until the first contact. */
+  identity: string | null;
+  identified_at: Date | null;
+  confirmed_by: string | null;
+  labels: Record<string, string>;
+  /** How many workspaces may run there; null: any number. */
+  capacity: number | null;
+  weight: number;
+  cordoned: boolean;
+  last_error: string | null;
+  last_error_at: Date | null;
+  lost_at: Date | null;
+  lost_by: string | null;
+  lost_reason: string | null;
+  version: number;
+  created_at: Date;
+  updated_at: Date;
+}
+
+export async function getPlace(db: Queryable, name: string): Promise<Place | null> {
+  const { rows } = await db.query<Place>("select * from places where name = $1", [name]);
+  return rows[0] ?? null;
+}
+
+export async function listPlaces(db: Queryable): Promise<Place[]> {
+  const { rows } = await db.query<Place>("select * from places order by name");
+  return rows;
+}
+
+/** Makes a place that a worker is configured for; one that is there stays as it is. */
+export async function ensurePlace(
+  db: Queryable,
+  { name, backend }: Pick<Place, "name" | "backend">,
+): Promise<Place> {
+  await db.query("insert into places (name, backend) values ($1, $2) on conflict (name) do nothing", [
+    name,
+    backend,
+  ]);
+  return (await getPlace(db, name))!;
+}
+
+/**
+ * Records who a place is, if nobody has yet and no other place of its backend is that. Null `by`: its things, or that it
+ * has none, tell. @returns whether this call recorded it
+ */
+export async function takeIdentity(
+  tx: Tx,
+  name: string,
+  identity: string,
+  by: string | null,
+): Promise<boolean> {
+  const { rowCount } = await tx.query(
+    `update places p set identity = $2, identified_at = clock_timestamp(), confirmed_by = $3, last_error = null,
+       version = version + 1, updated_at = clock_timestamp()
+     where name = $1 and identity is null and lost_at is null and not exists (
+       select from places other where other.backend = p.backend and other.identity = $2 and other.lost_at is null)`,
+    [name, identity, by],
+  );
+  return rowCount === 1;
+}
+
+/** Which place has this identity. */
+export async function placeOfIdentity(
+  db: Queryable,
+  backend: BackendName,
+  identity: string,
+): Promise<string | null> {
+  const { rows } = await db.query<{ name: string }>(
+    "select name from places where backend = $1 and identity = $2 and lost_at is null",
+    [backend, identity],
+  );
+  return rows[0]?.name ?? null;
+}
+
+/** The last thing that went wrong with a place; null: it is well. */
+export async function notePlaceError(db: Queryable, name: string, error: string | null): Promise<void> {
+  await db.query(
+    `update places set last_error = $2, last_error_at = case when $2::text is null then last_error_at else clock_timestamp() end
+     where name = $1 and last_error is distinct from $2`,
+    [name, error],
+  );
+}
+
+/** What the ledger has in a place and its provider was asked to make, with its id there once it has answered. */
+export async function openThingsOf(
+  db: Queryable,
+  place: string,
+): Promise<{ kind: ResourceKind; provider_id: string | null; name: string }[]> {
+  const { rows } = await db.query<{ kind: ResourceKind; provider_id: string | null; name: string }>(
+    `select kind, provider_id, name from resources
+     where place = $1 and state <> 'gone' and (provider_id is not null or asked_at is not null)
+     union all
+     select 'instance', instance_id, 'ws-' || id from workspaces
+     where place = $1 and instance_id is not null`,
+    [place],
+  );
+  return rows;
+}
+
+/** What one worker reaches under a place's name. */
+export interface PlaceWorker {
+  place: string;
+  worker: string;
+  state: Contact;
+  identity: string | null;
+  /** In one sentence; null: none. */
+  problem: string | null;
+  since: Date;
+  last_seen_at: Date;
+}
+
+/** Notes what a worker reaches, and that it lives. @returns what it had noted before; null if this is its first word. */
+export async function noteContact(
+  tx: Tx,
+  contact: Pick<PlaceWorker, "place" | "worker" | "state" | "identity" | "problem">,
+): Promise<Pick<PlaceWorker, "state" | "problem"> | null> {
+  const { rows } = await tx.query<Pick<PlaceWorker, "state" | "problem">>(
+    "select state, problem from place_workers where place = $1 and worker = $2 for update",
+    [contact.place, contact.worker],
+  );
+  await tx.query(
+    `insert into place_workers as p (place, worker, state, identity, problem) values ($1, $2, $3, $4, $5)
+     on conflict (place, worker) do update set state = excluded.state, identity = excluded.identity,
+       problem = excluded.problem, last_seen_at = clock_timestamp(),
+       since = case when p.state = excluded.state then p.since else clock_timestamp() end`,
+    [contact.place, contact.worker, contact.state, contact.identity, contact.problem],
+  );
+  return rows[0] ?? null;
+}
+
+/** A worker that ends serves nothing any more. */
+export async function forgetWorker(db: Queryable, worker: string): Promise<void> {
+  await db.query("delete from place_workers where worker = $1", [worker]);
+}
+
+/** Workers that died without a word. */
+export async function forgetDeadWorkers(db: Queryable, silentMs: number): Promise<void> {
+  await db.query(
+    "delete from place_workers where last_seen_at < clock_timestamp() - $1 * interval '1 millisecond'",
+    [silentMs],
+  );
+}
+
+/** Workers that have given a sign of life of late, by place. */
+export async function listPlaceWorkers(
+  db: Queryable,
+  liveMs: number,
+  place: string | null = null,
+): Promise<PlaceWorker[]> {
+  const { rows } = await db.query<PlaceWorker>(
+    `select * from place_workers where ($2::text is null or place = $2)
+       and last_seen_at > clock_timestamp() - $1 * interval '1 millisecond' order by place, worker`,
+    [liveMs, place],
+  );
+  return rows;
+}

@@ -1,0 +1,28 @@
+import { BACKEND_RULES, type BackendName } from "./backend.js";
+
+/** Of places: they become parts of queue names and of metrics. */
+export const PLACE_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+
+/**
+ * What a worker reaches under a place's name.
+ * - `confirmed`: the place; its things may be touched.
+ * - `mismatch`: another place.
+ * - `unreachable`: nobody who could be asked.
+ * - `unconfirmed`: it has no recorded identity, and none of its things was found: an operator must say.
+ * - `taken`: what is recorded as another place already.
+ * - `lost`: what an operator has given up.
+ */
+export type Contact = "confirmed" | "mismatch" | "unreachable" | "unconfirmed" | "taken" | "lost";
+
+/** Both identities in one sentence. `seen` is null where what was reached carries none. */
+export function mismatchOf(
+  backend: BackendName,
+  place: string,
+  recorded: string,
+  seen: string | null,
+): string {
+  const { peer } = BACKEND_RULES[backend];
+  return seen === null
+    ? `this worker's ${peer} carries no identity (it is new, or its data was wiped); place ${place} is ${recorded}`
+    : `this worker's ${peer} is ${seen}; place ${place} is ${recorded}`;
+}

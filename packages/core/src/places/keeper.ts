@@ -1,0 +1,139 @@
+import { withDeadline } from "../base/deadline.js";
+import type { Logger } from "../base/logger.js";
+import type { Backend } from "../compute/backend.js";
+import { guard } from "../compute/guard.js";
+import { insertEvents } from "../db/events.js";
+import { ensurePlace, forgetWorker, noteContact, notePlaceError } from "../db/places.js";
+import { transaction, type Pool } from "../db/pool.js";
+import type { Contact } from "../domain/place.js";
+import { contact, type Reached } from "./contact.js";
+
+export interface PlaceKeeperOptions {
+  pool: Pool;
+  /** Names this worker process. */
+  worker: string;
+  /** What this worker is configured to reach, by the name of its place. */
+  backends: ReadonlyMap<string, Backend>;
+  logger: Logger;
+  /** How often each place is asked who it is, in ms. */
+  everyMs?: number;
+  /** Told when this worker begins or ceases to serve a place. */
+  onServed?(place: string, served: boolean): void;
+}
+
+export interface PlaceKeeper {
+  /** Those that are the places that they are meant to be, guarded: what this worker may touch. Changes with them. */
+  readonly served: ReadonlyMap<string, Backend>;
+  /** Asks a place, or all, who it is now. */
+  look(place?: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** How often each place is asked. A worker that is silent for {@link PLACE_SILENT_MS} serves nothing any more. */
+const EVERY_MS = 5_000;
+export const PLACE_SILENT_MS = 30_000;
+/** One place that doesn't answer keeps nobody from the others, and says so before the next look. */
+const LOOK_LIMIT_MS = 20_000;
+/** In these a place isn't served. What doesn't answer is served if it was: its acts fail by themselves. */
+const REFUSED: readonly Contact[] = ["mismatch", "unconfirmed", "taken", "lost"];
+
+/** Sees to it that this worker touches only what is the place that it is meant to be (I12). */
+export function keepPlaces(options: PlaceKeeperOptions): PlaceKeeper {
+  const { pool, worker, backends, logger, everyMs = EVERY_MS, onServed } = options;
+  const served = new Map<string, Backend>();
+  const recorded = new Map<string, string | null>();
+  const looks = new Map<string, Promise<void>>();
+  const timers = new Map<string, NodeJS.Timeout>();
+  const ending = new AbortController();
+
+  const guarded = (name: string, backend: Backend): Backend =>
+    guard(backend, {
+      name,
+      identity: () => recorded.get(name) ?? null,
+      onMismatch: () => void look(name),
+    });
+  const serve = (name: string, backend: Backend, now: boolean): void => {
+    if (now === served.has(name)) return;
+    if (now) served.set(name, guarded(name, backend));
+    else served.delete(name);
+    onServed?.(name, now);
+  };
+  const lookOnce = async (name: string, backend: Backend): Promise<void> => {
+    await ensurePlace(pool, { name, backend: backend.name });
+    const found = await withDeadline(LOOK_LIMIT_MS, [ending.signal], (signal) =>
+      contact(pool, name, backend, { signal, priority: "reconcile" }),
+    );
+    if (ending.signal.aborted) return;
+    recorded.set(name, found.state === "lost" ? null : found.recorded);
+    if (found.state === "confirmed") serve(name, backend, true);
+    else if (REFUSED.includes(found.state)) serve(name, backend, false);
+    await tell(options, name, backend, found);
+  };
+  const look = (name: string): Promise<void> => {
+    const running = looks.get(name);
+    if (running !== undefined) return running;
+    clearTimeout(timers.get(name));
+    const one = lookOnce(name, backends.get(name)!)
+      // Without the database nothing is known anew: what was confirmed stays so, and its guard goes on asking.
+      .catch((error: unknown) => logger.debug({ err: error, place: name }, "not known who a place is"))
+      .finally(() => {
+        looks.delete(name);
+        if (ending.signal.aborted) return;
+        timers.set(
+          name,
+          setTimeout(() => void look(name), everyMs),
+        );
+      });
+    looks.set(name, one);
+    return one;
+  };
+  for (const name of backends.keys()) void look(name);
+
+  return {
+    served,
+    async look(place) {
+      await Promise.all((place === undefined ? [...backends.keys()] : [place]).map(look));
+    },
+    async close() {
+      ending.abort(new Error("the worker is ending"));
+      for (const timer of timers.values()) clearTimeout(timer);
+      await Promise.all(looks.values());
+      await forgetWorker(pool, worker).catch(() => undefined);
+    },
+  };
+}
+
+/** Notes what was found, and tells of what has changed since this worker's last word. */
+async function tell(
+  { pool, worker, logger }: PlaceKeeperOptions,
+  place: string,
+  backend: Backend,
+  { state, identity, recorded, problem }: Reached,
+): Promise<void> {
+  const changed = await transaction(pool, async (tx) => {
+    const before = await noteContact(tx, { place, worker, state, identity, problem });
+    const was = before?.state ?? "confirmed";
+    if (was === state) return before === null;
+    await notePlaceError(tx, place, problem);
+    const type = EVENTS[state];
+    if (type !== null)
+      await insertEvents(tx, [
+        {
+          event_type: type,
+          workspace_id: null,
+          payload: { place, backend: backend.name, worker, identity, recorded, problem },
+        },
+      ]);
+    return true;
+  });
+  if (changed) logger[problem === null ? "info" : "error"]({ place, identity }, problem ?? "place reached");
+}
+
+const EVENTS = {
+  confirmed: "place.reached",
+  mismatch: "place.mismatch",
+  taken: "place.mismatch",
+  unconfirmed: "place.unconfirmed",
+  unreachable: "place.unreachable",
+  lost: null,
+} as const satisfies Readonly<Record<Contact, string | null>>;
