@@ -25,6 +25,8 @@ const DELAYS = {
 } as const;
 /** Many times the simulator's visibility delay, and far less than the real one's. */
 const SETTLE_MS = 3_000;
+/** What an earlier run of the simulator had is forgotten with it: not for hours to wait for. */
+const ABSENCE_MS = 600_000;
 
 /** Starts the simulator on a free port of this machine, with AWS's own rate limits. */
 export async function simulateEc2(): Promise<SimulatedEc2> {
@@ -47,6 +49,7 @@ export function forSimulator<Given extends Config>(config: Given): Given {
     ec2DnsSuffix: DNS.suffix,
     ec2Url: config.ec2Url ?? "http://{host}",
     ec2SettleMs: SETTLE_MS,
+    ec2AbsenceMs: ABSENCE_MS,
     // The simulated account has no other worker than this one.
     ec2ApiPercent: 100,
   };

@@ -90,7 +90,7 @@ async function startServers(
   endings.add("connections", () => pool.end());
   const queues = await openQueues(config, (error) => log.debug({ err: error }, "queue"));
   endings.add("queues", () => queues.close());
-  const backends = openBackends(config, log, aws);
+  const backends = openBackends(config, pool, log, aws);
   endings.add("backends", async () => {
     await Promise.all([...backends.values()].map((backend) => backend.close()));
   });

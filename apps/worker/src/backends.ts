@@ -1,16 +1,20 @@
 import type { Backend } from "@berth/core/compute/backend";
 import { createDockerBackend } from "@berth/core/compute/docker/backend";
+import type { Absences } from "@berth/core/compute/ec2/absence";
 import { createEc2Backend } from "@berth/core/compute/ec2/backend";
 import { createExternalBackend } from "@berth/core/compute/external";
 import { createProcessBackend } from "@berth/core/compute/process/backend";
 import type { WorkerConfig } from "@berth/core/config/config";
 import type { BackendName } from "@berth/core/domain/backend";
 import type { Logger } from "@berth/core/base/logger";
+import { forgetAbsences, noteAbsences } from "@berth/core/db/absences";
+import type { Pool } from "@berth/core/db/pool";
 import { type AwsPlace, ec2Options } from "./ec2-options.js";
 
 /** The backends that a worker with this configuration serves. `aws` is where EC2 is, if not where the SDK looks. */
 export function openBackends(
   config: WorkerConfig,
+  pool: Pool,
   logger: Logger,
   aws?: AwsPlace,
 ): Map<BackendName, Backend> {
@@ -31,8 +35,15 @@ export function openBackends(
         stopGraceMs: config.stopGraceMs,
         logger,
       }),
-    ec2: () => createEc2Backend({ ...ec2Options(config), ...aws, logger }),
+    ec2: () => createEc2Backend({ ...ec2Options(config, absencesIn(pool)), ...aws, logger }),
     external: createExternalBackend,
   };
   return new Map(config.backends.map((name) => [name, open[name]()]));
+}
+
+function absencesIn(pool: Pool): Absences {
+  return {
+    note: (ids) => noteAbsences(pool, ids),
+    forget: (ids) => forgetAbsences(pool, ids),
+  };
 }

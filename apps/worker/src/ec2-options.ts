@@ -1,10 +1,11 @@
+import type { Absences } from "@berth/core/compute/ec2/absence";
 import type { Ec2Options } from "@berth/core/compute/ec2/settings";
 import type { WorkerConfig } from "@berth/core/config/config";
 
 /** An EC2 that the SDK wouldn't find by itself. */
 export type AwsPlace = Pick<Ec2Options, "endpoint" | "region" | "credentials">;
 
-export function ec2Options(config: WorkerConfig): Ec2Options {
+export function ec2Options(config: WorkerConfig, absences: Absences): Ec2Options {
   return {
     deploymentId: config.deploymentId,
     defaults: {
@@ -25,6 +26,8 @@ export function ec2Options(config: WorkerConfig): Ec2Options {
         ? null
         : { zoneId: config.ec2HostedZoneId, suffix: config.ec2DnsSuffix },
     settleMs: config.ec2SettleMs,
+    absenceMs: config.ec2AbsenceMs,
+    absences,
     callTimeoutMs: config.callTimeoutMs,
     startTimeoutMs: config.startTimeoutMs,
     stopGraceMs: config.stopGraceMs,

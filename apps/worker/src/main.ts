@@ -17,7 +17,7 @@ await serve("berth-worker", async () => {
     name: "berth-worker",
   });
   const queues = await openQueues(config, (error) => logger.debug({ err: error }, "queue producer"));
-  const backends = openBackends(config, logger);
+  const backends = openBackends(config, pool, logger);
   const worker = startWorker({
     config,
     pool,

@@ -26,6 +26,18 @@ export const QUICK_DELAYS = {
   detaching: 10,
 } as const;
 
+const since = new Map<string, number>();
+/** As the database's table, for backends without one: for all of them here. */
+const ABSENCES: Ec2Options["absences"] = {
+  async note(ids) {
+    for (const id of ids) if (!since.has(id)) since.set(id, performance.now());
+    return new Map(ids.map((id) => [id, performance.now() - since.get(id)!]));
+  },
+  async forget(ids) {
+    for (const id of ids) since.delete(id);
+  },
+};
+
 /** The backend's options for a simulator. Times in ms. */
 export function optionsFor(url: string, changes: Partial<Ec2Options> = {}): Ec2Options {
   return {
@@ -37,6 +49,8 @@ export function optionsFor(url: string, changes: Partial<Ec2Options> = {}): Ec2O
     urlTemplate: null,
     dns: null,
     settleMs: 400,
+    absenceMs: 300,
+    absences: ABSENCES,
     callTimeoutMs: 5_000,
     startTimeoutMs: 10_000,
     stopGraceMs: 1_000,

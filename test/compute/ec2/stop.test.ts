@@ -23,6 +23,67 @@ async function launched(lab: Lab): Promise<InstanceRef & { providerId: string }>
 const stateOf = async (lab: Lab, ref: InstanceRef) =>
   (await lab.backend.probe([ref], lab.call)).get(ref.resourceId);
 
+describe("an instance that was made and is missing, whose end nobody saw, is in doubt (I4, I5)", () => {
+  // Beyond any settle time; what counts is how long clean answers haven't had it.
+  const LONG_AGO = -86_400_000;
+
+  test("it isn't gone before it has been missing for `absenceMs`, whichever worker looks, and is what it is once it shows again", async () => {
+    const lab = await openLab({}, { absenceMs: 1_500 });
+    const ref = { ...(await launched(lab)), askedAt: LONG_AGO };
+    lab.fault({ kind: "hidden", action: "DescribeInstances", instance: ref.providerId, forMs: 1_000 });
+    const began = performance.now();
+    for (let look = 0; performance.now() - began < 700; look++) {
+      expect(await stateOf(lab, ref)).toBe("unknown");
+      expect(await lab.open().stop(ref, lab.call)).toBe("stopping");
+    }
+    await expect.poll(() => stateOf(lab, ref), { timeout: 5_000 }).toBe("running");
+    expect(lab.calls("TerminateInstances")).toEqual([]);
+    // What was noted is over: the next absence begins anew.
+    lab.fault({ kind: "hidden", action: "DescribeInstances", instance: ref.providerId });
+    expect(await stateOf(lab, ref)).toBe("unknown");
+    expect(lab.alive()).toEqual([ref.providerId]);
+  });
+
+  test("one that stays missing is gone in the end, so that every delete ends (I7)", async () => {
+    const lab = await openLab({}, { absenceMs: 500 });
+    const ref = { ...lab.unmade().instance(), providerId: "i-0123456789abcdef0", askedAt: LONG_AGO };
+    expect(await lab.backend.stop(ref, lab.call)).toBe("stopping");
+    await vi.waitFor(async () => expect(await lab.backend.stop(ref, lab.call)).toBe("gone"), {
+      timeout: 5_000,
+    });
+    expect(await stateOf(lab, ref)).toBe("gone");
+    expect(lab.calls("TerminateInstances")).toEqual([]);
+  });
+
+  test("one that was seen terminated is gone, also when AWS has forgotten it", async () => {
+    const lab = await openLab({ delays: { terminatedVisible: 300 } }, { absenceMs: 3_600_000 });
+    const ref = { ...(await launched(lab)), askedAt: LONG_AGO };
+    await lab.operator.send(new TerminateInstancesCommand({ InstanceIds: [ref.providerId] }));
+    await vi.waitFor(async () => expect(await stateOf(lab, ref)).toBe("gone"));
+    await expect
+      .poll(() => lab.sim.regions().some(({ instances }) => instances.has(ref.providerId)), {
+        timeout: 5_000,
+      })
+      .toBe(false);
+    expect(await stateOf(lab, ref)).toBe("gone");
+    expect(await lab.backend.stop(ref, lab.call)).toBe("gone");
+  });
+
+  test("what can't be noted is no end either", async () => {
+    const lab = await openLab(
+      {},
+      {
+        absenceMs: 1,
+        absences: { note: () => Promise.reject(new Error("no database")), forget: async () => {} },
+      },
+    );
+    const ref = { ...(await launched(lab)), askedAt: LONG_AGO };
+    lab.fault({ kind: "hidden", action: "DescribeInstances", instance: ref.providerId });
+    expect(await stateOf(lab, ref)).toBe("unknown");
+    await expect(lab.backend.stop(ref, lab.call)).rejects.toThrow("no database");
+  });
+});
+
 describe("an absence is no end (I4)", () => {
   test("an instance that can't be seen right after its launch is unknown, not gone ([D] Eventual consistency)", async () => {
     const lab = await openLab({}, { settleMs: 600 });
@@ -100,14 +161,6 @@ describe("an absence is no end (I4)", () => {
     expect(await lab.backend.stop(ref, lab.call)).toBe("stopping");
     expect(lab.alive()).toEqual([ref.providerId]);
     expect(await lab.backend.stop(ref, lab.call)).toBe("gone");
-  });
-
-  test("an id that AWS has never had is gone after two clean looks, some time apart", async () => {
-    const lab = await openLab();
-    const ref = { ...lab.unmade().instance(), providerId: "i-0123456789abcdef0" };
-    expect(await lab.backend.stop(ref, lab.call)).toBe("gone");
-    expect(lab.calls("DescribeInstances")).toHaveLength(2);
-    expect(lab.calls("TerminateInstances")).toEqual([]);
   });
 
   test("a malformed id is a permanent error and never an absence", async () => {

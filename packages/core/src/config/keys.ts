@@ -121,6 +121,7 @@ export const KEYS = {
     matching(/^(?=.{1,190}$)[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+$/, "a domain name such as ws.example.com"),
   ),
   ec2SettleMs: key("BERTH_EC2_SETTLE_MS", milliseconds(), "60000"),
+  ec2AbsenceMs: key("BERTH_EC2_ABSENCE_MS", milliseconds(), "7200000"),
   ec2ApiPercent: key("BERTH_EC2_API_PERCENT", integer(1, 100, " of percent"), "50"),
   queuePrefix: key(
     "BERTH_QUEUE_PREFIX",

@@ -1,4 +1,5 @@
 import { settleEvents } from "../db/events.js";
+import { dropOldAbsences } from "../db/absences.js";
 import { forgetKeys } from "../db/idempotency.js";
 import { forgetOld } from "../db/retention.js";
 import { trimSweepRuns } from "../db/sweeps.js";
@@ -7,6 +8,7 @@ import { defineSweep, type Action, type Sweep } from "./sweep.js";
 
 const BATCH = 1_000;
 const RUNS_KEPT = 1_000;
+const WEEK_MS = 7 * 86_400_000;
 
 /** Forgets finished operations, events, runs of sweeps, and what of the ledger is long gone. */
 export const retention: Sweep = defineSweep("retention", {
@@ -43,6 +45,15 @@ export const retention: Sweep = defineSweep("retention", {
         return "left";
       },
     };
-    return { lookedAt: old.length + 2, actions: [...old, runs, keys] };
+    const absences: Action = {
+      key: "absences",
+      what: "forget what was missing at its provider, and that nobody has asked for in a week",
+      why: "its end was proven, or it isn't there any more for anybody",
+      async run(signal) {
+        while (!signal.aborted) if ((await dropOldAbsences(pool, WEEK_MS, BATCH)) < BATCH) return "done";
+        return "left";
+      },
+    };
+    return { lookedAt: old.length + 3, actions: [...old, runs, keys, absences] };
   },
 });

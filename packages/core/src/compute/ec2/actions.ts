@@ -22,6 +22,8 @@ const BUCKETS: Readonly<Record<string, Bucket>> = {
   DescribeInstances: DESCRIBE,
   DescribeVolumes: DESCRIBE,
   DescribeSubnets: DESCRIBE,
+  DescribeSecurityGroups: DESCRIBE,
+  DescribeAvailabilityZones: DESCRIBE,
   GetConsoleOutput: DESCRIBE,
   Route53: { size: 5, perSecond: 5 },
 };

@@ -1,3 +1,5 @@
+import { Agent as HttpAgent } from "node:http";
+import { Agent as HttpsAgent } from "node:https";
 import { type $Command, EC2Client, type EC2ClientConfig } from "@aws-sdk/client-ec2";
 import { Route53Client } from "@aws-sdk/client-route-53";
 import { unlessAborted } from "../../base/deadline.js";
@@ -19,6 +21,8 @@ export interface Aws {
   impatient: EC2Client;
   dns: Route53Client;
   limiter: Limiter;
+  /** Goes up whenever the next call may come to another peer than the last: a connection was made, or none is left. */
+  connections(): number;
   close(): void;
 }
 
@@ -42,6 +46,8 @@ const CONNECT_TIMEOUT_MS = 5_000;
 
 export function openAws(options: Ec2Options): Aws {
   const { callTimeoutMs, endpoint, region, credentials } = options;
+  const counted = { changes: 0 };
+  const agents = countingAgents(counted);
   const shared = {
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(region === undefined ? {} : { region }),
@@ -50,6 +56,7 @@ export function openAws(options: Ec2Options): Aws {
       connectionTimeout: Math.min(CONNECT_TIMEOUT_MS, callTimeoutMs),
       requestTimeout: callTimeoutMs,
       socketTimeout: callTimeoutMs,
+      ...agents,
       // Without it the SDK only warns (FACTS.md).
       throwOnRequestTimeout: true,
     },
@@ -66,10 +73,33 @@ export function openAws(options: Ec2Options): Aws {
     impatient,
     dns,
     limiter: createLimiter(bucketsFor(options.apiShare)),
+    connections: () => counted.changes,
     close() {
       for (const client of [ec2, impatient, dns]) client.destroy();
+      for (const agent of Object.values(agents)) agent.destroy();
     },
   };
+}
+
+/** The SDK's own agents, but for the count: it goes up with each connection, and when none is left. */
+function countingAgents(counted: { changes: number }): { httpAgent: HttpAgent; httpsAgent: HttpsAgent } {
+  const options = { keepAlive: true, maxSockets: 50 };
+  const agents = { httpAgent: new HttpAgent(options), httpsAgent: new HttpsAgent(options) };
+  let open = 0;
+  for (const agent of Object.values(agents)) {
+    const connect = agent.createConnection;
+    agent.createConnection = function counting(...given: Parameters<HttpAgent["createConnection"]>) {
+      counted.changes++;
+      open++;
+      const socket = connect.apply(this, given);
+      socket?.once("close", () => {
+        open--;
+        if (open === 0) counted.changes++;
+      });
+      return socket;
+    };
+  }
+  return agents;
 }
 
 type Sender = { send(command: never, options: { abortSignal?: AbortSignal }): Promise<unknown> };

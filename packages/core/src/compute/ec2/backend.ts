@@ -2,7 +2,7 @@ import type { Backend } from "../backend.js";
 import { checked } from "../decorate.js";
 import { callerOf, openEc2 } from "./context.js";
 import { createDns } from "./dns.js";
-import { identifyAccount } from "./account.js";
+import { createIdentify } from "./account.js";
 import { launchInstance } from "./launch.js";
 import { readLogs } from "./logs.js";
 import { listLookalikes, listOwned } from "./owned.js";
@@ -14,11 +14,12 @@ import { createVolume, removeVolume } from "./volumes.js";
 /** Workspaces as EC2 instances with a data volume of their own. See docs/ec2.md. */
 export function createEc2Backend(options: Ec2Options): Backend {
   const ec2 = openEc2(options);
+  const identify = createIdentify(ec2.aws);
   const dns = options.dns === null ? undefined : createDns(ec2, options.dns);
   const backend: Backend = {
     name: "ec2",
     settleMs: options.settleMs,
-    identify: (call) => identifyAccount(ec2, callerOf(call, "user")),
+    identify: (call) => identify(callerOf(call, "user")),
     createVolume: (volume, call) => createVolume(ec2, volume, call.spec, callerOf(call, "user")),
     removeVolume: (volume, call) => removeVolume(ec2, volume, callerOf(call, "delete")),
     launch: (request, call) => launchInstance(ec2, request, callerOf(call, "user")),

@@ -1,5 +1,6 @@
 import { setMaxListeners } from "node:events";
 import type { CallOptions, CallPriority } from "../backend.js";
+import { type Absence, createAbsence } from "./absence.js";
 import { type Aws, openAws } from "./aws.js";
 import { type Capacity, createCapacity } from "./capacity.js";
 import { createLookups, type Lookups } from "./lookups.js";
@@ -12,6 +13,7 @@ export interface Ec2 {
   options: Ec2Options;
   aws: Aws;
   lookups: Lookups;
+  absence: Absence;
   capacity: Capacity;
   subnets: Subnets;
   terminate: Terminator;
@@ -29,6 +31,7 @@ export function openEc2(options: Ec2Options): Ec2 {
     options,
     aws,
     lookups: createLookups(aws, options.deploymentId),
+    absence: createAbsence(options.absences, options.absenceMs),
     capacity: createCapacity(),
     subnets: createSubnets(aws),
     terminate: createTerminator(aws),

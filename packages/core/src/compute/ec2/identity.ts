@@ -7,10 +7,13 @@ import { generationIn, ownerOf, type Tags } from "./tags.js";
 const INSTANCE_ID = /^i-(?:[0-9a-f]{8}|[0-9a-f]{17})$/;
 const VOLUME_ID = /^vol-(?:[0-9a-f]{8}|[0-9a-f]{17})$/;
 
-/** Where the instances that a ref means were found; `doubt` says why their absence proves nothing. */
+/** Where the instances that a ref means were found. */
 export interface Found<Thing> {
   things: Thing[];
+  /** Why their absence proves nothing yet. */
   doubt: string | null;
+  /** It was made, a clean answer doesn't have it, and nobody has seen its end: no proof until that has lasted. */
+  absent: boolean;
 }
 
 /**
@@ -28,12 +31,19 @@ export async function findInstances(
     const things = (await lookups.instancesOf(ref.workspaceId, caller)).filter(
       ({ tags }) => generationIn(tags) === ref.generation,
     );
-    return { things, doubt: things.length > 0 ? null : doubtOf(ec2, ref, null) };
+    return { things, doubt: things.length > 0 ? null : doubtOf(ec2, ref), absent: false };
   }
   if (!INSTANCE_ID.test(ref.providerId)) throw malformed("InvalidInstanceID.Malformed", ref.providerId);
   const seen = await lookups.instance(ref.providerId, caller);
-  if (seen === null) return { things: [], doubt: doubtOf(ec2, ref, ref.providerId) };
-  return { things: insistOnOwnership(ec2, ref, seen.id, seen.tags) ? [seen] : [], doubt: null };
+  if (seen === null) {
+    const doubt = doubtOf(ec2, ref);
+    return { things: [], doubt, absent: doubt === null && !lookups.hasEnded(ref.providerId) };
+  }
+  return {
+    things: insistOnOwnership(ec2, ref, seen.id, seen.tags) ? [seen] : [],
+    doubt: null,
+    absent: false,
+  };
 }
 
 /** As {@link findInstances}, for a volume. @throws BackendError */
@@ -48,18 +58,15 @@ export async function findVolume(ec2: Ec2, ref: VolumeRef, caller: Caller): Prom
 export async function awaitVolume(ec2: Ec2, ref: VolumeRef, caller: Caller): Promise<SeenVolume | null> {
   const answer = await poll(ec2.options.settleMs, caller.signal, async () => {
     const volume = await findVolume(ec2, ref, caller);
-    return volume === null && ref.providerId !== null && doubtOf(ec2, ref, null) !== null ? null : { volume };
+    return volume === null && ref.providerId !== null && doubtOf(ec2, ref) !== null ? null : { volume };
   });
   return answer?.volume ?? null;
 }
 
 /** Null if a thing that isn't seen can't be there: nothing about it is so young that it may still be hidden. */
-export function doubtOf(ec2: Ec2, ref: InstanceRef | VolumeRef, id: string | null): string | null {
+export function doubtOf(ec2: Ec2, ref: InstanceRef | VolumeRef): string | null {
   if (ref.askedAt !== null && performance.now() - ref.askedAt < ec2.options.settleMs)
     return "it was asked for a moment ago and may not be visible yet";
-  const seen = id === null ? undefined : ec2.lookups.lastAlive(id);
-  if (seen !== undefined && performance.now() - seen < ec2.options.settleMs)
-    return "it was seen a moment ago and can't have vanished since";
   return null;
 }
 

@@ -1,10 +1,10 @@
 import type { EC2Client } from "@aws-sdk/client-ec2";
-import { BackendError, type CallOptions } from "../backend.js";
-import { unlessAborted } from "../../base/deadline.js";
+import type { CallOptions } from "../backend.js";
 import { windowed } from "../../base/window.js";
 import { askApart } from "./apart.js";
 import type { Aws } from "./aws.js";
 import { listInstances, listVolumes } from "./listing.js";
+import { patiently } from "./pause.js";
 import type { SeenInstance, SeenVolume } from "./seen.js";
 import { DEPLOYMENT, RESOURCE, WORKSPACE } from "./tags.js";
 
@@ -17,8 +17,8 @@ export interface Lookups {
   volume(id: string, options: CallOptions): Promise<SeenVolume | null>;
   /** This deployment's volumes that were made for a ledger row. @throws BackendError */
   volumesFor(resourceId: string, options: CallOptions): Promise<SeenVolume[]>;
-  /** `performance.now()` of the last answer that had the instance, and it wasn't terminated. */
-  lastAlive(id: string): number | undefined;
+  /** An answer has shown it terminated. After about an hour none does any more. */
+  hasEnded(id: string): boolean;
   /** StateReason of an instance that has ended, if an answer told it. */
   reasonOf(id: string): string | null;
 }
@@ -28,11 +28,11 @@ const GATHER = { windowMs: 20, max: 200 };
 const MAX_REMEMBERED = 20_000;
 
 export function createLookups(aws: Aws, deploymentId: string): Lookups {
-  const alive = new Map<string, number>();
+  const ended = new Map<string, true>();
   const reasons = new Map<string, string>();
   const note = (seen: readonly SeenInstance[]): void => {
     for (const { id, state, reason } of seen) {
-      if (state !== "terminated") remember(alive, id, performance.now());
+      if (state === "terminated") remember(ended, id, true);
       if (reason !== null && state !== "running" && state !== "pending") remember(reasons, id, reason);
     }
   };
@@ -75,7 +75,7 @@ export function createLookups(aws: Aws, deploymentId: string): Lookups {
     },
     volume: async (id, options) => (await patiently(() => volumeById(id), options))[0] ?? null,
     volumesFor: (resourceId, options) => patiently(() => volumesByResource(resourceId), options),
-    lastAlive: (id) => alive.get(id),
+    hasEnded: (id) => ended.has(id),
     reasonOf: (id) => reasons.get(id) ?? null,
   };
 }
@@ -109,16 +109,6 @@ function grouped<Thing>(
       return (key) => found.get(key)!;
     }),
   );
-}
-
-/** Who gives up stops waiting; the call goes on for the others. */
-async function patiently<T>(ask: () => Promise<T>, { signal }: CallOptions): Promise<T> {
-  try {
-    signal.throwIfAborted();
-    return await unlessAborted(signal, ask());
-  } catch (error) {
-    throw signal.aborted ? new BackendError("aborted", "transient", "the look-up was given up") : error;
-  }
 }
 
 function remember<T>(map: Map<string, T>, key: string, value: T): void {

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { BackendError } from "../backend.js";
+import { unlessAborted } from "../../base/deadline.js";
+import { BackendError, type CallOptions } from "../backend.js";
 
 /** Waits. @throws BackendError `aborted` */
 export async function pause(ms: number, signal: AbortSignal): Promise<void> {
@@ -26,5 +27,15 @@ export async function poll<T>(
     const rest = deadline - performance.now();
     if (rest <= 0) return null;
     await pause(Math.min(ms, rest), signal);
+  }
+}
+
+/** Who gives up stops waiting; what was asked goes on for the others. @throws BackendError `aborted`, or what `ask` throws */
+export async function patiently<T>(ask: () => Promise<T>, { signal }: CallOptions): Promise<T> {
+  try {
+    signal.throwIfAborted();
+    return await unlessAborted(signal, ask());
+  } catch (error) {
+    throw signal.aborted ? new BackendError("aborted", "transient", "the look-up was given up") : error;
   }
 }

@@ -1,5 +1,6 @@
 import type { Ec2Spec } from "../../domain/ec2-spec.js";
 import type { Logger } from "../../base/logger.js";
+import type { Absences } from "./absence.js";
 
 /** What the backend is told by the configuration. Times in ms. */
 export interface Ec2Options {
@@ -17,6 +18,10 @@ export interface Ec2Options {
   dns: { zoneId: string; suffix: string } | null;
   /** How long after a call its effect may still be invisible to others (eventual consistency). */
   settleMs: number;
+  /** How long an instance whose end nobody saw must be missing from clean answers until it counts as gone. */
+  absenceMs: number;
+  /** Where it is kept since when that has been so. */
+  absences: Absences;
   callTimeoutMs: number;
   /** How long a launched instance may take until it runs and has its volume. */
   startTimeoutMs: number;

@@ -5,8 +5,8 @@ import { pause, poll } from "./pause.js";
 import type { SeenInstance } from "./seen.js";
 
 /**
- * See `Backend.stop`. A 2xx of TerminateInstances proves nothing: only an answer that shows `terminated` does,
- * or two clean listings some time apart that don't have it at all (I4).
+ * See `Backend.stop`. A 2xx of TerminateInstances proves nothing: only an answer that shows `terminated` does, or
+ * that it has been missing from clean answers for long enough, now twice some time apart (I4).
  * @throws BackendError
  */
 export async function stopInstance(ec2: Ec2, ref: InstanceRef, caller: Caller): Promise<"gone" | "stopping"> {
@@ -15,10 +15,12 @@ export async function stopInstance(ec2: Ec2, ref: InstanceRef, caller: Caller): 
     if (first.doubt !== null) return "stopping";
     // It was never asked for.
     if (ref.providerId === null && ref.details["request"] === undefined) return "gone";
+    if (first.absent && !(await ec2.absence.lasting([ref.resourceId])).has(ref.resourceId)) return "stopping";
     await pause(ec2.options.settleMs / 4, caller.signal);
     const second = await findInstances(ec2, ref, caller);
     return second.things.length === 0 && second.doubt === null ? "gone" : "stopping";
   }
+  await ec2.absence.seen([ref.resourceId]);
   await askForEnd(ec2, first.things, caller);
   const gone = await poll(ec2.options.stopGraceMs, caller.signal, async () => {
     const { things } = await findInstances(ec2, ref, caller);

@@ -141,7 +141,7 @@ export async function removeVolume(ec2: Ec2, ref: VolumeRef, caller: Caller): Pr
 /** One that was being deleted and isn't there is gone; of any other it takes two clean looks (I4). */
 async function isProven(ec2: Ec2, ref: VolumeRef, asked: boolean, caller: Caller): Promise<boolean> {
   if (asked) return true;
-  if (doubtOf(ec2, ref, null) !== null) return false;
+  if (doubtOf(ec2, ref) !== null) return false;
   if (ref.providerId === null) return true;
   await pause(ec2.options.settleMs / 4, caller.signal);
   return (await findVolume(ec2, ref, caller)) === null;
