@@ -30,3 +30,23 @@ it("what a launch makes after its workspace's delete was accepted, before it lea
     "volume gone",
   ]);
 });
+
+it("a delete ends what a launch only prepares, such as a pull that hangs, and isn't kept waiting by it (I2)", async () => {
+  const { launch } = stage.backend;
+  stage.backend.launch = async ({ instance }, { unwanted }) => {
+    stage.backend.launch = launch;
+    await removeWorkspace(stage.deps, instance.workspaceId, { cascade: false, ...BY_TEST });
+    await new Promise((resolve) => unwanted?.addEventListener("abort", resolve, { once: true }));
+    throw new BackendError("aborted", "transient", "the pull was given up");
+  };
+  const { workspace } = await createWorkspace(stage.deps, newWorkspace(), BY_TEST);
+  await stage.settle();
+  const { rows } = await stage.pool.query("select kind, state from operations where workspace_id = $1", [
+    workspace.id,
+  ]);
+  expect(rows).toEqual([
+    { kind: "provision", state: "cancelled" },
+    { kind: "delete", state: "succeeded" },
+  ]);
+  expect(await stage.things()).toEqual([]);
+});

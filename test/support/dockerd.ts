@@ -116,7 +116,7 @@ async function launch(
   await log.close();
   child.on("error", () => undefined);
   const deadline = performance.now() + START_TIMEOUT_MS;
-  while (!(await answers(socketPath))) {
+  while (!(await answersPing(socketPath))) {
     if (child.exitCode !== null || child.signalCode !== null || performance.now() > deadline) {
       child.kill("SIGKILL");
       const lines = (await readFile(logFile, "utf8")).trim().split("\n").slice(-5).join("\n");
@@ -128,7 +128,7 @@ async function launch(
 }
 
 /** True once the daemon has answered `GET /_ping`: the socket takes connections before that. */
-async function answers(socketPath: string): Promise<boolean> {
+export async function answersPing(socketPath: string): Promise<boolean> {
   const socket = createConnection(socketPath);
   try {
     socket.setTimeout(1_000, () => socket.destroy(new Error("no answer")));
@@ -143,7 +143,8 @@ async function answers(socketPath: string): Promise<boolean> {
   }
 }
 
-async function removeAll(docker: (...args: string[]) => Promise<string>): Promise<string[]> {
+/** Removes all containers, and says what was left of them and of volumes. */
+export async function removeAll(docker: (...args: string[]) => Promise<string>): Promise<string[]> {
   const lines = (text: string) => text.split("\n").filter((line) => line !== "");
   const containers = lines(await docker("ps", "--all", "--format", "{{.ID}} {{.Names}} {{.Status}}"));
   if (containers.length > 0) {

@@ -23,7 +23,10 @@ describe("the instance-state sweep", () => {
     stage.backend.reasonOf = () => "Server.SpotInstanceTermination";
     expect(await stage.run("instance-state")).toMatchObject({ looked_at: 1, restarting: 1 });
     delete stage.backend.reasonOf;
-    expect(await stage.workspace(id)).toMatchObject({ status: "offline", status_reason: "instance_gone" });
+    expect(await stage.workspace(id)).toMatchObject({
+      status: "offline",
+      status_reason: "instance_gone: Server.SpotInstanceTermination",
+    });
     const offline = (await stage.events()).find((event) => event.event_type === "workspace.offline");
     expect(offline!.payload).toMatchObject({
       state: "gone",

@@ -25,6 +25,8 @@ export function openBackends(
         host: config.dockerHost ?? undefined,
         network: config.dockerNetwork ?? undefined,
         callTimeoutMs: config.callTimeoutMs,
+        pullTimeoutMs: config.dockerPullTimeoutMs,
+        pullStallMs: config.dockerPullStallMs,
         stopGraceMs: config.stopGraceMs,
         logger,
       }),

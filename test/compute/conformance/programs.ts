@@ -129,6 +129,30 @@ export function describePrograms(use: () => Bench): void {
       expect((await backend.listOwned(call)).map(({ kind }) => kind)).toEqual(["volume"]);
     });
 
+    test("how a program ended is told: its exit code, its signal, or that its command is over", async (context) => {
+      const { harness, prepared, running, another, stateOf, backend, call } = use();
+      if (harness.volumePath === null) return context.skip("the provider runs no programs");
+      const reason = async (instance: InstanceRef) => {
+        await vi.waitFor(async () => expect(await stateOf(instance)).toBe("stopped"), 10_000);
+        return backend.reasonOf?.(instance);
+      };
+      const runs = await running(await prepared());
+      expect(backend.reasonOf?.(runs)).toBeNull();
+      expect(await reason((await launched({ command: ["sh", "-c", "exit 3"] })).instance)).toBe("exit 3");
+      const { instance: over } = await launched({ command: ["true"] });
+      expect(await reason(over)).toBe("exit 0 (the command is over)");
+      await harness.crash(runs);
+      expect(await reason(runs)).toBe("exit 137 (SIGKILL)");
+      // A stop that finds it ended has seen as much, in a worker that never probed it.
+      const other = another();
+      expect(await other.stop(over, call)).toBe("gone");
+      expect(other.reasonOf?.(over)).toBe("exit 0 (the command is over)");
+      // What a stop ends by itself is no finding.
+      const asked = await running(await prepared());
+      expect(await other.stop(asked, call)).toBe("gone");
+      expect(other.reasonOf?.(asked)).toBeNull();
+    });
+
     test("logs are the last lines of both outputs, also of a program that has ended", async (context) => {
       const { harness, stateOf, backend, call } = use();
       if (harness.volumePath === null) return context.skip("the provider runs no programs");

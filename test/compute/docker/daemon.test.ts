@@ -77,6 +77,16 @@ describe.skipIf(daemon === null)("docker: what the daemon does (needs Linux and 
     expect(await backend.stop(instance, call)).toBe("gone");
   });
 
+  test("a program that the kernel ended for want of memory is told from one that was killed", async () => {
+    const { prepared, request, stateOf, backend, call } = use();
+    const workspace = await prepared();
+    const instance = workspace.instance();
+    const spec = { command: ["tail", "/dev/zero"], memory_mb: 16 };
+    await backend.launch(request(workspace, instance, spec), call);
+    await expect.poll(() => stateOf(instance), { timeout: 20_000 }).toBe("stopped");
+    expect(backend.reasonOf?.(instance)).toBe("exit 137 (out of memory)");
+  });
+
   test("names that contain ours, or are contained in it, are no match", async () => {
     const { prepared, running, backend, stateOf, call } = use();
     const instance = await running(await prepared());
@@ -137,6 +147,7 @@ describe.skipIf(daemon === null)("docker: what the daemon does (needs Linux and 
     const workspace = await prepared();
     const launch = elsewhere.launch(request(workspace, workspace.instance()), call);
     await expect(launch).rejects.toThrow(failure("start_failed", "permanent"));
+    await expect(launch).rejects.toThrow(/no-such-network/);
     expect((await backend.listOwned(call)).map(({ kind }) => kind)).toEqual(["volume"]);
     await elsewhere.close();
   });

@@ -11,12 +11,12 @@ interface HostConfig {
   PidsLimit: number;
 }
 
-/** The `docker` backend on the daemon at `socketPath`, in a deployment of its own. */
-export async function dockerHarness(socketPath: string): Promise<BackendHarness> {
+/** The `docker` backend on the engine at `socketPath`, in a deployment of its own. */
+export async function dockerHarness(socketPath: string, network?: string): Promise<BackendHarness> {
   const docker = dockerCli(socketPath);
   const deploymentId = `test-${randomUUID().slice(0, 8)}`;
   const open = (id = deploymentId, host = `unix://${socketPath}`) =>
-    createDockerBackend({ deploymentId: id, host, stopGraceMs: 1_000, callTimeoutMs: 20_000 });
+    createDockerBackend({ deploymentId: id, host, network, stopGraceMs: 1_000, callTimeoutMs: 20_000 });
   return {
     deploymentId,
     open,
@@ -27,7 +27,7 @@ export async function dockerHarness(socketPath: string): Promise<BackendHarness>
     tellsStreams: true,
     foreign: {
       makeInstance: async (name) =>
-        void (await docker("run", "--detach", "--init", "--name", name, BUSYBOX_IMAGE)),
+        void (await docker("run", "--detach", "--init", "--network=none", "--name", name, BUSYBOX_IMAGE)),
       makeVolume: async (name) => void (await docker("volume", "create", name)),
       instanceIsIntact: async (name) =>
         (await docker("inspect", "--format", "{{.State.Running}}", name)) === "true",

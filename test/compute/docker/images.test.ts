@@ -10,7 +10,7 @@ import { gzipSync } from "node:zlib";
 import { createDockerBackend } from "@berth/core/compute/docker/backend";
 import { describe, expect, inject, onTestFinished, test, vi } from "vitest";
 import { dockerCli } from "../../support/docker-cli.js";
-import { BUSYBOX_IMAGE } from "../../support/images.js";
+import { BUSYBOX_IMAGE, importBusybox } from "../../support/images.js";
 import { failure, useBench } from "../conformance/harness.js";
 import { dockerHarness } from "./harness.js";
 
@@ -22,10 +22,14 @@ describe.skipIf(daemon === null)("docker: images (needs Linux and root)", () => 
   const docker = dockerCli(socketPath);
   const use = useBench(() => dockerHarness(socketPath));
 
-  const launch = async (image: string, pullTimeoutMs = 20_000) => {
-    const { prepared, request, harness, call } = use();
+  const launch = async (
+    image: string,
+    limits: { pullTimeoutMs?: number; pullStallMs?: number } = { pullTimeoutMs: 20_000 },
+    { call } = use(),
+  ) => {
+    const { prepared, request, harness } = use();
     const { deploymentId } = harness;
-    const backend = createDockerBackend({ deploymentId, host: `unix://${socketPath}`, pullTimeoutMs });
+    const backend = createDockerBackend({ deploymentId, host: `unix://${socketPath}`, ...limits });
     onTestFinished(() => backend.close());
     const workspace = await prepared();
     const instance = workspace.instance();
@@ -59,23 +63,58 @@ describe.skipIf(daemon === null)("docker: images (needs Linux and root)", () => 
     await expect(launched).rejects.toThrow(failure("backend_failed", "transient"));
   });
 
-  test("a pull has a time limit of its own", async () => {
-    const silent = createServer(() => undefined).listen(0, "127.0.0.1");
-    onTestFinished(() => silent.close().closeAllConnections());
-    await once(silent, "listening");
-    const { port } = silent.address() as { port: number };
-    const { launched } = await launch(`127.0.0.1:${port}/berth/busybox:latest`, 300);
-    await expect(launched).rejects.toThrow(failure("backend_timeout", "transient"));
+  test("a pull has a time limit of its own, and one for standing still", async () => {
+    for (const [limits, words] of [
+      [{ pullTimeoutMs: 300 }, /no answer within 300 ms/],
+      [{ pullStallMs: 300 }, /no progress for 300 ms/],
+    ] as const) {
+      const registry = await startRegistry({ hangs: true });
+      const { launched } = await launch(`${registry.address}/berth/busybox:latest`, limits);
+      await expect(launched).rejects.toThrow(failure("backend_timeout", "transient"));
+      await expect(launched).rejects.toThrow(words);
+    }
   });
 
-  /** A registry that has busybox as `berth/busybox:latest`, and nothing else. */
-  async function startRegistry() {
-    const blobs = await blobsOf(BUSYBOX_IMAGE);
+  test("a pull that goes on, however slowly, isn't taken for one that stands still", async () => {
+    // With a layer that the daemon doesn't have.
+    const own = "berth-test/own:latest";
+    await importBusybox(socketPath, own);
+    const registry = await startRegistry({ dripMs: 100, of: own });
+    await docker("rmi", own);
+    const image = `${registry.address}/berth/busybox`;
+    const { launched } = await launch(image, { pullStallMs: 1_500 });
+    await launched;
+    expect(registry.dripped()).toBeGreaterThan(20);
+    await use().clear();
+    await docker("rmi", "--force", image);
+  });
+
+  test("a pull whose operation is no longer wanted ends at once", async () => {
+    const registry = await startRegistry({ hangs: true });
+    const unwanted = new AbortController();
+    const call = { ...use().call, unwanted: unwanted.signal };
+    const { launched } = await launch(`${registry.address}/berth/busybox:latest`, {}, { ...use(), call });
+    await Promise.all([
+      expect(launched).rejects.toThrow(failure("aborted", "transient")),
+      registry.reached.then(() => unwanted.abort()),
+    ]);
+  });
+
+  /**
+   * A registry that has busybox as `berth/busybox:latest`, and nothing else. One that hangs answers to `/v2/` only;
+   * `dripMs` is its pause between two of 25 pieces of a layer.
+   */
+  async function startRegistry({ hangs = false, dripMs = 0, of = BUSYBOX_IMAGE } = {}) {
+    const blobs = await blobsOf(of);
     const asked: string[] = [];
+    let onReached: () => void = () => undefined;
+    const reached = new Promise<void>((resolve) => (onReached = resolve));
+    let dripped = 0;
     const server = createServer((request, response) => {
       const path = request.url ?? "";
       asked.push(path);
       if (path === "/v2/") return void response.end("{}");
+      if (hangs) return onReached();
       const [, name, kind, reference] = /^\/v2\/(.+)\/(manifests|blobs)\/(.+)$/.exec(path) ?? [];
       const known = name === "berth/busybox" && (kind === "blobs" || blobs.tags.has(reference ?? ""));
       const digest = blobs.tags.get(reference ?? "") ?? reference ?? "";
@@ -90,11 +129,26 @@ describe.skipIf(daemon === null)("docker: images (needs Linux and root)", () => 
         "content-length": body.length,
         "docker-content-digest": digest,
       });
-      response.end(request.method === "HEAD" ? undefined : body);
+      if (request.method === "HEAD") return void response.end();
+      if (dripMs === 0 || body.length < 10_000) return void response.end(body);
+      const size = Math.ceil(body.length / 25);
+      const drip = (at: number): void => {
+        dripped++;
+        response.write(body.subarray(at, at + size));
+        if (at + size >= body.length) response.end();
+        else setTimeout(drip, dripMs, at + size);
+      };
+      drip(0);
     }).listen(0, "127.0.0.1");
     onTestFinished(() => server.close().closeAllConnections());
     await once(server, "listening");
-    return { address: `127.0.0.1:${(server.address() as { port: number }).port}`, asked };
+    return {
+      address: `127.0.0.1:${(server.address() as { port: number }).port}`,
+      asked,
+      /** Somebody waits for an answer that never comes. */
+      reached,
+      dripped: () => dripped,
+    };
   }
 
   async function blobsOf(image: string) {

@@ -229,8 +229,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: "believes a start that is called done already",
     breaks: "I4",
     file: `${CORE}/compute/docker/start.ts`,
-    find: "if (started.ok || started.status === 304) return",
-    replace: "if (!started.ok && started.status === 304) return;\n  if (started.ok) return",
+    find: "if (started.ok || isStartedAlready(started)) return",
+    replace: "if (!started.ok && isStartedAlready(started)) return;\n  if (started.ok) return",
     tests: ["test/compute/docker/replies.test.ts"],
   },
   {
@@ -245,8 +245,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: "takes a volume in use for gone",
     breaks: "I8",
     file: `${CORE}/compute/docker/volumes.ts`,
-    find: 'if (/in use/i.test(removed.message)) return "in_use";',
-    replace: 'if (/in use/i.test(removed.message)) return "gone";',
+    find: 'if (isVolumeInUse(removed)) return "in_use";',
+    replace: 'if (isVolumeInUse(removed)) return "gone";',
     tests: ["test/compute/docker/conformance.test.ts"],
   },
   {

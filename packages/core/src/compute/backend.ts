@@ -100,8 +100,10 @@ export interface Backend {
   logs(instance: InstanceRef, options: LogOptions): Promise<Logs>;
 
   /**
-   * Why the provider ended the instance, in its own code, such as `Server.SpotInstanceTermination`; null if it
-   * isn't known. Asks nobody: it tells what earlier calls have seen. Absent where a provider gives no reasons.
+   * Why the instance ended, in the provider's own code, such as `Server.SpotInstanceTermination`; where it runs
+   * programs, how the program ended (`ends.ts`): exit code, signal, out of memory, or that its command is over.
+   * Null if it isn't known. Asks nobody: it tells what an earlier `probe`, or a `stop` that found it ended, has
+   * seen. Absent where a provider gives no reasons.
    */
   reasonOf?(instance: InstanceRef): string | null;
 
@@ -133,6 +135,11 @@ export type Details = Readonly<Record<string, unknown>>;
 
 export interface CallOptions {
   signal: AbortSignal;
+  /**
+   * Aborts when the operation is no longer wanted: what makes nothing yet and may take long, such as the pull of an
+   * image, ends at once (`aborted`). A change that is under way goes on, so that its answer isn't lost.
+   */
+  unwanted?: AbortSignal;
   /** Who goes first where a provider limits its calls. Default: what the method is mostly called for. */
   priority?: CallPriority;
 }

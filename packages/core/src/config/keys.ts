@@ -95,6 +95,8 @@ export const KEYS = {
     "BERTH_DOCKER_NETWORK",
     matching(/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/, "the name of a Docker network"),
   ),
+  dockerPullTimeoutMs: key("BERTH_DOCKER_PULL_TIMEOUT_MS", milliseconds(), "600000"),
+  dockerPullStallMs: key("BERTH_DOCKER_PULL_STALL_MS", milliseconds(), "45000"),
   ec2Image: optional("BERTH_EC2_IMAGE", ec2Text("image_id")),
   ec2LaunchTemplate: optional("BERTH_EC2_LAUNCH_TEMPLATE", ec2Text("launch_template")),
   ec2InstanceTypes: optional("BERTH_EC2_INSTANCE_TYPES", ec2Texts("instance_type", "instance types")),

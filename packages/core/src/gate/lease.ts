@@ -7,6 +7,8 @@ import { CancelledError, LeaseLostError } from "./verdict.js";
 export interface HeldLease {
   /** Aborts when the lease is lost. */
   readonly signal: AbortSignal;
+  /** Aborts with a CancelledError when someone, or a delete, wants the operation out of the way. */
+  readonly unwanted: AbortSignal;
   /**
    * Called before each act on a provider, and at each safe point.
    * @throws LeaseLostError if the lease may have run out by this process's own clock (it may have been
@@ -30,9 +32,9 @@ type Renew<Held> = (holds: readonly Held[]) => Promise<{ operation_id: string; c
 interface Kept<Held> {
   hold: Held;
   abort: AbortController;
+  unwanted: AbortController;
   /** By this process's clock; taken before the statement that renewed it, so never later than the truth. */
   until: number;
-  cancelled: boolean;
 }
 
 /** Renews all leases of this process every third of their length, in one statement. */
@@ -61,7 +63,8 @@ export function createLeaseKeeper<Held extends Pick<Hold, "operationId"> = Hold>
       for (const lease of leases) {
         const answer = answers.get(lease.hold.operationId);
         if (answer === undefined) lease.abort.abort(new LeaseLostError("it is held by another worker"));
-        else lease.cancelled ||= answer.cancel_requested;
+        else if (answer.cancel_requested)
+          lease.unwanted.abort(new CancelledError("its cancellation was asked for"));
         if (answer !== undefined) lease.until = before + options.leaseMs;
       }
     } catch (error) {
@@ -77,18 +80,19 @@ export function createLeaseKeeper<Held extends Pick<Hold, "operationId"> = Hold>
       const lease: Kept<Held> = {
         hold,
         abort: new AbortController(),
+        unwanted: new AbortController(),
         until: claimedAt + options.leaseMs,
-        cancelled: false,
       };
       // Claimed again by this very process: the attempt before has lost it, and may not have noticed yet.
       kept.get(hold.operationId)?.abort.abort(new LeaseLostError("the operation was claimed again"));
       kept.set(hold.operationId, lease);
       return {
         signal: lease.abort.signal,
+        unwanted: lease.unwanted.signal,
         check() {
           expire(lease);
           lease.abort.signal.throwIfAborted();
-          if (lease.cancelled) throw new CancelledError("its cancellation was asked for");
+          lease.unwanted.signal.throwIfAborted();
         },
         drop: () => {
           if (kept.get(hold.operationId) === lease) kept.delete(hold.operationId);

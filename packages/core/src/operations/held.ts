@@ -33,6 +33,7 @@ export function heldContext(
     db: options.pool,
     limits: options.limits,
     signal: held.signal,
+    unwanted: held.lease.unwanted,
     priority: "reconcile",
     check() {
       held.lease.check();

@@ -65,6 +65,8 @@ export const launch: Step = {
       try {
         return await launchOnce(context);
       } catch (error) {
+        // A pull, say, was ended because a delete waits.
+        context.check();
         const crowded = error instanceof BackendError && error.code === "capacity";
         if (!crowded || move === MOST_MOVES || !(await dropUnusedVolume(context))) throw error;
         await ensureVolume.run(context);
@@ -168,11 +170,12 @@ export const waitUntilRunning: Step = {
           () => "",
         );
         await clearAway(context, row);
+        const reason = context.backend.reasonOf?.(ref) ?? null;
         throw new BackendError(
           "start_failed",
           "transient",
-          `the instance ended before it was up${lines.trim() === "" ? "" : `; its last lines: ${lines.trim().slice(-500)}`}`,
-          { providerCode: context.backend.reasonOf?.(ref) ?? state },
+          `the instance ended before it was up${reason === null ? "" : `: ${reason}`}${lines.trim() === "" ? "" : `; its last lines: ${lines.trim().slice(-500)}`}`,
+          { providerCode: reason ?? state },
         );
       }
       if (performance.now() > deadline)

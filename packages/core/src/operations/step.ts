@@ -24,6 +24,8 @@ export interface HeldContext {
   readonly limits: LifecycleLimits;
   /** Aborts provider calls and waits: lease lost, process ending, attempt too long. */
   readonly signal: AbortSignal;
+  /** Aborts when a cancellation, or a delete, wants this out of the way. */
+  readonly unwanted: AbortSignal;
   /** How its provider calls rank among others'. */
   readonly priority: CallPriority;
   /** A safe point. Called before each act on a provider. @throws LeaseLostError, CancelledError */
@@ -62,8 +64,8 @@ export interface Step {
 }
 
 /** Under whose signal, and how urgently, a provider is asked. */
-export function callOf({ signal, priority }: HeldContext): CallOptions {
-  return { signal, priority };
+export function callOf({ signal, unwanted, priority }: HeldContext): CallOptions {
+  return { signal, unwanted, priority };
 }
 
 /** @throws BackendError `wrong_place` for a thing that was made elsewhere (I12) */

@@ -41,6 +41,8 @@ export interface Finding {
   /** A word for the status's reason, and for events. */
   reason: string;
   detail: Record<string, unknown>;
+  /** Why its instance ended, as the provider tells it. */
+  providerReason?: string | null;
   /**
    * The last look, under the gate: null if it is dead all the same, else a word for why nothing is done.
    */
@@ -80,6 +82,7 @@ async function takeOffline(
   finding: Finding,
 ): Promise<Healed> {
   const { autoRestart } = options;
+  const told = finding.providerReason ? `${finding.reason}: ${finding.providerReason}` : finding.reason;
   const event = <T extends EventType>(
     type: T,
     payload: Omit<EventPayload<T>, "requested_by" | "generation">,
@@ -101,12 +104,12 @@ async function takeOffline(
       }),
     );
   if (!hasCompute(workspace.backend)) {
-    await changeStatuses(tx, [{ id: workspace.id, status: "offline", reason: finding.reason }]);
+    await changeStatuses(tx, [{ id: workspace.id, status: "offline", reason: told }]);
     await insertEvents(tx, events);
     return "offline";
   }
   if (allowance.restarts >= autoRestart.limit) {
-    const why = `crash_loop: ${allowance.restarts} restarts did not help; last: ${finding.reason}`;
+    const why = `crash_loop: ${allowance.restarts} restarts did not help; last: ${told}`;
     await changeStatuses(tx, [{ id: workspace.id, status: "failed", reason: why }]);
     // What is given up leaves nothing running; its volume stays.
     await markReleasing(tx, [workspace.id], ["instance"]);
@@ -117,7 +120,7 @@ async function takeOffline(
     await insertEvents(tx, events);
     return "crash_loop";
   }
-  await changeStatuses(tx, [{ id: workspace.id, status: "offline", reason: finding.reason }]);
+  await changeStatuses(tx, [{ id: workspace.id, status: "offline", reason: told }]);
   const waitMs = Math.max(
     autoRestart.debounceMs,
     allowance.restarts === 0 ? 0 : retryDelay(autoRestart.backoff, allowance.restarts, 0),

@@ -102,6 +102,7 @@ function healing(deps: SweepDeps, one: Checked, state: InstanceState): Action {
           requestedBy: instanceState.name,
           reason: `instance_${state}`,
           detail: { state, provider_reason: reason },
+          providerReason: reason,
           async veto(context, workspace) {
             if (workspace.instance_id !== one.instance.provider_id) return "changed";
             if (isFresh(await heartbeatAge(context.db, one.id), deps)) return "contradicted";

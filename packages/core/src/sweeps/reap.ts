@@ -83,6 +83,7 @@ function ungated(deps: SweepDeps, { backend, place, group }: Reaping, signal: Ab
     db: deps.pool,
     limits: deps.limits,
     signal,
+    unwanted: signal,
     priority: "reconcile",
     check: () => signal.throwIfAborted(),
     fenced: (work) => transaction(deps.pool, work),

@@ -1,12 +1,13 @@
 import type { Logger } from "../../base/logger.js";
-import type { Backend, CallOptions, InstanceRef, InstanceState } from "../backend.js";
+import type { Backend } from "../backend.js";
 import { checked } from "../decorate.js";
-import { createDockerClient, type DockerClient } from "./client.js";
-import { listContainers, meantBy } from "./find.js";
-import { identifyDaemon } from "./identity.js";
+import { createEnds } from "../ends.js";
+import { createDockerClient } from "./client.js";
+import { identifyDaemon, markDaemon } from "./identity.js";
 import { launchContainer } from "./launch.js";
 import { readLogs } from "./logs.js";
 import { listLookalikes, listOwned } from "./owned.js";
+import { probeContainers } from "./probe.js";
 import { stopContainer } from "./stop.js";
 import { createVolume, removeVolume, requireVolume } from "./volumes.js";
 
@@ -21,6 +22,8 @@ export interface DockerBackendOptions {
   callTimeoutMs?: number;
   /** For the pull of an image that isn't there yet. Default 10 min. */
   pullTimeoutMs?: number;
+  /** For a pull that makes no progress. Default 45 s. */
+  pullStallMs?: number;
   /** Between SIGTERM and SIGKILL, rounded up to whole seconds. Default 10 s. */
   stopGraceMs?: number;
   logger?: Logger;
@@ -33,14 +36,17 @@ export interface DockerBackendOptions {
  */
 export function createDockerBackend(options: DockerBackendOptions): Backend {
   const { deploymentId, host, network, logger } = options;
-  const { callTimeoutMs = 30_000, pullTimeoutMs = 600_000, stopGraceMs = 10_000 } = options;
+  const { callTimeoutMs = 30_000, stopGraceMs = 10_000 } = options;
+  const { pullTimeoutMs = 600_000, pullStallMs = 45_000 } = options;
   const client = createDockerClient(host, deploymentId, callTimeoutMs);
+  const ends = createEnds();
   const graceSeconds = Math.ceil(stopGraceMs / 1000);
   const backend: Backend = {
     name: "docker",
     // A daemon carries out a request whose caller is gone; under load that takes a while.
     settleMs: 10_000,
     identify: (call) => identifyDaemon(client, call),
+    mark: (call) => markDaemon(client, call),
     async createVolume(volume, call) {
       return { providerId: await createVolume(client, volume, call) };
     },
@@ -52,15 +58,16 @@ export function createDockerBackend(options: DockerBackendOptions): Backend {
       const providerId = await launchContainer(
         client,
         request,
-        { network, graceSeconds, pullTimeoutMs },
+        { network, graceSeconds, pullTimeoutMs, pullStallMs },
         call,
       );
       return { providerId, url: null };
     },
     async stop(instance, call) {
-      return await stopContainer(client, instance, graceSeconds, call);
+      return await stopContainer(client, ends, instance, graceSeconds, call);
     },
-    probe: (instances, call) => probe(client, instances, call),
+    probe: (instances, call) => probeContainers(client, ends, instances, call),
+    reasonOf: ({ resourceId }) => ends.of(resourceId),
     listOwned: (call) => listOwned(client, call),
     listLookalikes: (call) => listLookalikes(client, call),
     async logs(instance, call) {
@@ -71,16 +78,4 @@ export function createDockerBackend(options: DockerBackendOptions): Backend {
     },
   };
   return checked(backend, logger);
-}
-
-async function probe(
-  client: DockerClient,
-  instances: readonly InstanceRef[],
-  options: CallOptions,
-): Promise<Map<string, InstanceState>> {
-  const [first] = instances;
-  if (first === undefined) return new Map();
-  const one = instances.every((instance) => instance.workspaceId === first.workspaceId);
-  const found = await listContainers(client, options, one ? first.workspaceId : undefined);
-  return new Map(instances.map((ref) => [ref.resourceId, meantBy(ref, found)[0]?.state ?? "gone"]));
 }

@@ -23,7 +23,8 @@ export function createDockerClient(
   callTimeoutMs: number,
 ): DockerClient {
   const { https, ...target } = parseHost(host ?? DEFAULT_HOST);
-  const agent = https ? new HttpsAgent({ keepAlive: true }) : new HttpAgent({ keepAlive: true });
+  // A connection for each call: one kept from before may lead to another daemon than the next one will (I12).
+  const agent = https ? new HttpsAgent() : new HttpAgent();
   // All keys that docker-modem would otherwise fill in from the environment, which is `config`'s alone.
   const docker = new Docker({
     socketPath: undefined,

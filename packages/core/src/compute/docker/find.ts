@@ -2,21 +2,8 @@ import type { ContainerInfo } from "dockerode";
 import { BackendError, type CallOptions, type InstanceRef, type InstanceState } from "../backend.js";
 import { demand } from "./ask.js";
 import type { DockerClient } from "./client.js";
+import { STATES } from "./engine.js";
 import { generationIn, type Labels, ownedBy, RESOURCE, WORKSPACE } from "./labels.js";
-
-/**
- * `created` waits for the start that follows, or for the launch that will adopt it. `paused` was frozen by
- * hand and still holds all that it had, so it counts as running.
- */
-const STATES: Readonly<Record<string, InstanceState>> = {
-  created: "starting",
-  restarting: "starting",
-  running: "running",
-  paused: "running",
-  removing: "stopped",
-  exited: "stopped",
-  dead: "stopped",
-};
 
 /** Of Docker's list calls; a name matches where it is a part of one. */
 export type Filters = Partial<Record<"label" | "name", string[]>>;
@@ -29,6 +16,8 @@ export interface FoundContainer {
   labels: Labels;
   createdAt: Date;
   name: string;
+  /** Of one that has ended, where the engine tells. */
+  exitCode: number | null;
 }
 
 /**
@@ -70,7 +59,11 @@ export function meantBy(ref: InstanceRef, containers: readonly FoundContainer[])
   );
 }
 
+/** The only place of a list in which the exit code is: `Exited (137) 5 seconds ago`. */
+const EXITED = /^Exited \((\d{1,3})\)/;
+
 function describe(info: ContainerInfo): FoundContainer {
+  const exitCode = EXITED.exec(info.Status)?.[1];
   return {
     id: info.Id,
     dockerState: info.State,
@@ -78,5 +71,6 @@ function describe(info: ContainerInfo): FoundContainer {
     labels: info.Labels,
     createdAt: new Date(info.Created * 1000),
     name: (info.Names[0] ?? info.Id).replace(/^\//, ""),
+    exitCode: exitCode === undefined ? null : Number(exitCode),
   };
 }

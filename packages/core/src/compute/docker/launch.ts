@@ -4,18 +4,25 @@ import { BackendError, type CallOptions, type LaunchRequest } from "../backend.j
 import { ask } from "./ask.js";
 import type { DockerClient } from "./client.js";
 import { containerOf } from "./container.js";
+import {
+  hasEnded,
+  isImageMissing,
+  isInitMissing,
+  isNameTaken,
+  isNetworkMissing,
+  type Refusal,
+} from "./engine.js";
 import { generationIn, insistOnOwnership } from "./labels.js";
-import { pullImage } from "./pull.js";
+import { pullImage, type PullLimits } from "./pull.js";
 import { inspectContainer, secretsOf, startContainer } from "./start.js";
 
 const LOOK_AGAIN_MS = 50;
 /** What Docker says of a container that has never run. */
 const NEVER = "0001-01-01T00:00:00Z";
 
-export interface LaunchSettings {
+export interface LaunchSettings extends PullLimits {
   network: string | undefined;
   graceSeconds: number;
-  pullTimeoutMs: number;
 }
 
 /**
@@ -48,29 +55,45 @@ async function createOrAdopt(
     const created = await ask(
       client,
       `create ${name}`,
-      { ...options, expects: [404, 409], secrets },
+      { ...options, expects: [404, 409, 500], secrets },
       (abortSignal) => client.docker.createContainer({ ...container, abortSignal }),
     );
     if (created.ok) return { id: created.value.id, toStart: true };
-    if (created.status === 404) {
-      // dockerode's own reason says "no such container" here.
-      if (pulled || !/no such image/i.test(created.message))
-        throw new BackendError("backend_failed", "transient", `create ${name}: ${created.message}`, {
-          providerCode: "404",
-        });
-      await pullImage(client, request.spec.image ?? "", settings.pullTimeoutMs, options);
+    if (isImageMissing(created) && !pulled) {
+      await pullImage(client, request.spec.image ?? "", settings, options);
       pulled = true;
       continue;
     }
+    if (!isNameTaken(created)) throw creationFailure(name, created, settings);
     const found = await inspectContainer(client, name, options);
     if (found !== null) return { id: found.Id, toStart: adopt(client, request, found) };
     // The name is reserved before the container can be seen, and freed after it can't be seen any more.
     if (performance.now() > deadline)
       throw new BackendError("backend_failed", "transient", `create ${name}: ${created.message}`, {
-        providerCode: "409",
+        providerCode: String(created.status),
       });
     await delay(LOOK_AGAIN_MS, undefined, { signal: options.signal }).catch(() => undefined);
   }
+}
+
+function creationFailure(name: string, refusal: Refusal, { network }: LaunchSettings): BackendError {
+  const options = { providerCode: String(refusal.status) };
+  const text = `create ${name}: ${refusal.message}`;
+  if (isNetworkMissing(refusal))
+    return new BackendError(
+      "start_failed",
+      "permanent",
+      `${text}${network === undefined ? "" : `: make the network ${network}, or change BERTH_DOCKER_NETWORK`}`,
+      options,
+    );
+  if (isInitMissing(refusal))
+    return new BackendError(
+      "start_failed",
+      "permanent",
+      `${text}: install catatonit on the machine that runs Podman`,
+      options,
+    );
+  return new BackendError("backend_failed", "transient", text, options);
 }
 
 /** True if the container found in place of a new one still has to be started. @throws BackendError */
@@ -93,5 +116,5 @@ function adopt(client: DockerClient, { instance }: LaunchRequest, found: Contain
       providerCode: status,
     });
   // One that has run and ended is this generation's one run: `probe` tells of its end.
-  return status === "created" || (status === "exited" && startedAt === NEVER);
+  return status === "created" || status === "initialized" || (hasEnded(status) && startedAt === NEVER);
 }

@@ -2,6 +2,7 @@ import type { InstanceRef, LogLine, LogOptions, Logs } from "../backend.js";
 import { MAX_BYTES, MAX_LINES, NO_LOGS } from "../log-limits.js";
 import { ask } from "./ask.js";
 import type { DockerClient } from "./client.js";
+import { tailsWell } from "./engine.js";
 import { listContainers, meantBy } from "./find.js";
 
 /** Stream number, three zeros, length: before each piece of what a container without a terminal writes. */
@@ -32,14 +33,14 @@ export async function readLogs(
     `logs of ${ref.name}`,
     // 409 for one that is being removed.
     { ...options, expects: [404, 409], reply: "any" },
-    (abortSignal) =>
+    async (abortSignal) =>
       client.docker.getContainer(container.id).logs({
         stdout: true,
         stderr: true,
         follow: false,
         timestamps: true,
         // One more tells whether there is more.
-        tail: limit + 1 + Number(told),
+        ...((await tailsWell(client, abortSignal)) && { tail: limit + 1 + Number(told) }),
         // A number has no room for nanoseconds.
         ...(from === undefined ? {} : { since: from as never }),
         abortSignal,
@@ -112,7 +113,7 @@ function momentOf(time: string): string {
   return `${Math.floor(Date.parse(time.replace(/\.\d+/, "")) / 1_000)}.${fraction.padEnd(9, "0")}`;
 }
 
-function piecesOf(frames: Buffer): Piece[] {
+export function piecesOf(frames: Buffer): Piece[] {
   const pieces: Piece[] = [];
   for (let at = 0; at + HEADER_BYTES <= frames.length;) {
     const end = at + HEADER_BYTES + frames.readUInt32BE(at + 4);

@@ -1,6 +1,7 @@
 import { BackendError, type CallOptions } from "../backend.js";
 import { ask } from "./ask.js";
 import type { DockerClient } from "./client.js";
+import { isBeingRemoved } from "./engine.js";
 
 /**
  * Asks for the removal of a container, running or not, with its anonymous volumes: those carry no label and
@@ -11,7 +12,7 @@ export async function removeContainer(client: DockerClient, id: string, options:
   const removed = await ask(client, what, { ...options, expects: [404, 409], reply: "any" }, (abortSignal) =>
     client.docker.getContainer(id).remove({ force: true, v: true, abortSignal }),
   );
-  if (removed.ok || removed.status === 404 || /already in progress/i.test(removed.message)) return;
+  if (removed.ok || isBeingRemoved(removed)) return;
   throw new BackendError("backend_failed", "transient", `${what}: ${removed.message}`, {
     providerCode: "409",
   });

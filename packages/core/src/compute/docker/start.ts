@@ -3,12 +3,12 @@ import type { ContainerInspectInfo } from "dockerode";
 import { BackendError, type CallOptions, type LaunchRequest } from "../backend.js";
 import { ask } from "./ask.js";
 import type { DockerClient } from "./client.js";
+import { couldNotRun, hasEnded, isNetworkMissing, isStartedAlready } from "./engine.js";
+import { piecesOf } from "./logs.js";
 import { removeContainer } from "./remove.js";
 
 /** With an init process the daemon calls any start a success; what can't be run ends 30 to 150 ms later. */
 const LOOKS_AFTER_MS = [0, 100];
-/** As a shell, or the init process, says that the program can't be run, or isn't there. */
-const CANNOT_RUN: ReadonlySet<number> = new Set([126, 127]);
 
 /**
  * Starts a container that has never run. One that can't be started is removed: it would stay `created`.
@@ -24,19 +24,19 @@ export async function startContainer(
   const started = await ask(
     client,
     `start ${name}`,
-    { ...options, expects: [304, 400, 404, 409], reply: "any", secrets: secretsOf(request) },
+    { ...options, expects: [304, 400, 404, 409, 500], reply: "any", secrets: secretsOf(request) },
     (abortSignal) => client.docker.getContainer(id).start({ abortSignal }),
   );
-  // 304 is said while a stop is pending as well: the container may end or vanish all the same.
-  if (started.ok || started.status === 304) return await lookAfterStart(client, id, request, options);
+  // It may end or vanish all the same, if a stop is pending.
+  if (started.ok || isStartedAlready(started)) return await lookAfterStart(client, id, request, options);
+  const text = `start ${name}: ${started.message}`;
+  const provider = { providerCode: String(started.status) };
+  if (started.status === 500 && !isNetworkMissing(started))
+    throw new BackendError("backend_failed", "transient", text, provider);
   const removed = started.status === 409 || /no such container/i.test(started.message);
-  if (!removed) await removeContainer(client, id, options);
-  throw new BackendError(
-    removed ? "backend_failed" : "start_failed",
-    removed ? "transient" : "permanent",
-    `start ${name}: ${started.message}`,
-    { providerCode: String(started.status) },
-  );
+  if (removed) throw new BackendError("backend_failed", "transient", text, provider);
+  await removeContainer(client, id, options);
+  throw new BackendError("start_failed", "permanent", text, provider);
 }
 
 async function lookAfterStart(
@@ -50,15 +50,33 @@ async function lookAfterStart(
     const found = await inspectContainer(client, id, options);
     if (found === null)
       throw new BackendError("backend_failed", "transient", `${instance.name} was removed while it started`);
-    if (found.State.Status !== "exited") continue;
+    if (!hasEnded(found.State.Status)) continue;
     // Any other end is the program's own, and for `probe` to tell.
-    if (!CANNOT_RUN.has(found.State.ExitCode)) return;
+    if (!(await couldNotRun(found.State.ExitCode, () => lastLines(client, id, options)))) return;
     await removeContainer(client, id, options);
     const program = JSON.stringify(spec.command?.[0] ?? "the command of its image");
     throw new BackendError("start_failed", "permanent", `start ${instance.name}: ${program} can't be run`, {
       providerCode: `exit ${found.State.ExitCode}`,
     });
   }
+}
+
+/** What it wrote to its standard error last, with the headers of its pieces. @throws BackendError */
+async function lastLines(client: DockerClient, id: string, options: CallOptions): Promise<string> {
+  const logs = await ask(
+    client,
+    `logs of ${id.slice(0, 12)}`,
+    { ...options, expects: [404, 409], reply: "any" },
+    (abortSignal) =>
+      client.docker
+        .getContainer(id)
+        .logs({ stderr: true, follow: false, timestamps: true, tail: 5, abortSignal }),
+  );
+  return logs.ok
+    ? piecesOf(Buffer.from(logs.value))
+        .map(({ line }) => line.text)
+        .join("\n")
+    : "";
 }
 
 /** Null if it isn't there. @throws BackendError */

@@ -1,8 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { CallOptions, InstanceRef } from "../backend.js";
+import type { Ends } from "../ends.js";
 import { ask } from "./ask.js";
 import type { DockerClient } from "./client.js";
+import { STOPPABLE } from "./engine.js";
 import { type FoundContainer, listContainers, meantBy } from "./find.js";
+import { noteEnd } from "./probe.js";
 import { removeContainer } from "./remove.js";
 
 const LOOK_AGAIN_MS = 100;
@@ -12,13 +15,18 @@ const PROOF_TIMEOUT_MS = 5_000;
 /** See `Backend.stop`. `graceSeconds` is for the program, between SIGTERM and SIGKILL. @throws BackendError */
 export async function stopContainer(
   client: DockerClient,
+  ends: Ends,
   ref: InstanceRef,
   graceSeconds: number,
   options: CallOptions,
 ): Promise<"gone" | "stopping"> {
   const find = async () => meantBy(ref, await listContainers(client, options, ref.workspaceId));
   const deadline = performance.now() + PROOF_TIMEOUT_MS + graceSeconds * 1000;
-  for (const container of await find()) await end(client, container, graceSeconds, options);
+  for (const container of await find()) {
+    // While it can still be asked. What ends by this call is no finding.
+    await noteEnd(client, ends, ref, container, options);
+    await end(client, container, graceSeconds, options);
+  }
   // The daemon's yes to a removal is no proof (I4).
   for (;;) {
     if ((await find()).length === 0) return "gone";
@@ -33,7 +41,7 @@ async function end(
   graceSeconds: number,
   options: CallOptions,
 ): Promise<void> {
-  if (dockerState === "running" || dockerState === "restarting" || dockerState === "paused")
+  if (STOPPABLE.has(dockerState))
     await ask(
       client,
       `stop ${id.slice(0, 12)}`,

@@ -1,7 +1,8 @@
 import type { VolumeInspectInfo } from "dockerode";
 import { BackendError, type CallOptions, type VolumeRef } from "../backend.js";
-import { ask, demand } from "./ask.js";
+import { ask } from "./ask.js";
 import type { DockerClient } from "./client.js";
+import { isVolumeInUse, isVolumeThere } from "./engine.js";
 import { insistOnOwnership, labelsOf } from "./labels.js";
 
 /** See `Backend.createVolume`. The daemon's id of a volume is its name. @throws BackendError */
@@ -10,7 +11,8 @@ export async function createVolume(
   volume: VolumeRef,
   options: CallOptions,
 ): Promise<string> {
-  await demand(client, `create volume ${volume.name}`, options, (abortSignal) =>
+  const what = `create volume ${volume.name}`;
+  const made = await ask(client, what, { ...options, expects: [500] }, (abortSignal) =>
     client.docker.createVolume({
       Name: volume.name,
       Driver: "local",
@@ -18,6 +20,10 @@ export async function createVolume(
       abortSignal,
     }),
   );
+  if (!made.ok && !isVolumeThere(made))
+    throw new BackendError("backend_failed", "transient", `${what}: ${made.message}`, {
+      providerCode: "500",
+    });
   // Docker answers the same for a volume that was there, with whatever labels that has.
   await requireVolume(client, volume, options);
   return volume.name;
@@ -48,7 +54,7 @@ export async function removeVolume(
     (abortSignal) => client.docker.getVolume(volume.name).remove({ abortSignal }),
   );
   if (!removed.ok && removed.status === 409) {
-    if (/in use/i.test(removed.message)) return "in_use";
+    if (isVolumeInUse(removed)) return "in_use";
     throw new BackendError(
       "backend_failed",
       "transient",

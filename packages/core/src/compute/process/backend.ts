@@ -1,6 +1,7 @@
 import type { Logger } from "../../base/logger.js";
 import { type Backend, BackendError } from "../backend.js";
 import { checked } from "../decorate.js";
+import { createEnds } from "../ends.js";
 import { identifyMachine, markMachine } from "./identity.js";
 import { launchProcess } from "./launch.js";
 import { readLog } from "./log.js";
@@ -31,6 +32,7 @@ export function createProcessBackend(options: ProcessBackendOptions): Backend {
   if (process.platform === "win32") throw new Error("the process backend needs a POSIX system");
   const places = openPlaces(dataDir, deploymentId);
   const table = openProcessTable();
+  const ends = createEnds();
   const backend: Backend = {
     name: "process",
     // A launcher can only start with its record in place, so an absence is proof at once.
@@ -62,12 +64,13 @@ export function createProcessBackend(options: ProcessBackendOptions): Backend {
       return { providerId: await launchProcess(places, table, request, call), url: null };
     },
     async stop(instance, call) {
-      return await stopProcess(places, table, instance, stopGraceMs, call);
+      return await stopProcess(places, table, ends, instance, stopGraceMs, call);
     },
     async probe(instances, { signal }) {
       refuseAborted(signal);
-      return await probeProcesses(places, table, instances);
+      return await probeProcesses(places, table, ends, instances);
     },
+    reasonOf: ({ resourceId }) => ends.of(resourceId),
     async listOwned({ signal }) {
       refuseAborted(signal);
       return await listOwned(places, table);

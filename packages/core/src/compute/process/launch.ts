@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { BackendError, type CallOptions, type LaunchRequest } from "../backend.js";
 import { type Claim, claimFile, providerIdOf, readClaim, removeRecord, VOID, voidClaim } from "./claim.js";
+import { keepEnd } from "./end.js";
 import { environmentOf } from "./environment.js";
 import { CANNOT_RUN, CLAIMED_BY_ANOTHER, type Launcher, launcherFor, NO_IDENTITY } from "./launcher.js";
 import { logFile } from "./log.js";
@@ -105,6 +106,7 @@ async function startLauncher(
       child.once("spawn", resolve);
       child.once("error", reject);
     });
+    keepEnd(child, places, record);
     child.unref();
     return child;
   } catch (error) {

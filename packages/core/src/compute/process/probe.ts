@@ -1,5 +1,7 @@
 import type { InstanceRef, InstanceState } from "../backend.js";
+import type { Ends } from "../ends.js";
 import { type Claim, isMeant, readClaim, VOID } from "./claim.js";
+import { noteEnd } from "./end.js";
 import { boundLog } from "./log.js";
 import { isRunning, membersOf } from "./members.js";
 import { listRecords, type Places, recordOf } from "./places.js";
@@ -9,6 +11,7 @@ import type { ProcessTable } from "./process-table.js";
 export async function probeProcesses(
   places: Places,
   table: ProcessTable,
+  ends: Ends,
   instances: readonly InstanceRef[],
 ): Promise<Map<string, InstanceState>> {
   const claims = await claimsOf(places, instances);
@@ -25,6 +28,7 @@ export async function probeProcesses(
     else if (claim === null) state = "starting";
     else if (claim !== VOID && isRunning(claim, found)) state = "running";
     states.set(ref.resourceId, state);
+    if (state === "stopped" && claim && claim !== VOID) await noteEnd(places, ends, ref, claim);
     if (state === "running" && claim !== undefined) await boundLog(places, recordOf(ref));
   }
   return states;

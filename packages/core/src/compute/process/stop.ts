@@ -1,6 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { BackendError, type CallOptions, type InstanceRef } from "../backend.js";
+import type { Ends } from "../ends.js";
 import { type Claim, isMeant, readClaim, removeRecord, VOID, voidClaim } from "./claim.js";
+import { noteEnd } from "./end.js";
 import { membersOf } from "./members.js";
 import { codeOf, listRecords, type Places, recordOf } from "./places.js";
 import type { ProcessTable, RunningProcess } from "./process-table.js";
@@ -14,12 +16,15 @@ const KILL_TIMEOUT_MS = 5_000;
 export async function stopProcess(
   places: Places,
   table: ProcessTable,
+  ends: Ends,
   ref: InstanceRef,
   graceMs: number,
   { signal }: CallOptions,
 ): Promise<"gone" | "stopping"> {
   const record = recordOf(ref);
   const claim = await claimToStop(places, ref, record);
+  // What ends by this call is no finding.
+  if (claim !== null && claim !== VOID) await noteEnd(places, ends, ref, claim);
   const groups = new Set<number>();
   const members = async () =>
     membersOf(await table.all(), places.mark, ref, claim === VOID ? null : claim, groups);

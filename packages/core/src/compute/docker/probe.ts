@@ -1,0 +1,41 @@
+import type { CallOptions, InstanceRef, InstanceState } from "../backend.js";
+import { type Ends, reasonOfExit } from "../ends.js";
+import type { DockerClient } from "./client.js";
+import { type FoundContainer, listContainers, meantBy } from "./find.js";
+import { inspectContainer } from "./start.js";
+
+/** Of SIGKILL, which is also how the kernel ends what has no memory left. */
+const KILLED = 137;
+
+/** See `Backend.probe`; rejects on doubt. */
+export async function probeContainers(
+  client: DockerClient,
+  ends: Ends,
+  instances: readonly InstanceRef[],
+  options: CallOptions,
+): Promise<Map<string, InstanceState>> {
+  const [first] = instances;
+  if (first === undefined) return new Map();
+  const one = instances.every((instance) => instance.workspaceId === first.workspaceId);
+  const listed = await listContainers(client, options, one ? first.workspaceId : undefined);
+  const found = instances.map((ref) => ({ ref, container: meantBy(ref, listed)[0] }));
+  for (const { ref, container } of found)
+    if (container !== undefined) await noteEnd(client, ends, ref, container, options);
+  return new Map(found.map(({ ref, container }) => [ref.resourceId, container?.state ?? "gone"]));
+}
+
+/**
+ * Remembers how a container ended. A list tells the exit code; whether it was for want of memory only the container
+ * itself does, which is asked once, and whose failure loses that word only.
+ */
+export async function noteEnd(
+  client: DockerClient,
+  ends: Ends,
+  { resourceId }: InstanceRef,
+  { id, exitCode }: FoundContainer,
+  options: CallOptions,
+): Promise<void> {
+  if (exitCode === null || ends.of(resourceId) !== null) return;
+  const killed = exitCode === KILLED ? await inspectContainer(client, id, options).catch(() => null) : null;
+  ends.note(resourceId, reasonOfExit(exitCode, killed?.State.OOMKilled === true));
+}
