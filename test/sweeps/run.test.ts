@@ -27,15 +27,22 @@ describe("a run of a sweep", () => {
   it("is the only one of its sweep, however many workers want one", async () => {
     let running = 0;
     let most = 0;
+    let answered = 0;
+    let go: (() => void) | undefined;
+    const others = new Promise<void>((resolve) => (go = resolve));
     const sweep = sweepOf([
       act("a", async () => {
         most = Math.max(most, ++running);
-        await stage.pool.query("select pg_sleep(0.05)");
+        // Until the others have asked, however slowly.
+        await others;
         running--;
         return "done";
       }),
     ]);
-    const results = await Promise.all(["x", "y", "z"].map((owner) => runSweep(sweep, stage.deps, owner)));
+    const asked = ["x", "y", "z"].map((owner) =>
+      runSweep(sweep, stage.deps, owner).finally(() => ++answered === 2 && go?.()),
+    );
+    const results = await Promise.all(asked);
     expect(results.filter((counts) => counts !== null)).toHaveLength(1);
     expect(most).toBe(1);
     expect(await runs()).toEqual([{ counts: { looked_at: 1, would_act: 1, done: 1 }, error: null }]);
