@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { lockGates } from "@berth/core/db/gates";
-import { createPool, longestWait, type Pool, transaction, transactionInTurn } from "@berth/core/db/pool";
+import { createPool, longestWait, type Pool, transaction, queuedTransaction } from "@berth/core/db/pool";
 import { createKeyedQueue } from "@berth/core/base/keyed-queue";
 import { insertWorkspace } from "@berth/core/db/workspaces";
 import { newWorkspace } from "../support/fleet.js";
@@ -120,7 +120,7 @@ describe("a pool of three connections", () => {
     const [gate] = await lockGates(holder, [id]);
     expect(gate).toBeDefined();
     const storm = Array.from({ length: 100 }, () =>
-      transactionInTurn(pool, id, async (tx) => (await lockGates(tx, [id])).length),
+      queuedTransaction(pool, id, async (tx) => (await lockGates(tx, [id])).length),
     );
     const others = await Promise.all(
       Array.from({ length: 20 }, () => transaction(pool, (tx) => tx.query("select 1"))),

@@ -9,7 +9,7 @@ import { createTestDatabase, type TestDatabase } from "../support/postgres.js";
 
 const ROWS = 1_000_000;
 /** Rows that pass the steps of a plan, whatever is asked for: 5,000 are looked at, in some ten steps. */
-const MOST_TOUCHED = 60_000;
+const MAX_TOUCHED = 60_000;
 
 interface PlanNode {
   "Node Type": string;
@@ -144,7 +144,7 @@ describe(`a page out of ${ROWS.toLocaleString("en")} rows`, () => {
       },
     }),
   )("of workspaces, %s, touches few of them", async (_, filter) => {
-    expect(await touched((pool) => listWorkspaces(pool, filter))).toBeLessThan(MOST_TOUCHED);
+    expect(await touched((pool) => listWorkspaces(pool, filter))).toBeLessThan(MAX_TOUCHED);
   });
 
   it.each(
@@ -162,7 +162,7 @@ describe(`a page out of ${ROWS.toLocaleString("en")} rows`, () => {
       "of a time": { ...page, createdAfter: time(10), createdBefore: time(400) },
     }),
   )("of operations, %s, touches few of them", async (_, filter) => {
-    expect(await touched((pool) => findOperations(pool, filter))).toBeLessThan(MOST_TOUCHED);
+    expect(await touched((pool) => findOperations(pool, filter))).toBeLessThan(MAX_TOUCHED);
   });
 
   it.each(
@@ -181,7 +181,7 @@ describe(`a page out of ${ROWS.toLocaleString("en")} rows`, () => {
       "of a time to come": { ...page, createdAfter: time(2_000_000) },
     }),
   )("of events, %s, touches few of them", async (_, filter) => {
-    expect(await touched((pool) => findEvents(pool, filter))).toBeLessThan(MOST_TOUCHED);
+    expect(await touched((pool) => findEvents(pool, filter))).toBeLessThan(MAX_TOUCHED);
   });
 
   it("leads on where few pass the filter, so that all are found, each once", async () => {

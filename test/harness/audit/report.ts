@@ -4,8 +4,8 @@ import { type Figures, figuresOf, type Spread } from "./figures.js";
 import type { RunRecord } from "./record.js";
 import { timelineOf } from "./timeline.js";
 
-const MOST_VIOLATIONS = 20;
-const MOST_TIMELINES = 5;
+const MAX_VIOLATIONS = 20;
+const MAX_TIMELINES = 5;
 
 /** What was found, in Markdown. */
 export function reportOf(record: RunRecord, verdicts: readonly Verdict[]): string {
@@ -83,17 +83,17 @@ function violationsOf(record: RunRecord, verdicts: readonly Verdict[]): string[]
     violations.map((one) => ({ ...one, check: check.name })),
   );
   if (all.length === 0) return [];
-  const workspaces = [...new Set(all.flatMap(({ workspace }) => workspace ?? []))].slice(0, MOST_TIMELINES);
+  const workspaces = [...new Set(all.flatMap(({ workspace }) => workspace ?? []))].slice(0, MAX_TIMELINES);
   return [
     "## Violations",
     "",
     ...all
-      .slice(0, MOST_VIOLATIONS)
+      .slice(0, MAX_VIOLATIONS)
       .map(
         ({ check, workspace, at, what }) =>
           `- ${check}: ${workspace ?? "-"} ${at === null ? "" : `at ${((at - record.about.startedAt) / 1_000).toFixed(2)} s`}: ${what}`,
       ),
-    ...(all.length > MOST_VIOLATIONS ? [`- … and ${all.length - MOST_VIOLATIONS} more`] : []),
+    ...(all.length > MAX_VIOLATIONS ? [`- … and ${all.length - MAX_VIOLATIONS} more`] : []),
     "",
     ...workspaces.flatMap((workspace) => [
       `### ${workspace}`,

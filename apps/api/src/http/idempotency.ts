@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { BerthError } from "@berth/core/base/errors";
-import type { Once } from "@berth/core/requests/idempotency";
+import type { Idempotency } from "@berth/core/requests/idempotency";
 import type { FastifyRequest, RouteOptions } from "fastify";
 import { IDEMPOTENCY_KEY, REPLAYED } from "../schemas/idempotency.js";
 import { problems } from "../schemas/problem.js";
@@ -9,7 +9,7 @@ import type { App } from "../services.js";
 declare module "fastify" {
   interface FastifyRequest {
     /** The caller's wish that this is carried out once; what accepts the request keeps it. */
-    once: Once | undefined;
+    idempotency: Idempotency | undefined;
   }
 }
 
@@ -20,15 +20,15 @@ const KEY = /^[\x21-\x7e]{1,255}$/;
  * is one that came twice, and nobody wants them kept.
  */
 export function takeIdempotencyKeys(app: App): void {
-  app.decorateRequest("once");
+  app.decorateRequest("idempotency");
   app.addHook("onRoute", (route) => {
     if (takesKey(route)) describe(route);
   });
   app.addHook("preHandler", async (request) => {
-    if (takesKey(request.routeOptions)) request.once = onceOf(request);
+    if (takesKey(request.routeOptions)) request.idempotency = idempotencyOf(request);
   });
   app.addHook("onSend", async (request, reply) => {
-    if (request.once?.replayed === true) void reply.header("idempotency-replayed", "true");
+    if (request.idempotency?.replayed === true) void reply.header("idempotency-replayed", "true");
   });
 }
 
@@ -70,7 +70,7 @@ interface Described {
 }
 
 /** @throws BerthError `invalid_request` */
-function onceOf(request: FastifyRequest): Once | undefined {
+function idempotencyOf(request: FastifyRequest): Idempotency | undefined {
   const key = request.headers["idempotency-key"];
   if (key === undefined) return undefined;
   if (typeof key !== "string" || !KEY.test(key))

@@ -4,12 +4,12 @@ import { versionWanted } from "./etag.js";
 
 /** Who asks, once or again, and on which condition. @throws BerthError `invalid_request` (If-Match) */
 export function requesterOf(request: FastifyRequest): Condition & Requester {
-  const { caller, once, headers } = request;
+  const { caller, idempotency, headers } = request;
   const ifVersion = versionWanted(headers["if-match"]);
   return {
     source: "api",
     requestedBy: caller.name,
-    ...(once === undefined ? {} : { once }),
+    ...(idempotency === undefined ? {} : { idempotency }),
     ...(ifVersion === undefined ? {} : { ifVersion }),
   };
 }

@@ -42,9 +42,9 @@ const USUAL_PAUSE_MS = 1_000;
 const TROUBLE_PAUSE_MS = 3_000;
 const ASK_LIMIT_MS = 10_000;
 const BEAT_EVERY_MS = 15_000;
-const MOST_LINES = 10_000;
+const MAX_LINES = 10_000;
 /** Who has so much unread isn't reading: what is kept for them would grow without end. */
-const MOST_UNREAD_BYTES = 4 * 2 ** 20;
+const MAX_UNREAD_BYTES = 4 * 2 ** 20;
 
 /** Logs that are followed: each workspace's are asked for once for all who are at the same place in them. */
 export function createFollowing(options: {
@@ -67,7 +67,7 @@ export function createFollowing(options: {
     const { out } = follower;
     if (out.destroyed || follower.ended) return;
     out.push(`event: ${event}\n${id === null ? "" : `id: ${id}\n`}data: ${JSON.stringify(data)}\n\n`);
-    if (out.readableLength <= MOST_UNREAD_BYTES) return;
+    if (out.readableLength <= MAX_UNREAD_BYTES) return;
     logger.warn({ unread: out.readableLength }, "a follower of logs reads too slowly, and is dropped");
     out.destroy();
   };
@@ -86,7 +86,7 @@ export function createFollowing(options: {
     Object.assign(follower, {
       generation,
       position: position ?? follower.position,
-      tail: MOST_LINES,
+      tail: MAX_LINES,
       quiet: lines.length === 0,
       troubled: false,
     });
@@ -96,7 +96,7 @@ export function createFollowing(options: {
     const [{ tail, position, quiet }] = group as [Follower];
     const question = {
       workspaceId,
-      tail: position === null ? tail : MOST_LINES,
+      tail: position === null ? tail : MAX_LINES,
       since: position,
       wholeLines: !quiet,
     };
@@ -109,7 +109,7 @@ export function createFollowing(options: {
       if (!(error instanceof BerthError)) throw error;
       for (const follower of group) {
         // What is written while there are no logs to read is new to them.
-        if (error.code === "no_logs") follower.tail = MOST_LINES;
+        if (error.code === "no_logs") follower.tail = MAX_LINES;
         else if (!follower.troubled) {
           follower.troubled = true;
           send(follower, "trouble", { code: error.code, detail: error.message });

@@ -9,8 +9,8 @@ import type { EventFilter } from "./filter.js";
 export type EndReason = "slow" | "shutdown" | "key_refused";
 
 /** How much may wait for a client that reads slowly, in bytes and in events. */
-const MOST_BYTES = 1_000_000;
-const MOST_EVENTS = 10_000;
+const MAX_BYTES = 1_000_000;
+const MAX_EVENTS = 10_000;
 /** How long a slow client may take to read why it was dropped. */
 const LAST_WORDS_MS = 5_000;
 /** What a client waits before it connects again. */
@@ -55,7 +55,7 @@ export async function openStream(feed: EventFeed, options: StreamOptions): Promi
       const events = told.filter((event) => event.seq > (from?.place ?? 0));
       if (waiting !== null) waiting.push(...events);
       else sendEvents(events);
-      if ((waiting?.length ?? 0) > MOST_EVENTS || out.readableLength > MOST_BYTES) end("slow");
+      if ((waiting?.length ?? 0) > MAX_EVENTS || out.readableLength > MAX_BYTES) end("slow");
     },
     closed: () => end("shutdown"),
   });

@@ -1,6 +1,6 @@
 import { SWEEP_NAMES, type SweepName as Name } from "@berth/core/domain/sweep";
 import { BerthError } from "@berth/core/base/errors";
-import { acceptOnce } from "@berth/core/requests/idempotency";
+import { acceptIdempotently } from "@berth/core/requests/idempotency";
 import { approveSweep, pauseSweep } from "@berth/core/requests/sweeps";
 import { livenessOfSweeps, type SweepLiveness } from "@berth/core/sweeps/state";
 import Type from "typebox";
@@ -93,7 +93,9 @@ export function sweepRoutes(app: App, { pool, queues }: Services): void {
       if ((await stateOf(sweep)).paused)
         throw new BerthError("sweep_paused", `${sweep} is paused: resume it first`, { sweep });
       // The queue knows nothing of keys; that a second run is asked for before the first is known of is harmless.
-      const job_id = await acceptOnce(pool, null, requesterOf(request), () => askForRun(queues, sweep));
+      const job_id = await acceptIdempotently(pool, null, requesterOf(request), () =>
+        askForRun(queues, sweep),
+      );
       void reply.code(202);
       return { sweep, dry_run: false as const, job_id };
     },

@@ -1,6 +1,6 @@
 import type { Bulk as Row, BulkCounts, BulkItem as ItemRow } from "@berth/core/db/bulk";
 import { BULK_KINDS, OPERATION_STATES } from "@berth/core/domain/operation";
-import { MOST_IN_BULK } from "@berth/core/requests/bulk";
+import { MAX_IN_BULK } from "@berth/core/requests/bulk";
 import Type, { type Static } from "typebox";
 import { flag, named, nullable, strictObject, time, uuid } from "./common.js";
 import { expecting } from "./expected.js";
@@ -22,8 +22,8 @@ export const BulkBody = strictObject(
     kind: expecting(`one of ${BULK_KINDS.join(", ")}`, Type.Enum([...BULK_KINDS])),
     workspace_ids: Type.Optional(
       expecting(
-        `1 to ${MOST_IN_BULK} ids of workspaces`,
-        Type.Array(uuid(), { minItems: 1, maxItems: MOST_IN_BULK, description: "For which; or `filter`." }),
+        `1 to ${MAX_IN_BULK} ids of workspaces`,
+        Type.Array(uuid(), { minItems: 1, maxItems: MAX_IN_BULK, description: "For which; or `filter`." }),
       ),
     ),
     filter: Type.Optional(
@@ -31,7 +31,7 @@ export const BulkBody = strictObject(
         `a JSON object with at least one of ${Object.keys(WORKSPACE_FILTER).join(", ")}`,
         strictObject(WORKSPACE_FILTER, {
           minProperties: 1,
-          description: `For all that pass it now, ${MOST_IN_BULK} at most; all that is given must be so.`,
+          description: `For all that pass it now, ${MAX_IN_BULK} at most; all that is given must be so.`,
         }),
       ),
     ),

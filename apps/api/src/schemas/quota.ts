@@ -1,5 +1,5 @@
 import type { QuotaUse } from "@berth/core/db/quotas";
-import { labelText, MOST_RUNNING } from "@berth/core/domain/quota";
+import { labelText, MAX_RUNNING } from "@berth/core/domain/quota";
 import Type, { type Static } from "typebox";
 import { named, strictObject, time } from "./common.js";
 import { expecting } from "./expected.js";
@@ -45,10 +45,10 @@ export const QUOTA_EXAMPLE = {
 export const QuotaBody = strictObject(
   {
     max_running: expecting(
-      `a whole number from 0 to ${MOST_RUNNING}`,
+      `a whole number from 0 to ${MAX_RUNNING}`,
       Type.Integer({
         minimum: 0,
-        maximum: MOST_RUNNING,
+        maximum: MAX_RUNNING,
         description: "Below what runs it stops nothing: it only refuses more.",
       }),
     ),

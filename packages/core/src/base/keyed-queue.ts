@@ -52,8 +52,8 @@ export function createKeyedQueue({ atOnce, waitMs }: { atOnce: number; waitMs: n
     const since = performance.now();
     const first = line.waiting[0];
     if (first !== undefined && since - first.since > waitMs / 2) return Promise.reject(tooMany());
-    const { promise: turn, resolve, reject } = withResolvers();
-    const results = turn.then(run);
+    const { promise: started, resolve, reject } = withResolvers();
+    const results = started.then(run);
     const timer = setTimeout(() => {
       line.waiting.splice(line.waiting.indexOf(waiting), 1);
       reject(tooMany());

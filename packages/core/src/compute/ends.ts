@@ -1,6 +1,6 @@
 import { constants } from "node:os";
 
-const MOST_REMEMBERED = 1_000;
+const MAX_REMEMBERED = 1_000;
 const SIGNALS: ReadonlyMap<number, string> = new Map(
   Object.entries(constants.signals).map(([name, number]) => [number, name]),
 );
@@ -30,7 +30,7 @@ export function createEnds() {
     note(resourceId: string, reason: string): void {
       reasons.delete(resourceId);
       reasons.set(resourceId, reason);
-      if (reasons.size > MOST_REMEMBERED) reasons.delete(reasons.keys().next().value!);
+      if (reasons.size > MAX_REMEMBERED) reasons.delete(reasons.keys().next().value!);
     },
     of: (resourceId: string): string | null => reasons.get(resourceId) ?? null,
   };

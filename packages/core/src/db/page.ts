@@ -4,7 +4,7 @@ import type { Queryable } from "./pool.js";
  * Rows that one page looks at, at most. Where few of them pass the filter, pages are short and lead on: none is a
  * long scan.
  */
-const MOST_LOOKED_AT = 5_000;
+const MAX_LOOKED_AT = 5_000;
 
 /** Where rows come from, in the order of the list by an index. */
 export interface PageSource {
@@ -62,7 +62,7 @@ export async function readPage<Row>(
   { all, put }: ReturnType<typeof values>,
 ): Promise<Page<Row>> {
   const { types, direction, after, limit } = list;
-  const most = Math.max(MOST_LOOKED_AT, limit + 1);
+  const most = Math.max(MAX_LOOKED_AT, limit + 1);
   const names = types.map((_, n) => `key_${n}`);
   const order = (columns: readonly string[]): string =>
     `order by ${columns.map((column) => `${column} ${direction}`).join(", ")}`;

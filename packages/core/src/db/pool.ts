@@ -110,9 +110,9 @@ export async function transaction<T>(pool: Pool, work: (tx: Tx) => Promise<T>): 
  * Like {@link transaction}, for requests. `key` names what it waits for, such as the workspace whose gate it
  * locks first; null: nothing. Of those of one key only two have a connection at a time, so that a storm on
  * one workspace leaves connections to all others.
- * @throws BerthError `overloaded` if its turn doesn't come soon.
+ * @throws BerthError `overloaded` if it waits too long for one.
  */
-export async function transactionInTurn<T>(
+export async function queuedTransaction<T>(
   pool: Pool,
   key: string | null,
   work: (tx: Tx) => Promise<T>,
@@ -121,11 +121,11 @@ export async function transactionInTurn<T>(
 }
 
 /**
- * {@link transactionInTurn} for calls that one transaction can serve together: those that wait for the same key, with
+ * {@link queuedTransaction} for calls that one transaction can serve together: those that wait for the same key, with
  * `alike` deeply equal. Null: alone. `work` is given all of them and returns a result for each, in order.
  * @throws BerthError `overloaded`, and for all of them what `work` throws.
  */
-export function transactionTogether<Call, T>(
+export function sharedTransaction<Call, T>(
   pool: Pool,
   key: string,
   alike: object | null,

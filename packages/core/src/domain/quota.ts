@@ -10,7 +10,7 @@ export interface Label {
 /** The value of a quota that holds for each value that has none of its own. */
 export const EACH = "*";
 /** As many as a quota may allow. */
-export const MOST_RUNNING = 1_000_000;
+export const MAX_RUNNING = 1_000_000;
 
 const LABEL = /^([A-Za-z0-9](?:[A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?):((?:(?!\p{Cc}|[\u2028\u2029]).){0,256})$/u;
 

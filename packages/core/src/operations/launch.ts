@@ -20,7 +20,7 @@ import { removeVolume, untilGone } from "./stop.js";
 
 const PROBE_EVERY_MS = { first: 50, longest: 1_000 };
 /** How often one attempt makes an unused volume anew where there may be room. */
-const MOST_MOVES = 5;
+const MAX_MOVES = 5;
 
 /** Takes the next generation, once an operation: a second attempt launches the same one (I9). */
 export const prepare: Step = {
@@ -68,7 +68,7 @@ export const launch: Step = {
         // A pull, say, was ended because a delete waits.
         context.check();
         const crowded = error instanceof BackendError && error.code === "capacity";
-        if (!crowded || move === MOST_MOVES || !(await dropUnusedVolume(context))) throw error;
+        if (!crowded || move === MAX_MOVES || !(await dropUnusedVolume(context))) throw error;
         await ensureVolume.run(context);
       }
     }

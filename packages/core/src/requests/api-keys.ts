@@ -4,7 +4,7 @@ import { insertEvents } from "../db/events.js";
 import { newEvent } from "../domain/events.js";
 import type { Pool } from "../db/pool.js";
 import { BerthError } from "../base/errors.js";
-import { acceptOnce, type Asker } from "./idempotency.js";
+import { acceptIdempotently, type Asker } from "./idempotency.js";
 
 /** What a key looks like: `berth_`, the initial of its scope, and 256 random bits. */
 export const KEY_PATTERN = /^berth_[voa]_[A-Za-z0-9_-]{43}$/;
@@ -36,7 +36,7 @@ export async function createKey(
     throw invalid("expires_at", "a time to come, or null");
   const key = `berth_${scope[0]!}_${randomBytes(32).toString("base64url")}`;
   const row = { id: randomUUID(), name, scope, expires_at: expiresAt, key_hash: hashKey(key) };
-  return acceptOnce(pool, null, asker, async (tx) => {
+  return acceptIdempotently(pool, null, asker, async (tx) => {
     const inserted = await insertApiKey(tx, row);
     if (inserted === null)
       throw new BerthError("name_taken", `another key is named ${name}: revoke it first, or choose another`, {
@@ -49,7 +49,7 @@ export async function createKey(
 
 /** Revokes a key; one that is revoked already stays as it is. @throws BerthError `key_not_found` */
 export async function revokeKey(pool: Pool, id: string, asker: Asker): Promise<ApiKey> {
-  return acceptOnce(pool, null, asker, async (tx) => {
+  return acceptIdempotently(pool, null, asker, async (tx) => {
     const changed = await revokeApiKey(tx, id);
     const apiKey = await getApiKey(tx, id);
     if (apiKey === null) throw new BerthError("key_not_found", `there is no key ${id}`, { key_id: id });

@@ -5,19 +5,19 @@ import type { Pool } from "../db/pool.js";
 import { listWorkspaces, type WorkspaceFilter } from "../db/workspaces.js";
 import type { BulkKind } from "../domain/operation.js";
 import { BerthError } from "../base/errors.js";
-import { ask } from "./by-kind.js";
-import { acceptOnce, TakenBack, type Asker } from "./idempotency.js";
+import { requestByKind } from "./by-kind.js";
+import { acceptIdempotently, TakenBack, type Asker } from "./idempotency.js";
 import type { RequestContext } from "./accept.js";
 
 /** How many workspaces one bulk operation may be for. */
-export const MOST_IN_BULK = 10_000;
+export const MAX_IN_BULK = 10_000;
 const PAGE = 1_000;
 /** How many are tried out at once. */
 const LANES = 4;
 
 export type BulkRequest = { kind: BulkKind } & BulkOptions;
 
-/** @throws BerthError `invalid_request` if there are more than {@link MOST_IN_BULK}. */
+/** @throws BerthError `invalid_request` if there are more than {@link MAX_IN_BULK}. */
 export async function workspacesOf(
   pool: Pool,
   filter: Omit<WorkspaceFilter, "limit" | "after">,
@@ -31,8 +31,8 @@ export async function workspacesOf(
       limit: PAGE,
     });
     found.push(...page.rows.map((row) => row.id));
-    if (found.length > MOST_IN_BULK) {
-      const expected = `a filter that at most ${MOST_IN_BULK} workspaces pass`;
+    if (found.length > MAX_IN_BULK) {
+      const expected = `a filter that at most ${MAX_IN_BULK} workspaces pass`;
       throw new BerthError("invalid_request", `filter: expected ${expected}`, {
         errors: [{ field: "filter", expected }],
       });
@@ -52,7 +52,7 @@ export function acceptBulk(
   workspaceIds: readonly string[],
   asker: Asker,
 ): Promise<Bulk> {
-  return acceptOnce(pool, null, asker, async (tx) => {
+  return acceptIdempotently(pool, null, asker, async (tx) => {
     const bulk = await insertBulk(
       tx,
       { id: randomUUID(), kind, options, requested_by: asker.requestedBy },
@@ -122,7 +122,7 @@ async function tryOut(
   { requestedBy }: Asker,
 ): Promise<BerthError | null> {
   try {
-    await ask(context, request, workspaceId, { source: "api", requestedBy, dryRun: true });
+    await requestByKind(context, request, workspaceId, { source: "api", requestedBy, dryRun: true });
     throw new Error(`a ${request.kind} that was tried out was carried out`);
   } catch (error) {
     if (error instanceof TakenBack) return null;

@@ -12,7 +12,7 @@ import { requestResume } from "./resume.js";
  * @returns the one that serves the request; null if nothing of a delete is left to do.
  * @throws BerthError what the request of that kind is refused with.
  */
-export async function ask(
+export async function requestByKind(
   context: RequestContext,
   { kind, cascade = false, force = false }: { kind: BulkKind } & BulkOptions,
   workspaceId: string,

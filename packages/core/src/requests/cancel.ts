@@ -15,8 +15,8 @@ import { hasCompute } from "../domain/backend.js";
 import type { Status } from "../domain/status.js";
 import { BerthError } from "../base/errors.js";
 import { cancelled } from "../gate/endings.js";
-import { acceptOnce } from "./idempotency.js";
-import { requireRoomToRun } from "./quotas.js";
+import { acceptIdempotently } from "./idempotency.js";
+import { requireQuotaToRun } from "./quotas.js";
 import {
   by,
   isNext,
@@ -40,39 +40,44 @@ export async function cancelOperation(
   requester: Condition & Requester,
 ): Promise<Operation> {
   const known = await requireOperation(context, operationId);
-  const { operation, wake } = await acceptOnce(context.pool, known.workspace_id, requester, async (tx) => {
-    const { gate, workspace } = await lockWorkspace(tx, known.workspace_id);
-    requireVersion(workspace, requester);
-    const before = (await getOperation(tx, operationId))!;
-    requireCancellable(before, workspace);
-    const unfinished = await unfinishedOf(tx, [workspace.id]);
-    const behind = unfinished.filter((one) => one.ticket > before.ticket);
-    requireNoneNeedsIt(before, behind, statusesAfter(before, workspace, unfinished));
-    // Without its pause the workspace counts again, and its place may be another's by now.
-    await requireRoomToRun(tx, workspace, unfinished.at(-1));
-    let next: Operation | undefined;
-    if (before.state === "queued") {
-      await endAtOnce(tx, before, requester);
-      if (gate.leased) await stepOver(tx, [workspace.id]);
-      else if (isNext(gate, before)) {
-        await passGates(tx, [workspace.id]);
-        next = behind[0];
+  const { operation, wake } = await acceptIdempotently(
+    context.pool,
+    known.workspace_id,
+    requester,
+    async (tx) => {
+      const { gate, workspace } = await lockWorkspace(tx, known.workspace_id);
+      requireVersion(workspace, requester);
+      const before = (await getOperation(tx, operationId))!;
+      requireCancellable(before, workspace);
+      const unfinished = await unfinishedOf(tx, [workspace.id]);
+      const behind = unfinished.filter((one) => one.ticket > before.ticket);
+      requireNoneNeedsIt(before, behind, statusesAfter(before, workspace, unfinished));
+      // Without its pause the workspace counts again, and its place may be another's by now.
+      await requireQuotaToRun(tx, workspace, unfinished.at(-1));
+      let next: Operation | undefined;
+      if (before.state === "queued") {
+        await endAtOnce(tx, before, requester);
+        if (gate.leased) await stepOver(tx, [workspace.id]);
+        else if (isNext(gate, before)) {
+          await passGates(tx, [workspace.id]);
+          next = behind[0];
+        }
+      } else if (before.cancel_requested_at === null) {
+        await requestCancel(tx, [operationId], requester.requestedBy);
+        await insertEvents(tx, [
+          {
+            event_type: `workspace.${before.kind}.cancel_requested`,
+            workspace_id: workspace.id,
+            operation_id: operationId,
+            payload: by(requester),
+          },
+        ]);
+        // In backoff it needn't wait that out to learn of it.
+        if (!gate.leased) next = before;
       }
-    } else if (before.cancel_requested_at === null) {
-      await requestCancel(tx, [operationId], requester.requestedBy);
-      await insertEvents(tx, [
-        {
-          event_type: `workspace.${before.kind}.cancel_requested`,
-          workspace_id: workspace.id,
-          operation_id: operationId,
-          payload: by(requester),
-        },
-      ]);
-      // In backoff it needn't wait that out to learn of it.
-      if (!gate.leased) next = before;
-    }
-    return { operation: (await getOperation(tx, operationId))!, wake: next ?? null };
-  });
+      return { operation: (await getOperation(tx, operationId))!, wake: next ?? null };
+    },
+  );
   // The dispatch sweep mends a wake-up that is lost here.
   if (wake !== null) await context.dispatcher.wake(wake).catch(() => undefined);
   return operation;

@@ -12,8 +12,8 @@ import {
 } from "../db/workspaces.js";
 import { hasCompute } from "../domain/backend.js";
 import { by, dispatch, enqueue, type Accepted, type Requester, type RequestContext } from "./accept.js";
-import { acceptOnce } from "./idempotency.js";
-import { requireRoom } from "./quotas.js";
+import { acceptIdempotently } from "./idempotency.js";
+import { requireQuotaRoom } from "./quotas.js";
 import { requireCompleteSpec, requireFuture } from "./validate.js";
 
 export type CreateInput = Omit<NewWorkspace, "id">;
@@ -30,10 +30,10 @@ export async function createWorkspace(
   requester: Requester,
 ): Promise<Accepted & { token: string | null }> {
   requireCompleteSpec(input.backend, input.spec);
-  const accepted = await acceptOnce(context.pool, input.parent_id, requester, async (tx) => {
+  const accepted = await acceptIdempotently(context.pool, input.parent_id, requester, async (tx) => {
     await requireFuture(tx, input.expires_at);
     if (input.parent_id !== null) await requireLiveParent(tx, input.parent_id);
-    await requireRoom(tx, input.labels);
+    await requireQuotaRoom(tx, input.labels);
     const inserted = await insertWorkspace(tx, { ...input, id: randomUUID() });
     const { workspace, token } = hasCompute(input.backend)
       ? { workspace: inserted, token: null }

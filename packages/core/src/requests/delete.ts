@@ -13,7 +13,7 @@ import type { Tx } from "../db/pool.js";
 import { markReleasing, workspacesWithOpenResources } from "../db/resources.js";
 import { getWorkspaces, markRemoved, purgeWorkspaces, type Workspace } from "../db/workspaces.js";
 import { BerthError } from "../base/errors.js";
-import { acceptOnce } from "./idempotency.js";
+import { acceptIdempotently } from "./idempotency.js";
 import {
   by,
   dispatch,
@@ -51,7 +51,7 @@ export async function removeWorkspace(
   workspaceId: string,
   options: { cascade: boolean; purge?: boolean; allow?: (tx: Tx) => Promise<void> } & Condition & Requester,
 ): Promise<Removal> {
-  const { removal, next } = await acceptOnce(context.pool, workspaceId, options, async (tx) => {
+  const { removal, next } = await acceptIdempotently(context.pool, workspaceId, options, async (tx) => {
     const { gates, workspaces } = await lockTree(tx, workspaceId);
     const root = workspaces[0]!;
     requireVersion(root, options);

@@ -1,11 +1,11 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
 import { deserialize, serialize } from "node:v8";
 import { giveKeysBack, keepAnswers, takeKeys, type KeptAnswer, type KeyUse } from "../db/idempotency.js";
-import { transactionInTurn, type Pool, type Tx } from "../db/pool.js";
+import { queuedTransaction, type Pool, type Tx } from "../db/pool.js";
 import { BerthError } from "../base/errors.js";
 
 /** A caller's wish that a request is carried out once, however often it is sent: its Idempotency-Key. */
-export interface Once extends KeyUse {
+export interface Idempotency extends KeyUse {
   /** What the caller showed to be let in. The answer is sealed under it, since it may hold a secret. */
   credential: string;
   /** Set when the answer is one that was given before. */
@@ -15,7 +15,7 @@ export interface Once extends KeyUse {
 /** Who asks: the name of a key, and perhaps an Idempotency-Key. */
 export interface Asker {
   requestedBy: string;
-  once?: Once;
+  idempotency?: Idempotency;
   /** Try it out: all is done and then taken back, by throwing {@link TakenBack}. */
   dryRun?: true;
 }
@@ -26,19 +26,20 @@ export class TakenBack extends Error {
 }
 
 /**
- * Runs the transaction that accepts a request, in turn (see {@link transactionInTurn}). With a key, the answer is kept by that same transaction; asked
- * again within 24 h with the same key, nothing is done and that answer is given. Of two at once the second
- * waits for the first. A refusal is not kept: it changed nothing, and may not be met again.
+ * Runs the transaction that accepts a request; those of one `workspaceId` queue for it (see {@link queuedTransaction}).
+ * With a key, the answer is kept by that same transaction; asked again within 24 h with the same key, nothing is done
+ * and that answer is given. Of two at once the second waits for the first. A refusal is not kept: it changed nothing,
+ * and the next try may be accepted.
  * @throws BerthError `idempotency_key_reused` if the key came with another request before. {@link TakenBack}.
  */
-export function acceptOnce<T>(
+export function acceptIdempotently<T>(
   pool: Pool,
-  turn: string | null,
-  { once, dryRun }: Pick<Asker, "once" | "dryRun">,
+  workspaceId: string | null,
+  { idempotency, dryRun }: Pick<Asker, "idempotency" | "dryRun">,
   work: (tx: Tx) => Promise<T>,
 ): Promise<T> {
-  return transactionInTurn(pool, turn, async (tx) => {
-    const [answer] = await answerOnce(tx, [once], () => work(tx));
+  return queuedTransaction(pool, workspaceId, async (tx) => {
+    const [answer] = await answerIdempotently(tx, [idempotency], () => work(tx));
     if (answer instanceof BerthError) throw answer;
     if (dryRun === true) throw new TakenBack();
     return answer as T;
@@ -46,13 +47,13 @@ export function acceptOnce<T>(
 }
 
 /**
- * {@link acceptOnce} for requests that are alike, inside a transaction: `work` serves those of them that weren't
+ * {@link acceptIdempotently} for requests that are alike, inside a transaction: `work` serves those of them that weren't
  * answered before and is told how many they are. If it refuses, before it has written anything, those are
  * refused and their keys forgotten; if that is all of them, its error is thrown. @returns an answer for each, in order.
  */
-export async function answerOnce<T>(
+export async function answerIdempotently<T>(
   tx: Tx,
-  requests: readonly (Once | undefined)[],
+  requests: readonly (Idempotency | undefined)[],
   work: (count: number) => Promise<T>,
 ): Promise<(T | BerthError)[]> {
   const uses = [
@@ -93,18 +94,18 @@ function idOf({ actor, key }: Pick<KeyUse, "actor" | "key">): string {
   return JSON.stringify([actor, key]);
 }
 
-function replay(once: Once, kept: KeptAnswer): unknown {
-  const answer = kept.request_hash.equals(once.requestHash) ? unseal(once, kept.answer) : null;
-  if (answer === null) return reused(once);
-  once.replayed = true;
+function replay(idempotency: Idempotency, kept: KeptAnswer): unknown {
+  const answer = kept.request_hash.equals(idempotency.requestHash) ? unseal(idempotency, kept.answer) : null;
+  if (answer === null) return reused(idempotency);
+  idempotency.replayed = true;
   return answer;
 }
 
-function reused(once: Once): BerthError {
+function reused(idempotency: Idempotency): BerthError {
   return new BerthError(
     "idempotency_key_reused",
     "this Idempotency-Key came with another request, or from another credential: use a new one",
-    { idempotency_key: once.key },
+    { idempotency_key: idempotency.key },
   );
 }
 
@@ -113,16 +114,16 @@ const IV_BYTES = 12;
 const TAG_BYTES = 16;
 
 /** What V8's own serialisation keeps is what it was, dates and sets included; later versions read it. */
-function seal(once: Once, answer: unknown): Buffer {
+function seal(idempotency: Idempotency, answer: unknown): Buffer {
   const iv = randomBytes(IV_BYTES);
-  const cipher = createCipheriv(CIPHER, keyOf(once), iv);
+  const cipher = createCipheriv(CIPHER, keyOf(idempotency), iv);
   const sealed = Buffer.concat([cipher.update(serialize(answer)), cipher.final()]);
   return Buffer.concat([iv, cipher.getAuthTag(), sealed]);
 }
 
 /** Null if it was sealed under another credential. */
-function unseal(once: Once, sealed: Buffer): unknown {
-  const decipher = createDecipheriv(CIPHER, keyOf(once), sealed.subarray(0, IV_BYTES));
+function unseal(idempotency: Idempotency, sealed: Buffer): unknown {
+  const decipher = createDecipheriv(CIPHER, keyOf(idempotency), sealed.subarray(0, IV_BYTES));
   decipher.setAuthTag(sealed.subarray(IV_BYTES, IV_BYTES + TAG_BYTES));
   const body = decipher.update(sealed.subarray(IV_BYTES + TAG_BYTES));
   try {
@@ -132,6 +133,6 @@ function unseal(once: Once, sealed: Buffer): unknown {
   }
 }
 
-function keyOf({ credential, key }: Once): Buffer {
+function keyOf({ credential, key }: Idempotency): Buffer {
   return Buffer.from(hkdfSync("sha256", credential, key, "berth idempotency", 32));
 }

@@ -14,7 +14,7 @@ import { openResources } from "../db/resources.js";
 import { clearInstance } from "../db/workspaces.js";
 import { DEFAULT_PRICES, priceOf, type Prices } from "../domain/prices.js";
 import { BerthError } from "../base/errors.js";
-import { acceptOnce, type Asker } from "./idempotency.js";
+import { acceptIdempotently, type Asker } from "./idempotency.js";
 
 /** A leak with what it costs, roughly; null if the table of prices doesn't tell. */
 export type PricedLeak = Leak & { cost_per_hour: number | null };
@@ -33,7 +33,7 @@ export async function listLeaks(
 
 /** Has it tried again at the next run of its sweep. @throws BerthError `leak_not_found` */
 export async function retryLeak(pool: Pool, id: string, asker: Asker): Promise<Leak> {
-  return acceptOnce(pool, null, asker, async (tx) => {
+  return acceptIdempotently(pool, null, asker, async (tx) => {
     const leak = await requireLeak(tx, id);
     await makeDue(tx, leak);
     await insertEvents(tx, [
@@ -53,7 +53,7 @@ export async function retryLeak(pool: Pool, id: string, asker: Asker): Promise<L
  * volume whose instance isn't gone (I8).
  */
 export async function releaseLeak(pool: Pool, id: string, asker: Asker, why: string): Promise<Leak> {
-  return acceptOnce(pool, null, asker, async (tx) => {
+  return acceptIdempotently(pool, null, asker, async (tx) => {
     const leak = await requireLeak(tx, id);
     const by = asker.requestedBy;
     if (leak.source === "obligation") await requireIdle(tx, leak);

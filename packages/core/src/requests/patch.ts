@@ -1,7 +1,7 @@
 import { BerthError } from "../base/errors.js";
 import { insertEvents } from "../db/events.js";
 import { unfinishedOf } from "../db/operations.js";
-import { transactionInTurn } from "../db/pool.js";
+import { queuedTransaction } from "../db/pool.js";
 import { updateWorkspace, type Workspace, type WorkspaceChanges } from "../db/workspaces.js";
 import {
   by,
@@ -11,7 +11,7 @@ import {
   type Requester,
   type RequestContext,
 } from "./accept.js";
-import { requireRoomToMove } from "./quotas.js";
+import { requireQuotaToRelabel } from "./quotas.js";
 import { requireCompleteSpec, requireFuture } from "./validate.js";
 
 /**
@@ -25,7 +25,7 @@ export async function patchWorkspace(
   changes: WorkspaceChanges,
   options: Condition & Requester,
 ): Promise<Workspace> {
-  return transactionInTurn(context.pool, workspaceId, async (tx) => {
+  return queuedTransaction(context.pool, workspaceId, async (tx) => {
     const { workspace } = await lockWorkspace(tx, workspaceId);
     if (workspace.status === "removed")
       throw new BerthError("illegal_transition", "a removed workspace can't be changed", {
@@ -35,7 +35,12 @@ export async function patchWorkspace(
     if (changes.spec !== undefined) requireCompleteSpec(workspace.backend, changes.spec);
     await requireFuture(tx, changes.expires_at);
     if (changes.labels !== undefined)
-      await requireRoomToMove(tx, workspace, (await unfinishedOf(tx, [workspaceId])).at(-1), changes.labels);
+      await requireQuotaToRelabel(
+        tx,
+        workspace,
+        (await unfinishedOf(tx, [workspaceId])).at(-1),
+        changes.labels,
+      );
     await insertEvents(tx, [
       {
         event_type: "workspace.updated",

@@ -16,7 +16,7 @@ import {
 import type { Workspace } from "../db/workspaces.js";
 import { countsAsRunning, labelText, type Label } from "../domain/quota.js";
 import { BerthError } from "../base/errors.js";
-import { acceptOnce, type Asker } from "./idempotency.js";
+import { acceptIdempotently, type Asker } from "./idempotency.js";
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -28,7 +28,7 @@ const NAMED = 5;
  * ends. The caller has locked all the gates that it will. Labels without a quota cost one statement and no lock.
  * @throws BerthError `quota_exceeded` with `label`, `quota`, `max_running`, `running` and some `workspaces`.
  */
-export async function requireRoom(tx: Tx, labels: Labels): Promise<void> {
+export async function requireQuotaRoom(tx: Tx, labels: Labels): Promise<void> {
   const wanted = Object.entries(labels).map(([key, value]) => ({ key, value }));
   if (wanted.length === 0) return;
   const limited = await roomOf(tx, wanted);
@@ -40,20 +40,20 @@ export async function requireRoom(tx: Tx, labels: Labels): Promise<void> {
 }
 
 /**
- * {@link requireRoom} for a workspace that is to run again; one that counts already needs no more, a removed one none.
+ * {@link requireQuotaRoom} for a workspace that is to run again; one that counts already needs no more, a removed one none.
  * @param last its last unfinished operation.
  */
-export async function requireRoomToRun(
+export async function requireQuotaToRun(
   tx: Tx,
   workspace: Workspace,
   last: Operation | undefined,
 ): Promise<void> {
   if (workspace.status === "removed" || countsAsRunning(workspace.status, last)) return;
-  await requireRoom(tx, workspace.labels);
+  await requireQuotaRoom(tx, workspace.labels);
 }
 
-/** {@link requireRoom} for the labels that a workspace is to have, if it counts, and doesn't have yet. */
-export async function requireRoomToMove(
+/** {@link requireQuotaRoom} for the labels that a workspace is to have, if it counts, and doesn't have yet. */
+export async function requireQuotaToRelabel(
   tx: Tx,
   workspace: Workspace,
   last: Operation | undefined,
@@ -61,7 +61,7 @@ export async function requireRoomToMove(
 ): Promise<void> {
   if (!countsAsRunning(workspace.status, last)) return;
   const added = Object.entries(labels).filter(([key, value]) => workspace.labels[key] !== value);
-  await requireRoom(tx, Object.fromEntries(added));
+  await requireQuotaRoom(tx, Object.fromEntries(added));
 }
 
 async function refuseFull(tx: Tx, rooms: readonly Room[]): Promise<void> {
@@ -122,7 +122,7 @@ export async function removeQuota(
   label: Label,
   asker: Asker & { ifVersion?: number },
 ): Promise<QuotaUse> {
-  return acceptOnce(pool, null, asker, async (tx) => {
+  return acceptIdempotently(pool, null, asker, async (tx) => {
     requireVersion(label, await lockQuota(tx, label), asker);
     const quota = await requireQuota(tx, label);
     await deleteQuota(tx, label);

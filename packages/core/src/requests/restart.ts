@@ -1,6 +1,6 @@
 import { BerthError } from "../base/errors.js";
 import type { Operation } from "../db/operations.js";
-import { transactionTogether, type Tx } from "../db/pool.js";
+import { sharedTransaction, type Tx } from "../db/pool.js";
 import {
   accept,
   dispatch,
@@ -11,7 +11,7 @@ import {
   type Requester,
   type RequestContext,
 } from "./accept.js";
-import { answerOnce, TakenBack, type Once } from "./idempotency.js";
+import { answerIdempotently, TakenBack, type Idempotency } from "./idempotency.js";
 
 /** What a caller wants if the workspace is busy: to be served by what waits, or a refusal. */
 export type IfBusy = "coalesce" | "reject";
@@ -28,14 +28,14 @@ type RestartOptions = { ifBusy?: IfBusy } & Condition;
 export async function requestRestart(
   context: RequestContext,
   workspaceId: string,
-  { once, ...options }: RestartOptions & Requester,
+  { idempotency, ...options }: RestartOptions & Requester,
 ): Promise<Accepted> {
-  const { answer, dispatches } = await transactionTogether(
+  const { answer, dispatches } = await sharedTransaction(
     context.pool,
     workspaceId,
     // Of several that want to be the only one, one is.
     options.ifBusy === "reject" ? null : { maxAttempts: context.maxAttempts, ...options },
-    once,
+    idempotency,
     (tx, calls) => acceptRestarts(tx, context, workspaceId, calls, options),
   );
   if (answer instanceof BerthError) throw answer;
@@ -48,10 +48,10 @@ async function acceptRestarts(
   tx: Tx,
   context: RequestContext,
   workspaceId: string,
-  calls: readonly (Once | undefined)[],
+  calls: readonly (Idempotency | undefined)[],
   options: RestartOptions & RequestedBy,
 ): Promise<{ answer: AcceptedInTurn | BerthError; dispatches: boolean }[]> {
-  const answers = await answerOnce(tx, calls, (count) =>
+  const answers = await answerIdempotently(tx, calls, (count) =>
     accept(tx, context, { workspaceId, kind: "restart" }, options, {
       count,
       servedBy: (last) => options.ifBusy !== "reject" && beginsLater(last),

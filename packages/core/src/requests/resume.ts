@@ -13,8 +13,8 @@ import {
   type Requester,
   type RequestContext,
 } from "./accept.js";
-import { acceptOnce } from "./idempotency.js";
-import { requireRoomToRun } from "./quotas.js";
+import { acceptIdempotently } from "./idempotency.js";
+import { requireQuotaToRun } from "./quotas.js";
 
 /**
  * Starts a paused or hibernated workspace again with its volume. Its descendants stay as they are.
@@ -26,7 +26,7 @@ export async function requestResume(
   workspaceId: string,
   requester: Condition & Requester,
 ): Promise<Accepted> {
-  const { accepted, isNext } = await acceptOnce(context.pool, workspaceId, requester, async (tx) => {
+  const { accepted, isNext } = await acceptIdempotently(context.pool, workspaceId, requester, async (tx) => {
     const { isNext: next, ...resumed } = await accept(
       tx,
       context,
@@ -36,7 +36,7 @@ export async function requestResume(
         servedBy: (last) => last.kind === "resume",
         async allow(last, workspace) {
           await requireAncestorsRun(tx, workspaceId);
-          await requireRoomToRun(tx, workspace, last);
+          await requireQuotaToRun(tx, workspace, last);
         },
       },
     );

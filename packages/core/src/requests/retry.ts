@@ -2,7 +2,7 @@ import type { Operation } from "../db/operations.js";
 import { getWorkspace } from "../db/workspaces.js";
 import { isKnown, retryOf } from "../domain/operation.js";
 import { BerthError } from "../base/errors.js";
-import { ask } from "./by-kind.js";
+import { requestByKind } from "./by-kind.js";
 import { requireOperation } from "./cancel.js";
 import type { Condition, Requester, RequestContext } from "./accept.js";
 
@@ -23,7 +23,7 @@ export async function retryOperation(
   requireRetryable(operation);
   const { kind, workspace_id: id } = operation;
   const status = (await getWorkspace(context.pool, id))?.status;
-  return ask(context, { kind: retryOf(kind, status), cascade: true }, id, {
+  return requestByKind(context, { kind: retryOf(kind, status), cascade: true }, id, {
     ...requester,
     retryOf: operation.id,
   });

@@ -18,7 +18,7 @@ import {
   type Requester,
   type RequestContext,
 } from "./accept.js";
-import { acceptOnce } from "./idempotency.js";
+import { acceptIdempotently } from "./idempotency.js";
 import { lockTree } from "./tree.js";
 
 /** An accepted pause or hibernate: the root's operation, and those of its descendants. */
@@ -74,7 +74,7 @@ async function suspend(
   requester: Condition & Requester,
   allow: (tx: Tx, live: Workspace[]) => Promise<void> | void,
 ): Promise<Suspension> {
-  const { suspension, next } = await acceptOnce(context.pool, workspaceId, requester, async (tx) => {
+  const { suspension, next } = await acceptIdempotently(context.pool, workspaceId, requester, async (tx) => {
     const { gates, workspaces } = await lockTree(tx, workspaceId);
     const root = workspaces[0]!;
     requireVersion(root, requester);

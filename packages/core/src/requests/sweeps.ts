@@ -2,12 +2,12 @@ import { BerthError } from "../base/errors.js";
 import { insertEvents } from "../db/events.js";
 import type { Pool } from "../db/pool.js";
 import { approveHeld, setPaused, type Approval } from "../db/sweeps.js";
-import { acceptOnce, type Asker } from "./idempotency.js";
+import { acceptIdempotently, type Asker } from "./idempotency.js";
 
 /** Lets the acts that the breaker holds now run. @throws BerthError `nothing_held` */
 export async function approveSweep(pool: Pool, name: string, asker: Asker): Promise<Approval> {
   const by = asker.requestedBy;
-  return acceptOnce(pool, null, asker, async (tx) => {
+  return acceptIdempotently(pool, null, asker, async (tx) => {
     const approval = await approveHeld(tx, name, by);
     if (approval === null)
       throw new BerthError("nothing_held", `the breaker holds nothing of ${name}`, { sweep: name });
@@ -25,7 +25,7 @@ export async function approveSweep(pool: Pool, name: string, asker: Asker): Prom
 /** Stops a sweep on all workers from its next run on, or lets it run again. */
 export async function pauseSweep(pool: Pool, name: string, paused: boolean, asker: Asker): Promise<void> {
   const by = asker.requestedBy;
-  await acceptOnce(pool, null, asker, async (tx) => {
+  await acceptIdempotently(pool, null, asker, async (tx) => {
     await setPaused(tx, name, paused, by);
     await insertEvents(tx, [
       {

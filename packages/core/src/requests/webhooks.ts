@@ -19,10 +19,10 @@ import {
 } from "../db/webhooks.js";
 import { BerthError } from "../base/errors.js";
 import { newSecret } from "../webhooks/sign.js";
-import { acceptOnce, type Asker } from "./idempotency.js";
+import { acceptIdempotently, type Asker } from "./idempotency.js";
 
 /** Each event is compared with each of them. */
-export const MOST_WEBHOOKS = 100;
+export const MAX_WEBHOOKS = 100;
 /** For how long the secret before the present one signs too, in ms. */
 export const SECRET_OVERLAP_MS = 86_400_000;
 
@@ -41,12 +41,12 @@ export async function createWebhook(
 ): Promise<{ webhook: CountedWebhook; secret: string }> {
   // What has happened isn't news.
   await settleEvents(pool);
-  return acceptOnce(pool, null, asker, async (tx) => {
-    if ((await countWebhooksAlone(tx)) >= MOST_WEBHOOKS)
+  return acceptIdempotently(pool, null, asker, async (tx) => {
+    if ((await countWebhooksAlone(tx)) >= MAX_WEBHOOKS)
       throw new BerthError(
         "too_many_webhooks",
-        `there are ${MOST_WEBHOOKS} webhooks, as many as may be: delete one, or have one receiver tell others`,
-        { most: MOST_WEBHOOKS },
+        `there are ${MAX_WEBHOOKS} webhooks, as many as may be: delete one, or have one receiver tell others`,
+        { most: MAX_WEBHOOKS },
       );
     const id = randomUUID();
     const secret = newSecret();
@@ -63,7 +63,7 @@ export async function changeWebhook(
   change: Partial<WebhookTerms>,
   asker: ChangeAsker,
 ): Promise<CountedWebhook> {
-  return acceptOnce(pool, null, asker, async (tx) => {
+  return acceptIdempotently(pool, null, asker, async (tx) => {
     const before = await requireLocked(tx, id, asker);
     const after = { ...before, ...change };
     const disabled_reason = after.enabled ? null : before.enabled ? "asked for" : before.disabled_reason;
@@ -80,7 +80,7 @@ export async function rotateSecret(
   id: string,
   asker: ChangeAsker,
 ): Promise<{ webhook: CountedWebhook; secret: string }> {
-  return acceptOnce(pool, null, asker, async (tx) => {
+  return acceptIdempotently(pool, null, asker, async (tx) => {
     const { url } = await requireLocked(tx, id, asker);
     const secret = newSecret();
     await changeSecret(tx, id, secret, SECRET_OVERLAP_MS);
@@ -91,7 +91,7 @@ export async function rotateSecret(
 
 /** With its deliveries, also those that wait. @throws BerthError `webhook_not_found`, `precondition_failed` */
 export async function removeWebhook(pool: Pool, id: string, asker: ChangeAsker): Promise<CountedWebhook> {
-  return acceptOnce(pool, null, asker, async (tx) => {
+  return acceptIdempotently(pool, null, asker, async (tx) => {
     await requireLocked(tx, id, asker);
     const webhook = await requireWebhook(tx, id);
     await deleteWebhook(tx, id);
@@ -102,7 +102,7 @@ export async function removeWebhook(pool: Pool, id: string, asker: ChangeAsker):
 
 /** Sends something for trying. @throws BerthError `webhook_not_found`, `webhook_disabled` */
 export async function pingWebhook(pool: Pool, id: string, asker: Asker): Promise<Delivery> {
-  return acceptOnce(pool, null, asker, async (tx) => {
+  return acceptIdempotently(pool, null, asker, async (tx) => {
     const { enabled } = await requireLocked(tx, id, asker);
     if (!enabled) throw disabled(id);
     const delivery = randomUUID();
@@ -118,7 +118,7 @@ export async function retryDelivery(
   { webhookId, id, attempts }: { webhookId: string; id: string; attempts: number },
   asker: Asker,
 ): Promise<Delivery> {
-  return acceptOnce(pool, null, asker, async (tx) => {
+  return acceptIdempotently(pool, null, asker, async (tx) => {
     const { enabled } = await requireLocked(tx, webhookId, asker);
     await requireDelivery(tx, webhookId, id);
     if (!enabled) throw disabled(webhookId);
@@ -129,7 +129,7 @@ export async function retryDelivery(
 
 /** Sends all that was given up again. @returns how many. @throws BerthError `webhook_not_found`, `webhook_disabled` */
 export async function retryDead(pool: Pool, id: string, attempts: number, asker: Asker): Promise<number> {
-  return acceptOnce(pool, null, asker, async (tx) => {
+  return acceptIdempotently(pool, null, asker, async (tx) => {
     const { enabled } = await requireLocked(tx, id, asker);
     if (!enabled) throw disabled(id);
     return retryDeliveries(tx, id, { attempts });

@@ -1,11 +1,11 @@
 import { acceptItem, failItem, pendingItems, type PendingItem } from "../db/bulk.js";
 import { BerthError } from "../base/errors.js";
-import { ask } from "../requests/by-kind.js";
+import { requestByKind } from "../requests/by-kind.js";
 import { isOurFault } from "../requests/bulk.js";
 import { defineSweep, type Sweep, type SweepDeps } from "./sweep.js";
 
 /** How often it is tried to ask for one, before it counts as refused. */
-const MOST_ATTEMPTS = 10;
+const MAX_ATTEMPTS = 10;
 
 /**
  * Asks for what bulk operations want of each workspace. Each is asked for under a key of its own, so that a worker that
@@ -29,10 +29,10 @@ export const bulk: Sweep = defineSweep("bulk", {
 async function carryOut(deps: SweepDeps, item: PendingItem): Promise<string> {
   const { bulk_id: bulkId, workspace_id: workspaceId, kind, options, requested_by: requestedBy } = item;
   try {
-    const operation = await ask(deps, { kind, ...options }, workspaceId, {
+    const operation = await requestByKind(deps, { kind, ...options }, workspaceId, {
       source: "api",
       requestedBy,
-      once: {
+      idempotency: {
         actor: "bulk",
         key: `${bulkId}/${workspaceId}`,
         requestHash: Buffer.from(bulkId),
@@ -49,7 +49,7 @@ async function carryOut(deps: SweepDeps, item: PendingItem): Promise<string> {
       return "refused";
     }
     const attempts = item.attempts + 1;
-    const final = attempts >= MOST_ATTEMPTS;
+    const final = attempts >= MAX_ATTEMPTS;
     const tried = final ? `could not be asked for in ${attempts} attempts` : "could not be asked for yet";
     await failItem(
       deps.pool,

@@ -29,7 +29,7 @@ export interface Counter {
 }
 
 const LONGEST_VALUE = 200;
-const MOST_PARAMS = 60;
+const MAX_PARAMS = 60;
 const SECRET = /UserData/i;
 
 /** A bounded log of calls, with counters that keep counting when old calls have left it. */
@@ -80,7 +80,7 @@ export class CallLog {
 /** What the log keeps of a request's parameters. User-data carries tokens, so only its length is kept. */
 export function summarise(flat: Iterable<[string, string]>): Record<string, string> {
   const summary: Record<string, string> = {};
-  let left = MOST_PARAMS;
+  let left = MAX_PARAMS;
   for (const [name, value] of flat) {
     if (name === "Action" || name === "Version" || name.startsWith("X-Amz-")) continue;
     if (left-- <= 0) return { ...summary, "…": "more parameters left out" };

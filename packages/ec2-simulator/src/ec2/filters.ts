@@ -16,7 +16,7 @@ export interface CompiledFilters<Thing> {
   count: number;
 }
 
-const MOST_VALUES = 200;
+const MAX_VALUES = 200;
 
 /** Reads `Filter.N`: every filter must match, by any of its values. @throws AwsError for an unknown filter. */
 export function compileFilters<Thing extends { tags: Tags }>(
@@ -28,8 +28,8 @@ export function compileFilters<Thing extends { tags: Tags }>(
     const values = group.list("Value");
     if (values.length === 0)
       throw new AwsError("InvalidParameterValue", `The filter '${name}' has no values`);
-    if (values.length > MOST_VALUES)
-      throw new AwsError("FilterLimitExceeded", `The maximum number of filter values is ${MOST_VALUES}.`);
+    if (values.length > MAX_VALUES)
+      throw new AwsError("FilterLimitExceeded", `The maximum number of filter values is ${MAX_VALUES}.`);
     return { name, values, read: fieldOf(name, fields), test: testerOf(values) };
   });
   return {

@@ -25,8 +25,8 @@ export interface LaunchRequest {
   spec: LaunchSpec;
 }
 
-const MOST_INSTANCES = 1_000;
-const MOST_USER_DATA_BYTES = 16_384;
+const MAX_INSTANCES = 1_000;
+const MAX_USER_DATA_BYTES = 16_384;
 const TAGGABLE = ["instance", "volume", "network-interface", "spot-instances-request", "elastic-gpu"];
 
 /** @throws AwsError for the first thing that is wrong with the request. */
@@ -69,8 +69,8 @@ export function readUserData(value: string | undefined): string | null {
   if (value === undefined) return null;
   if (!/^[A-Za-z0-9+/\s]*={0,2}\s*$/.test(value))
     throw new AwsError("InvalidUserData.Malformed", "Invalid BASE64 encoding of user data.");
-  if (Buffer.byteLength(value, "base64") > MOST_USER_DATA_BYTES)
-    throw new AwsError("InvalidParameterValue", `User data is limited to ${MOST_USER_DATA_BYTES} bytes`);
+  if (Buffer.byteLength(value, "base64") > MAX_USER_DATA_BYTES)
+    throw new AwsError("InvalidParameterValue", `User data is limited to ${MAX_USER_DATA_BYTES} bytes`);
   return value;
 }
 
@@ -88,12 +88,12 @@ function readCounts(request: Reader): { minCount: number; maxCount: number } {
   const maxCount = request.integer("MaxCount", { min: 1 })!;
   if (minCount > maxCount)
     throw new AwsError("InvalidParameterValue", "The minimum number of instances exceeds the maximum");
-  if (minCount > MOST_INSTANCES)
+  if (minCount > MAX_INSTANCES)
     throw new AwsError(
       "InstanceLimitExceeded",
-      `You have requested more instances (${minCount}) than your current instance limit of ${MOST_INSTANCES} allows.`,
+      `You have requested more instances (${minCount}) than your current instance limit of ${MAX_INSTANCES} allows.`,
     );
-  return { minCount, maxCount: Math.min(maxCount, MOST_INSTANCES) };
+  return { minCount, maxCount: Math.min(maxCount, MAX_INSTANCES) };
 }
 
 function readType(request: Reader): string {

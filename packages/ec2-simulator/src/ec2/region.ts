@@ -15,7 +15,7 @@ export interface LaunchTemplate {
   tags: Tags;
 }
 
-const MOST_SHARED_SPECS = 1_000;
+const MAX_SHARED_SPECS = 1_000;
 
 /** Everything that one account has in one Region. */
 export class Region {
@@ -43,7 +43,7 @@ export class Region {
   shareSpec(spec: LaunchSpec): LaunchSpec {
     const key = JSON.stringify(spec);
     const known = this.#specs.get(key) ?? spec;
-    if (this.#specs.size >= MOST_SHARED_SPECS) this.#specs.clear();
+    if (this.#specs.size >= MAX_SHARED_SPECS) this.#specs.clear();
     this.#specs.set(key, known);
     return known;
   }

@@ -2,7 +2,7 @@ import { AwsError } from "../errors.js";
 import type { Reader } from "../query/reader.js";
 import type { XmlFields } from "../xml/write.js";
 
-const MOST_TAGS = 50;
+const MAX_TAGS = 50;
 const NONE: readonly string[] = [];
 
 /**
@@ -112,6 +112,6 @@ export function presentTags(tags: Tags): XmlFields[] {
 }
 
 function checkCount(count: number): void {
-  if (count > MOST_TAGS)
-    throw new AwsError("TagLimitExceeded", `More than ${MOST_TAGS} tags specified for this resource`);
+  if (count > MAX_TAGS)
+    throw new AwsError("TagLimitExceeded", `More than ${MAX_TAGS} tags specified for this resource`);
 }

@@ -4,7 +4,7 @@ import type { Clock } from "../time/clock.js";
 import type { Fault, FaultKind, FaultSpec, FaultTarget } from "./fault.js";
 import { validateFault } from "./validate.js";
 
-const MOST_FAULTS = 1_000;
+const MAX_FAULTS = 1_000;
 
 /** The faults that are set, asked at each place where something can go wrong. */
 export class FaultTable {
@@ -21,7 +21,7 @@ export class FaultTable {
   /** @throws TypeError for a fault that isn't understood. */
   add(spec: FaultSpec): Fault {
     const valid = validateFault(spec);
-    if (this.#faults.size >= MOST_FAULTS) throw new TypeError(`at most ${MOST_FAULTS} faults can be set`);
+    if (this.#faults.size >= MAX_FAULTS) throw new TypeError(`at most ${MAX_FAULTS} faults can be set`);
     const fault: Fault = {
       ...valid,
       id: `fault-${++this.#made}`,

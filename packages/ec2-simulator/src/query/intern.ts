@@ -1,5 +1,5 @@
 const LONGEST_POOLED = 64;
-const MOST_POOLED = 10_000;
+const MAX_POOLED = 10_000;
 const pool = new Map<string, string>();
 
 /**
@@ -10,7 +10,7 @@ export function intern(text: string): string {
   if (text.length > LONGEST_POOLED) return copy(text);
   const known = pool.get(text);
   if (known !== undefined) return known;
-  if (pool.size >= MOST_POOLED) pool.clear();
+  if (pool.size >= MAX_POOLED) pool.clear();
   const own = copy(text);
   pool.set(own, own);
   return own;

@@ -11,7 +11,7 @@ export interface RecordChange {
   record: RecordSet;
 }
 
-const MOST_CHANGES = 1_000;
+const MAX_CHANGES = 1_000;
 const ACTIONS: readonly string[] = ["CREATE", "DELETE", "UPSERT"] satisfies Action[];
 const TYPES: ReadonlySet<string> = new Set(
   "SOA A TXT NS CNAME MX NAPTR PTR SRV SPF AAAA CAA DS TLSA SSHFP SVCB HTTPS".split(" "),
@@ -31,8 +31,8 @@ export class InvalidChangeBatch extends AwsError {
 export function readChanges(body: Fields): RecordChange[] {
   const changes = body.group("ChangeBatch").group("Changes").list("Change");
   if (changes.length === 0) throw new AwsError("InvalidInput", "Invalid XML ; the batch has no changes");
-  if (changes.length > MOST_CHANGES)
-    throw new InvalidChangeBatch([`Number of records limit of ${MOST_CHANGES} exceeded.`]);
+  if (changes.length > MAX_CHANGES)
+    throw new InvalidChangeBatch([`Number of records limit of ${MAX_CHANGES} exceeded.`]);
   return changes.map((change) => {
     const action = change.required("Action");
     if (!ACTIONS.includes(action))

@@ -3,7 +3,7 @@ import { XmlList, type XmlDocument, type XmlFields } from "../xml/write.js";
 import type { HostedZone } from "./account.js";
 import { compareRecords, normaliseName, type RecordSet } from "./record-set.js";
 
-const MOST_ITEMS = 300;
+const MAX_ITEMS = 300;
 
 /** A page of the zone's record sets, in Route53's order, from the name, type and identifier of the query. */
 export function listRecords(zone: HostedZone, query: URLSearchParams): XmlDocument {
@@ -24,9 +24,9 @@ export function listRecords(zone: HostedZone, query: URLSearchParams): XmlDocume
 }
 
 function readMaxItems(value: string | null): number {
-  if (value === null || value === "") return MOST_ITEMS;
+  if (value === null || value === "") return MAX_ITEMS;
   if (!/^[1-9]\d{0,8}$/.test(value)) throw new AwsError("InvalidInput", "maxitems must be a positive number");
-  return Math.min(MOST_ITEMS, Number(value));
+  return Math.min(MAX_ITEMS, Number(value));
 }
 
 function readStart(query: URLSearchParams): Pick<RecordSet, "name" | "type" | "setIdentifier"> | null {

@@ -9,7 +9,7 @@ const ABOUT_ALL = new Set<BackendErrorCode>([
   "credentials",
 ]);
 /** So many refusals in a row, without an answer for any part, aren't about one of 200. */
-const MOST_IN_VAIN = 10;
+const MAX_IN_VAIN = 10;
 
 /**
  * Asks for many in one call. One that AWS stumbles over mustn't fail the others: if the call fails, each half is asked
@@ -30,7 +30,7 @@ export async function askApart<Key, Answer>(
       for (const key of part) settled.set(key, { status: "fulfilled", value: answerTo(key) });
     } catch (reason) {
       inVain++;
-      if (part.length > 1 && mayBeAboutOne(reason) && (answered || inVain < MOST_IN_VAIN)) {
+      if (part.length > 1 && mayBeAboutOne(reason) && (answered || inVain < MAX_IN_VAIN)) {
         const half = Math.ceil(part.length / 2);
         await settle(part.slice(0, half), true);
         return settle(part.slice(half), true);

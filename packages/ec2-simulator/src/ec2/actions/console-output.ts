@@ -3,7 +3,7 @@ import { findInstance } from "../find.js";
 import { formatIp, type Instance } from "../instance.js";
 
 /** EC2 keeps the last 64 KB. */
-const MOST_BYTES = 65_536;
+const MAX_BYTES = 65_536;
 
 export const getConsoleOutput: Action = {
   accepts: ["DryRun", "InstanceId", "Latest"],
@@ -12,7 +12,7 @@ export const getConsoleOutput: Action = {
     const instance = findInstance(context, context.request.required("InstanceId"));
     context.request.boolean("Latest");
     stopIfDryRun(context);
-    const output = Buffer.from(consoleText(instance)).subarray(-MOST_BYTES);
+    const output = Buffer.from(consoleText(instance)).subarray(-MAX_BYTES);
     return {
       instanceId: instance.id,
       timestamp: new Date(context.now),

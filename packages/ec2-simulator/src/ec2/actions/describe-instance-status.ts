@@ -7,7 +7,7 @@ import { cutPage, readPage } from "../pages.js";
 import { presentState } from "../present/instance.js";
 import { selectInstances } from "./describe-instances.js";
 
-const MOST_IDS = 100;
+const MAX_IDS = 100;
 
 export const describeInstanceStatus: Action = {
   accepts: ["DryRun", "Filter", "IncludeAllInstances", "InstanceId", "MaxResults", "NextToken"],
@@ -15,8 +15,8 @@ export const describeInstanceStatus: Action = {
   run(context) {
     const { request, name } = context;
     const ids = request.list("InstanceId");
-    if (ids.length > MOST_IDS)
-      throw new AwsError("InvalidParameterValue", `The request may name at most ${MOST_IDS} instances.`);
+    if (ids.length > MAX_IDS)
+      throw new AwsError("InvalidParameterValue", `The request may name at most ${MAX_IDS} instances.`);
     const all = request.boolean("IncludeAllInstances") ?? false;
     const pageRequest = readPage(request, name, "InstanceId");
     const selected = selectInstances(context, (instance) => !all && instance.state !== "running");
