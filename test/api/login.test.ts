@@ -97,7 +97,7 @@ describe("the login", () => {
     expect((await pause({ origin: "http://evil.example" })).status).toBe(401);
     expect((await pause({})).status).toBe(401);
     expect((await pause({ "sec-fetch-site": "same-origin" })).status).toBe(200);
-    await api.queues.operations.resume();
+    await api.queues.unplaced.resume();
     expect((await login(KEY, "/docs/", { origin: "http://evil.example" })).status).toBe(403);
   });
 });

@@ -98,7 +98,7 @@ describe.each(["postgres", "redis"])("with the queues on %s", (store) => {
       truncated: true,
       lines: [{ stream: null, time: null, text: "two\ufffd" }, line("three")],
     });
-    expect(await api.queues.logs.getJobs(["completed", "waiting", "active"])).toEqual([]);
+    expect(await api.queues.logsOf("process").getJobs(["completed", "waiting", "active"])).toEqual([]);
   });
 
   it("tells what to do where there are none to read", async () => {
@@ -180,7 +180,10 @@ describe.each(["postgres", "redis"])("with the queues on %s", (store) => {
     // Nobody follows: nobody asks.
     const quiet = asked;
     await expect
-      .poll(async () => (await api.queues.logs.getJobCounts("active", "waiting"))["active"], SOON)
+      .poll(
+        async () => (await api.queues.logsOf("process").getJobCounts("active", "waiting"))["active"],
+        SOON,
+      )
       .toBe(0);
     expect(asked - quiet).toBeLessThanOrEqual(1);
   });
@@ -298,7 +301,7 @@ it("a worker that doesn't come is waited for as long as the caller prefers", asy
     expect(answer).toMatchObject({ status: 503, body: { code: "no_worker" } });
     // Without its wish that would be 10 s.
     expect(performance.now() - began).toBeLessThan(10_000);
-    expect(await api.queues.logs.getJobs(["waiting", "active"])).toEqual([]);
+    expect(await api.queues.logsOf("process").getJobs(["waiting", "active"])).toEqual([]);
   } finally {
     await api.close();
   }

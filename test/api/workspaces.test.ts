@@ -98,7 +98,7 @@ describe("creating a workspace", () => {
 
   it("adds the job under the id made of workspace and ticket", async () => {
     const { id, operation } = await api.create();
-    expect((await api.queues.operations.getJob(`${id}-1`))?.data).toMatchObject({
+    expect((await api.queues.operationsOf("process").getJob(`${id}-1`))?.data).toMatchObject({
       operationId: operation.id,
     });
   });

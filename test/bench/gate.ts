@@ -13,7 +13,7 @@ import { createPool } from "@berth/core/db/pool";
 import { createGate } from "@berth/core/gate/gate";
 import { createWorkspace } from "@berth/core/requests/create";
 import { requestRestart } from "@berth/core/requests/restart";
-import { OPERATIONS_QUEUE, type OperationJob } from "@berth/core/queues/names";
+import { operationsQueue, type OperationJob } from "@berth/core/queues/names";
 import { openQueues } from "@berth/core/queues/producer";
 import { openWorker } from "@berth/core/queues/worker";
 import { startEmbeddedPostgres } from "@berth/standalone/embedded-postgres";
@@ -48,10 +48,11 @@ let onFinished = () => {};
 const startGateWorker = () =>
   openWorker<OperationJob>(
     config,
-    OPERATIONS_QUEUE,
+    operationsQueue("process"),
     createProcessor({
       gate,
       shutdown: new AbortController().signal,
+      place: "process",
       serves: () => true,
       parkMs: config.parkMs,
       async run({ operation, hold }) {

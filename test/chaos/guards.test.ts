@@ -16,7 +16,13 @@ import { BY_TEST, newWorkspace, startFleet, type Fleet } from "../support/fleet.
 import { ended } from "../support/wait.js";
 
 describe("a lease", () => {
-  const hold = { workspaceId: randomUUID(), operationId: randomUUID(), ticket: 1, fence: 1 };
+  const hold = {
+    workspaceId: randomUUID(),
+    operationId: randomUUID(),
+    ticket: 1,
+    fence: 1,
+    place: "process",
+  };
   const keeper = (renew: Parameters<typeof createLeaseKeeper<Hold>>[0]["renew"], leaseMs = 300) =>
     createLeaseKeeper({ renew, leaseMs, onError: () => undefined });
 

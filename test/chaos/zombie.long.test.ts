@@ -95,7 +95,7 @@ describe.concurrent("a worker frozen past its lease", () => {
       // The other has met the lease, and parked the job until that would run out.
       await vi.waitUntil(
         async () => {
-          const [job] = await fleet.queues.operations.getDelayed();
+          const [job] = await fleet.queues.operationsOf("process").getDelayed();
           return job?.data.operationId === operationId;
         },
         { interval: 20 },

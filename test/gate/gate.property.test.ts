@@ -91,7 +91,7 @@ class World {
       const look = await this.gates[worker].look(job.workspace_id, job.ticket);
       this.transport.take(job);
       if (look?.finished === true && look.next_ticket !== null)
-        await this.gates[worker].wake(job.workspace_id, look.next_ticket).catch(() => undefined);
+        await this.gates[worker].wake(job.workspace_id, look.next_ticket, look.place).catch(() => undefined);
       return;
     }
     this.transport.take(job);

@@ -3,7 +3,7 @@ import type { Hold } from "@berth/core/db/gates";
 import { createLeaseKeeper, type LeaseKeeper } from "@berth/core/gate/lease";
 import { CancelledError, LeaseLostError } from "@berth/core/gate/verdict";
 
-const HOLD: Hold = { workspaceId: "w", operationId: "o", ticket: 1, fence: 1 };
+const HOLD: Hold = { workspaceId: "w", operationId: "o", ticket: 1, fence: 1, place: "process" };
 const LEASE_MS = 30;
 
 describe("a kept lease", () => {

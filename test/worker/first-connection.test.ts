@@ -1,5 +1,5 @@
 import { expect, it, vi } from "vitest";
-import { OPERATIONS_QUEUE, type OperationJob } from "@berth/core/queues/names";
+import { operationsQueue, type OperationJob } from "@berth/core/queues/names";
 import { openQueues } from "@berth/core/queues/producer";
 import { openWorker } from "@berth/core/queues/worker";
 import { startPostgres } from "../support/postgres.js";
@@ -19,7 +19,7 @@ it("a worker whose queue store is down when it starts works as soon as it is up 
   const seen: string[] = [];
   const worker = openWorker<OperationJob>(
     config,
-    OPERATIONS_QUEUE,
+    operationsQueue("process"),
     async (job) => {
       seen.push(job.name);
     },
@@ -31,6 +31,7 @@ it("a worker whose queue store is down when it starts works as soon as it is up 
     const operation = {
       id: "00000000-0000-4000-8000-000000000001",
       workspace_id: "00000000-0000-4000-8000-000000000002",
+      place: "process",
       ticket: 1,
       kind: "provision" as const,
       max_attempts: 1,

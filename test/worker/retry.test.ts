@@ -7,7 +7,7 @@ import type { Dispatcher } from "@berth/core/gate/dispatcher";
 import { removeWorkspace } from "@berth/core/requests/delete";
 import { createWorkspace } from "@berth/core/requests/create";
 import { requestRestart } from "@berth/core/requests/restart";
-import { jobId, OPERATIONS_QUEUE, type OperationJob } from "@berth/core/queues/names";
+import { jobId, operationsQueue, type OperationJob } from "@berth/core/queues/names";
 import { openWorker } from "@berth/core/queues/worker";
 import { BY_TEST, newWorkspace, startFleet, type Fleet } from "../support/fleet.js";
 import { liveThings } from "../support/recorded-backend.js";
@@ -47,7 +47,7 @@ describe.each(["redis", "postgres"] as const)("on the %s queue", (store) => {
   const remove = async (id: string) =>
     (await removeWorkspace(fleet.context, id, { cascade: false, ...BY_TEST })).operation!;
   const job = ({ workspace_id, ticket }: Operation) =>
-    fleet.queues.operations.getJob(jobId(workspace_id, ticket));
+    fleet.queues.operationsOf("process").getJob(jobId(workspace_id, ticket));
   /** The operation once it has failed an attempt and waits for the next. */
   const inBackoff = (id: string) =>
     vi.waitUntil(
@@ -238,7 +238,7 @@ describe.each(["redis", "postgres"] as const)("on the %s queue", (store) => {
     const { workspace, operation } = await createWorkspace(fleet.context, newWorkspace(), BY_TEST);
     const taken = openWorker<OperationJob>(
       fleet.config,
-      OPERATIONS_QUEUE,
+      operationsQueue("process"),
       async () => "carried by one that did nothing",
       { onError: () => undefined },
     );

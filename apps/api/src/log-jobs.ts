@@ -16,12 +16,13 @@ const PROVIDER_SHARE = 0.8;
 export type FoundLogs = LogsAnswer & { found: true };
 
 /**
- * Has a worker read logs: only workers know the providers. What isn't answered in time is given up.
+ * Has a worker that serves the place read logs: only workers know the providers. What isn't answered in time is given up.
  * @throws BerthError `no_logs`, `no_worker`, `backend_unavailable`, `provider_unavailable`, `provider_timeout`,
  *   `queues_unavailable`
  */
 export async function askForLogs(
-  { logs }: Pick<Queues, "logs">,
+  { logsOf }: Pick<Queues, "logsOf">,
+  place: string,
   question: Omit<LogsQuestion, "limitMs">,
   { timeoutMs, signal }: { timeoutMs: number; signal: AbortSignal },
 ): Promise<FoundLogs> {
@@ -29,7 +30,7 @@ export async function askForLogs(
   for (;;) {
     const left = until - performance.now();
     const limitMs = Math.max(1, Math.floor(left * PROVIDER_SHARE));
-    const answer = await askOnce({ logs }, { ...question, limitMs }, until, signal);
+    const answer = await askOnce(logsOf(place), { ...question, limitMs }, until, signal);
     if (answer === null)
       throw new BerthError("no_worker", `no worker answered within ${Math.round(timeoutMs / 1_000)} s`);
     if (answer.found) return answer;
@@ -47,7 +48,7 @@ export async function askForLogs(
 
 /** Null if nobody answered. */
 async function askOnce(
-  { logs }: Pick<Queues, "logs">,
+  logs: ReturnType<Queues["logsOf"]>,
   question: LogsQuestion,
   until: number,
   signal: AbortSignal,

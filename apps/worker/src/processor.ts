@@ -20,6 +20,8 @@ export interface ProcessorOptions {
   run: ReturnType<typeof createRunner>;
   /** Aborts, with a ShutdownError, when the grace time of this process is over. */
   shutdown: AbortSignal;
+  /** Whose queue it is; null: the one that has those of all places. */
+  place: string | null;
   /** True while this worker serves the place. */
   serves(place: string): boolean;
   /** How long a job that must wait for its turn is parked at most, in ms. */
@@ -88,10 +90,15 @@ async function wait(
   if (look.finished) {
     // Whoever ended it may have died before it woke the next one. What is lost here the sweep mends.
     if (look.next_ticket !== null)
-      await options.gate.wake(workspaceId, look.next_ticket).catch(() => undefined);
+      await options.gate.wake(workspaceId, look.next_ticket, look.place).catch(() => undefined);
     return "ended before";
   }
-  if (!options.serves(look.place)) return park(job, token, ELSEWHERE_MS);
+  if (!options.serves(look.place)) {
+    if (look.place === options.place) return park(job, token, ELSEWHERE_MS);
+    // Those who serve it take it from the queue of its place.
+    await options.gate.wake(workspaceId, ticket, null);
+    return "moved to the queue of its place";
+  }
   const due = Math.max(look.leased_for_ms ?? 0, look.backoff_for_ms ?? 0);
   if (look.is_next) return park(job, token, due > 0 ? due + CLOCK_MARGIN_MS : PAUSED_GATE_MS);
   await job.moveToDelayed(Date.now() + options.parkMs, token);

@@ -10,14 +10,11 @@ import { createGate } from "@berth/core/gate/gate";
 import { createLeaseKeeper } from "@berth/core/gate/lease";
 import { ShutdownError } from "@berth/core/gate/verdict";
 import { createRunner } from "@berth/core/operations/runner";
-import { OPERATIONS_QUEUE, type OperationJob } from "@berth/core/queues/names";
 import type { Queues } from "@berth/core/queues/producer";
-import { openWorker } from "@berth/core/queues/worker";
 import type { Logger } from "@berth/core/base/logger";
 import { keepPlaces } from "@berth/core/places/keeper";
 import { intervalsOf, settingsOf } from "@berth/core/sweeps/settings";
-import { startLogReader } from "./log-reader.js";
-import { createProcessor, RetryError } from "./processor.js";
+import { openPlaceQueues } from "./place-queues.js";
 import { startSweeper } from "./sweeper.js";
 import { startWebhooks } from "./webhooks.js";
 
@@ -45,8 +42,6 @@ const MAX_TAKEOVERS = 20;
 const AUTO_RESTART_BACKOFF = { delayMs: 30_000, maxDelayMs: 600_000, jitter: 0 };
 /** What handing back may take after the grace time, in ms. */
 const HAND_BACK_MS = 5_000;
-/** A job that many crashed workers left behind is still carried: the gate counts the takeovers, not BullMQ. */
-const UNLIMITED_STALLS = 1_000_000;
 
 /** Starts a worker in this process: operations, sweeps, logs and webhooks. */
 export function startWorker(deps: WorkerDeps): RunningWorker {
@@ -89,28 +84,21 @@ export function startWorker(deps: WorkerDeps): RunningWorker {
     onStep: deps.onStep,
   });
   const onError = quietly(logger);
-  const operations = openWorker<OperationJob>(
+  const queuesOfPlaces = openPlaceQueues({
     config,
-    OPERATIONS_QUEUE,
-    createProcessor({
+    pool,
+    served: places.served,
+    processor: {
       gate,
       run,
       shutdown: shutdown.signal,
       serves: (place) => places.served.has(place),
       parkMs: config.parkMs,
-    }),
-    {
-      concurrency: config.concurrency,
-      lockDuration: config.lockMs,
-      stalledInterval: config.stalledEveryMs,
-      maxStalledCount: UNLIMITED_STALLS,
-      settings: {
-        backoffStrategy: (_attempts, _type, error) =>
-          error instanceof RetryError ? error.delayMs : config.retryDelayMs,
-      },
-      onError,
     },
-  );
+    logger,
+    onError,
+  });
+  places.start((place, served) => queuesOfPlaces.serve(place, served));
   const sweeper = startSweeper({
     config,
     pool,
@@ -132,7 +120,6 @@ export function startWorker(deps: WorkerDeps): RunningWorker {
     },
     logger,
   });
-  const logReader = startLogReader({ config, pool, backends: places.served, logger });
   const webhooks = startWebhooks({ config, pool, queues, logger });
   logger.info(
     { owner, places: [...deps.backends.keys()], concurrency: config.concurrency },
@@ -146,12 +133,7 @@ export function startWorker(deps: WorkerDeps): RunningWorker {
         config.shutdownGraceMs,
       );
       const limitMs = config.shutdownGraceMs + HAND_BACK_MS;
-      await Promise.all([
-        operations.close(limitMs),
-        sweeper.close(limitMs),
-        logReader.close(limitMs),
-        webhooks.close(limitMs),
-      ]);
+      await Promise.all([queuesOfPlaces.close(limitMs), sweeper.close(limitMs), webhooks.close(limitMs)]);
       clearTimeout(grace);
       leases.close();
       await places.close();

@@ -268,8 +268,9 @@ export const MUTANTS: readonly Mutant[] = [
     name: "forgets to wake what waits",
     breaks: "promptness",
     file: `${CORE}/gate/gate.ts`,
-    find: "if (next !== null) await wake(one.hold.workspaceId, next).catch(() => undefined);",
-    replace: "if (next === -1) await wake(one.hold.workspaceId, next).catch(() => undefined);",
+    find: "if (next !== null) await wake(one.hold.workspaceId, next, one.hold.place).catch(() => undefined);",
+    replace:
+      "if (next === -1) await wake(one.hold.workspaceId, next, one.hold.place).catch(() => undefined);",
   },
   {
     name: "doesn't look for operations that the queue has lost",

@@ -13,7 +13,14 @@ export interface Following {
    * What a workspace writes from now on, after its last `tail` lines or after `since`, as server-sent events.
    * Ends after `limitMs`. @throws BerthError `too_many_followers`
    */
-  follow(wanted: { workspaceId: string; tail: number; since: string | null; limitMs: number }): Readable;
+  follow(wanted: {
+    workspaceId: string;
+    /** Where it runs. */
+    place: string;
+    tail: number;
+    since: string | null;
+    limitMs: number;
+  }): Readable;
   /** Ends all streams, with a word of it. */
   close(): Promise<void>;
 }
@@ -22,6 +29,7 @@ type End = "removed" | "time" | "shutdown";
 
 interface Follower {
   out: Readable;
+  place: string;
   tail: number;
   position: string | null;
   generation: number | null;
@@ -49,7 +57,7 @@ const MAX_UNREAD_BYTES = 4 * 2 ** 20;
 /** Logs that are followed: each workspace's are asked for once for all who are at the same place in them. */
 export function createFollowing(options: {
   pool: Pool;
-  queues: Pick<Queues, "logs">;
+  queues: Pick<Queues, "logsOf">;
   logger: Logger;
   /** Followers at a time. */
   most: number;
@@ -93,7 +101,7 @@ export function createFollowing(options: {
   };
 
   const ask = async (workspaceId: string, group: readonly Follower[]): Promise<number> => {
-    const [{ tail, position, quiet }] = group as [Follower];
+    const [{ place, tail, position, quiet }] = group as [Follower];
     const question = {
       workspaceId,
       tail: position === null ? tail : MAX_LINES,
@@ -102,7 +110,7 @@ export function createFollowing(options: {
     };
     try {
       const limits = { timeoutMs: ASK_LIMIT_MS, signal: closing.signal };
-      const logs = await askForLogs(queues, question, limits);
+      const logs = await askForLogs(queues, place, question, limits);
       for (const follower of group) deliver(follower, logs);
       return computeOf(logs.backend)?.logPauseMs ?? USUAL_PAUSE_MS;
     } catch (error) {
@@ -128,7 +136,7 @@ export function createFollowing(options: {
       feed.wake = new AbortController();
       let pause = TROUBLE_PAUSE_MS;
       const groups = new Map<string, Follower[]>();
-      for (const one of feed.followers) groups.set(placeOf(one), [...(groups.get(placeOf(one)) ?? []), one]);
+      for (const one of feed.followers) groups.set(pointOf(one), [...(groups.get(pointOf(one)) ?? []), one]);
       for (const group of groups.values()) {
         pause = await ask(workspaceId, group).catch((error: unknown) => {
           logger.warn({ err: error, workspace_id: workspaceId }, "logs can't be followed now");
@@ -141,12 +149,13 @@ export function createFollowing(options: {
   };
 
   return {
-    follow({ workspaceId, tail, since, limitMs }) {
+    follow({ workspaceId, place, tail, since, limitMs }) {
       if (closing.signal.aborted || all().length >= most)
         throw new BerthError("too_many_followers", `this process serves ${most} at a time: follow fewer`);
       const out = new Readable({ read: () => undefined });
       const follower: Follower = {
         out,
+        place,
         tail,
         position: since,
         generation: null,
@@ -184,7 +193,7 @@ export function createFollowing(options: {
   };
 }
 
-/** Those at the same place in the logs are served by one question. */
-function placeOf({ position, tail, quiet }: Follower): string {
-  return `${position ?? `last ${tail}`} ${quiet}`;
+/** Those at the same point of the logs are served by one question. */
+function pointOf({ place, position, tail, quiet }: Follower): string {
+  return `${place} ${position ?? `last ${tail}`} ${quiet}`;
 }

@@ -1,5 +1,6 @@
 import { within } from "@berth/core/base/deadline";
 import { countLeaks } from "@berth/core/db/leaks";
+import { placesInUse } from "@berth/core/db/places";
 import type { Pool } from "@berth/core/db/pool";
 import type { Queues } from "@berth/core/queues/producer";
 import { livenessOfSweeps } from "@berth/core/sweeps/state";
@@ -93,20 +94,25 @@ export function createStateMetrics(
     queues: {
       gauges: [jobs],
       async read() {
+        const places = await placesInUse(pool);
         const shown = [
-          { queue: "operations", source: queues.operations },
-          { queue: "sweeps", source: queues.sweeps },
-          { queue: "webhooks", source: queues.webhooks },
-        ] as const;
+          { queue: "operations", from: [queues.unplaced, ...places.map(queues.operationsOf)] },
+          { queue: "sweeps", from: [queues.sweeps] },
+          { queue: "webhooks", from: [queues.webhooks] },
+        ];
         const counts = await Promise.all(
-          shown.map(async ({ queue, source }) => ({
+          shown.map(async ({ queue, from }) => ({
             queue,
-            byState: await source.getJobCounts(...QUEUE_STATES),
+            byState: await Promise.all(from.map((one) => one.getJobCounts(...QUEUE_STATES))),
           })),
         );
         return () => {
           for (const { queue, byState } of counts)
-            for (const state of QUEUE_STATES) jobs.set({ queue, state }, byState[state] ?? 0);
+            for (const state of QUEUE_STATES)
+              jobs.set(
+                { queue, state },
+                byState.reduce((sum, one) => sum + (one[state] ?? 0), 0),
+              );
         };
       },
     },

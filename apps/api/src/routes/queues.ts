@@ -1,6 +1,7 @@
 import { createBullBoard } from "@bull-board/api";
 import { BullMQAdapter } from "@bull-board/api/bullMQAdapter";
 import { FastifyAdapter } from "@bull-board/fastify";
+import { placesInUse } from "@berth/core/db/places";
 import { jobAccess, QUEUES_PATH } from "../auth/scopes.js";
 import type { App, Services } from "../services.js";
 
@@ -18,13 +19,18 @@ const CONTENT_SECURITY_POLICY = [
 ].join("; ");
 
 /** Bull Board: all queued work, in the browser. */
-export async function queueRoutes(app: App, { queues }: Pick<Services, "queues">): Promise<void> {
+export async function queueRoutes(
+  app: App,
+  { pool, queues }: Pick<Services, "pool" | "queues">,
+): Promise<void> {
   const adapter = new FastifyAdapter();
   adapter.setBasePath(QUEUES_PATH);
-  createBullBoard({
-    queues: [queues.operations, queues.sweeps, queues.webhooks].map(
-      (queue) => new BullMQAdapter(queue as never),
-    ),
+  const shown = [queues.unplaced, queues.sweeps, queues.webhooks].map(
+    (queue) => new BullMQAdapter(queue as never),
+  );
+  const places = new Set<string>();
+  const board = createBullBoard({
+    queues: shown,
     serverAdapter: adapter,
     options: { uiConfig: { boardTitle: "Berth" } },
   });
@@ -39,6 +45,12 @@ export async function queueRoutes(app: App, { queues }: Pick<Services, "queues">
       route.config = { ...route.config, access, browser: true };
     });
     scope.addHook("onRequest", async (_request, reply) => {
+      // What the database doesn't tell now is shown later.
+      for (const place of await placesInUse(pool).catch(() => [])) {
+        if (places.has(place)) continue;
+        places.add(place);
+        board.addQueue(new BullMQAdapter(queues.operationsOf(place) as never));
+      }
       void reply.header("content-security-policy", CONTENT_SECURITY_POLICY);
     });
     await scope.register(adapter.registerPlugin(), { prefix: QUEUES_PATH });

@@ -19,6 +19,8 @@ export interface Hold {
   operationId: string;
   ticket: number;
   fence: number;
+  /** Where its operation is carried out; null: it is none. */
+  place: string | null;
 }
 
 const GATE_COLUMNS = `workspace_id, tail, head, fence, owner, lease_until,
@@ -228,6 +230,7 @@ export interface WaitingHead {
   workspace_id: string;
   ticket: number;
   operation_id: string;
+  place: string;
   kind: OperationKind;
   max_attempts: number;
   backoff_for_ms: number | null;
@@ -239,7 +242,7 @@ export async function waitingHeads(
   limit: number,
 ): Promise<WaitingHead[]> {
   const { rows } = await db.query<WaitingHead>(
-    `select distinct on (o.workspace_id) o.workspace_id, o.ticket, o.id as operation_id, o.kind, o.max_attempts,
+    `select distinct on (o.workspace_id) o.workspace_id, o.ticket, o.id as operation_id, o.place, o.kind, o.max_attempts,
        ceil(extract(epoch from o.next_attempt_at - clock_timestamp()) * 1000)::int as backoff_for_ms
      from operations o join gates g on g.workspace_id = o.workspace_id
      where o.state in ('queued', 'running') and o.workspace_id > $1 and not g.paused

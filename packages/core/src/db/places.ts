@@ -16,6 +16,8 @@ export interface Place {
   capacity: number | null;
   weight: number;
   cordoned: boolean;
+  /** When a worker last reached it, and found that it is the one meant. */
+  served_at: Date | null;
   last_error: string | null;
   last_error_at: Date | null;
   lost_at: Date | null;
@@ -34,6 +36,15 @@ export async function getPlace(db: Queryable, name: string): Promise<Place | nul
 export async function listPlaces(db: Queryable): Promise<Place[]> {
   const { rows } = await db.query<Place>("select * from places order by name");
   return rows;
+}
+
+/** Names of those that a worker has reached at least once, or where a workspace is to run. */
+export async function placesInUse(db: Queryable): Promise<string[]> {
+  const { rows } = await db.query<{ name: string }>(
+    `select name from places p where identity is not null or exists (select from workspaces w
+       where w.place = p.name and w.status not in ('removed', 'paused', 'hibernated')) order by name`,
+  );
+  return rows.map(({ name }) => name);
 }
 
 /** Makes a place that a worker is configured for; one that is there stays as it is. */
@@ -133,6 +144,34 @@ export async function noteContact(
        problem = excluded.problem, last_seen_at = clock_timestamp(),
        since = case when p.state = excluded.state then p.since else clock_timestamp() end`,
     [contact.place, contact.worker, contact.state, contact.identity, contact.problem],
+  );
+  if (contact.state === "confirmed")
+    await tx.query("update places set served_at = clock_timestamp() where name = $1", [contact.place]);
+  return rows[0] ?? null;
+}
+
+/** How long a worker may be silent until it counts as dead, in ms. */
+export const WORKER_SILENT_MS = 30_000;
+
+/** Whether a place is served now, and else since when it isn't and what is the matter. */
+export interface Served {
+  served: boolean;
+  /** False if no worker lives at all, of any place. */
+  workers: boolean;
+  served_at: Date | null;
+  /** What workers say who are configured for it; empty: there are none. */
+  problems: string[];
+}
+
+export async function servedNow(db: Queryable, name: string): Promise<Served | null> {
+  const { rows } = await db.query<Served>(
+    `select p.served_at, exists (select from place_workers
+         where last_seen_at > clock_timestamp() - $2 * interval '1 millisecond') as workers, coalesce(bool_or(w.state = 'confirmed'), false) as served,
+       coalesce(array_agg(distinct w.problem) filter (where w.problem is not null), '{}') as problems
+     from places p left join place_workers w
+       on w.place = p.name and w.last_seen_at > clock_timestamp() - $2 * interval '1 millisecond'
+     where p.name = $1 group by p.name`,
+    [name, WORKER_SILENT_MS],
   );
   return rows[0] ?? null;
 }

@@ -40,6 +40,8 @@ export interface NewWorkspace {
   name: string;
   parent_id: string | null;
   backend: BackendName;
+  /** Absent: the one place that its backend has without further configuration. */
+  place?: string;
   spec: Spec;
   labels: Record<string, string>;
   hibernate_after_minutes: number | null;
@@ -50,8 +52,8 @@ export interface NewWorkspace {
 export async function insertWorkspace(tx: Tx, workspace: NewWorkspace): Promise<Workspace> {
   const { rows } = await tx.query<Workspace>(
     `with made as (
-       insert into workspaces (id, name, parent_id, backend, spec, labels, hibernate_after_minutes, expires_at, status)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, 'provisioning')
+       insert into workspaces (id, name, parent_id, backend, place, spec, labels, hibernate_after_minutes, expires_at, status)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'provisioning')
        returning ${COLUMNS}
      ), gate as (insert into gates (workspace_id) select id from made)
      select * from made`,
@@ -60,6 +62,7 @@ export async function insertWorkspace(tx: Tx, workspace: NewWorkspace): Promise<
       workspace.name,
       workspace.parent_id,
       workspace.backend,
+      workspace.place ?? null,
       JSON.stringify(workspace.spec),
       JSON.stringify(workspace.labels),
       workspace.hibernate_after_minutes,

@@ -4,6 +4,8 @@ import type { OperationKind } from "../domain/operation.js";
 export interface DispatchedOperation {
   id: string;
   workspace_id: string;
+  /** Where it is to be carried out. */
+  place: string;
   ticket: number;
   kind: OperationKind;
   max_attempts: number;
@@ -19,5 +21,5 @@ export interface Dispatcher {
   /** Makes the job run now: promotes it if parked, adds it if missing. False if it was about to run anyway. */
   wake(operation: DispatchedOperation): Promise<boolean>;
   /** Wakes a parked job by its ticket alone. False if it isn't there, or isn't parked. */
-  promote(workspaceId: string, ticket: number): Promise<boolean>;
+  promote(workspaceId: string, ticket: number, place: string): Promise<boolean>;
 }

@@ -70,8 +70,8 @@ export interface Gate {
   holdIdle(workspaceId: string): Promise<{ hold: Hold; claimedAt: number } | null>;
   /** Gives back what {@link holdIdle} took and lets in what was accepted meanwhile. @throws LeaseLostError */
   letGo(hold: Hold): Promise<void>;
-  /** Lets the job of this ticket run: its turn has come. */
-  wake(workspaceId: string, ticket: number): Promise<void>;
+  /** Lets the job of this ticket run: its turn has come. Null `place`: its row says where. */
+  wake(workspaceId: string, ticket: number, place: string | null): Promise<void>;
 }
 
 export function createGate(options: {
@@ -107,8 +107,8 @@ export function createGate(options: {
     },
   );
 
-  const wake = async (workspaceId: string, ticket: number): Promise<void> => {
-    if (await dispatcher.promote(workspaceId, ticket)) return;
+  const wake = async (workspaceId: string, ticket: number, place: string | null): Promise<void> => {
+    if (place !== null && (await dispatcher.promote(workspaceId, ticket, place))) return;
     const operation = await getByTicket(pool, workspaceId, ticket);
     if (operation !== null) await dispatcher.wake(operation);
   };
@@ -126,7 +126,13 @@ export function createGate(options: {
       if (operation === null) return null;
       return {
         operation,
-        hold: { workspaceId, operationId: operation.id, ticket, fence: operation.fence! },
+        hold: {
+          workspaceId,
+          operationId: operation.id,
+          ticket,
+          fence: operation.fence!,
+          place: operation.place,
+        },
         claimedAt,
       };
     },
@@ -137,7 +143,7 @@ export function createGate(options: {
       const { held, next } = await finish(one);
       if (!held) throw new LeaseLostError("the gate is held by another worker");
       // The dispatch sweep mends a wake-up that is lost here.
-      if (next !== null) await wake(one.hold.workspaceId, next).catch(() => undefined);
+      if (next !== null) await wake(one.hold.workspaceId, next, one.hold.place).catch(() => undefined);
     },
     retryLater: (hold, error, delayMs) =>
       fenced(pool, hold, async (tx) => {
@@ -155,12 +161,12 @@ export function createGate(options: {
       // No operation has this id; it only tells this lease from others.
       return fence === null
         ? null
-        : { hold: { workspaceId, operationId: randomUUID(), ticket: 0, fence }, claimedAt };
+        : { hold: { workspaceId, operationId: randomUUID(), ticket: 0, fence, place: null }, claimedAt };
     },
     async letGo(hold) {
       const [gate] = await fenced(pool, hold, (tx) => passGates(tx, [hold.workspaceId]));
       if (gate !== undefined && gate.head < gate.tail)
-        await wake(hold.workspaceId, gate.head + 1).catch(() => undefined);
+        await wake(hold.workspaceId, gate.head + 1, null).catch(() => undefined);
     },
     wake,
   };

@@ -3,6 +3,7 @@ import { unfinishedOf, type Operation, type OperationError } from "../db/operati
 import type { Queryable } from "../db/pool.js";
 import { openResources } from "../db/resources.js";
 import { getWorkspace, type Workspace } from "../db/workspaces.js";
+import { servedNow, type Served } from "../db/places.js";
 import { BerthError } from "../base/errors.js";
 
 /** Why a workspace is where it is, in words and in fields. */
@@ -21,7 +22,7 @@ export interface Why {
     next_attempt_at: Date | null;
     waiting_behind: number;
   } | null;
-  /** What the next step waits for: `worker`, `retry`, `provider`, `agent`, `operator`, `sweep`; null: nothing. */
+  /** What the next step waits for: `worker`, `place`, `retry`, `provider`, `agent`, `operator`, `sweep`; null: nothing. */
   waits_for: string | null;
   last_error: OperationError | null;
   /** What of it is to go and isn't proven gone. */
@@ -51,7 +52,8 @@ export async function why(db: Queryable, workspaceId: string): Promise<Why> {
     open.findLast((row) => row.last_error !== null)?.last_error ??
     gate?.last_error ??
     null;
-  const [waits, words] = explain(workspace, operation, gate, open.length);
+  const served = await servedNow(db, workspace.place);
+  const [waits, words] = explain(workspace, operation, gate, open.length, served);
   const trouble = lastError === null ? "" : ` Its last error: ${lastError.code}: ${lastError.message}.`;
   return {
     summary: `It is ${workspace.status}${workspace.status_reason === null ? "" : ` (${workspace.status_reason})`}: ${words}.${trouble}`,
@@ -88,15 +90,20 @@ function explain(
   operation: Operation | undefined,
   gate: GateLook | null,
   obligations: number,
+  served: Served | null,
 ): [waitsFor: string | null, words: string] {
+  const elsewhere = served === null ? null : unserved(workspace.place, served);
   if (gate?.paused === true) return ["operator", "its gate is paused by an operator"];
   if (operation !== undefined) {
     const name = `its ${operation.kind} (attempt ${Math.max(operation.attempt, 1)} of ${operation.max_attempts})`;
     if (gate?.leased === true) return ["provider", `${name} runs, at step "${operation.phase ?? "start"}"`];
     if (operation.next_attempt_at !== null)
       return ["retry", `${name} failed and is tried again at ${operation.next_attempt_at.toISOString()}`];
+    if (elsewhere !== null) return ["place", `${name} waits for ${elsewhere}`];
     return ["worker", `${name} waits for a worker`];
   }
+  if (obligations > 0 && elsewhere !== null)
+    return ["place", `${obligations} thing(s) of it are not proven gone, and wait for ${elsewhere}`];
   if (obligations > 0)
     return [
       "sweep",
@@ -117,4 +124,12 @@ function explain(
     default:
       return [null, "it is where it should be"];
   }
+}
+
+/** Which place none of the workers serves, since when, and what those say who are meant to; null: one does. */
+function unserved(place: string, { served, workers, served_at, problems }: Served): string | null {
+  if (served || !workers) return null;
+  const since =
+    served_at === null ? "has never been served" : `nobody serves since ${served_at.toISOString()}`;
+  return `place ${place}, which ${since}: ${problems.length === 0 ? "no live worker is configured for it" : problems.join("; ")}`;
 }

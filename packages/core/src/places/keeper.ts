@@ -17,21 +17,20 @@ export interface PlaceKeeperOptions {
   logger: Logger;
   /** How often each place is asked who it is, in ms. */
   everyMs?: number;
-  /** Told when this worker begins or ceases to serve a place. */
-  onServed?(place: string, served: boolean): void;
 }
 
 export interface PlaceKeeper {
   /** Those that are the places that they are meant to be, guarded: what this worker may touch. Changes with them. */
   readonly served: ReadonlyMap<string, Backend>;
+  /** Begins to ask; `onServed` is told when this worker begins or ceases to serve a place. */
+  start(onServed: (place: string, served: boolean) => void): void;
   /** Asks a place, or all, who it is now. */
   look(place?: string): Promise<void>;
   close(): Promise<void>;
 }
 
-/** How often each place is asked. A worker that is silent for {@link PLACE_SILENT_MS} serves nothing any more. */
+/** How often each place is asked. Far less than how long a worker may be silent. */
 const EVERY_MS = 5_000;
-export const PLACE_SILENT_MS = 30_000;
 /** One place that doesn't answer keeps nobody from the others, and says so before the next look. */
 const LOOK_LIMIT_MS = 20_000;
 /** In these a place isn't served. What doesn't answer is served if it was: its acts fail by themselves. */
@@ -39,7 +38,8 @@ const REFUSED: readonly Contact[] = ["mismatch", "unconfirmed", "taken", "lost"]
 
 /** Sees to it that this worker touches only what is the place that it is meant to be (I12). */
 export function keepPlaces(options: PlaceKeeperOptions): PlaceKeeper {
-  const { pool, worker, backends, logger, everyMs = EVERY_MS, onServed } = options;
+  const { pool, worker, backends, logger, everyMs = EVERY_MS } = options;
+  let onServed: (place: string, served: boolean) => void = () => undefined;
   const served = new Map<string, Backend>();
   const recorded = new Map<string, string | null>();
   const looks = new Map<string, Promise<void>>();
@@ -56,7 +56,7 @@ export function keepPlaces(options: PlaceKeeperOptions): PlaceKeeper {
     if (now === served.has(name)) return;
     if (now) served.set(name, guarded(name, backend));
     else served.delete(name);
-    onServed?.(name, now);
+    onServed(name, now);
   };
   const lookOnce = async (name: string, backend: Backend): Promise<void> => {
     await ensurePlace(pool, { name, backend: backend.name });
@@ -87,10 +87,13 @@ export function keepPlaces(options: PlaceKeeperOptions): PlaceKeeper {
     looks.set(name, one);
     return one;
   };
-  for (const name of backends.keys()) void look(name);
 
   return {
     served,
+    start(listener) {
+      onServed = listener;
+      for (const name of backends.keys()) void look(name);
+    },
     async look(place) {
       await Promise.all((place === undefined ? [...backends.keys()] : [place]).map(look));
     },

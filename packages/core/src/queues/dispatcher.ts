@@ -14,7 +14,7 @@ const FINISHED_JOBS: Pick<JobsOptions, "removeOnComplete" | "removeOnFail"> = {
 
 /** What {@link Dispatcher} asks for, on BullMQ. */
 export function createDispatcher(
-  queue: AnyQueue<OperationJob>,
+  queueOf: (place: string) => AnyQueue<OperationJob>,
   store: Store,
   config: QueueConfig,
 ): Dispatcher {
@@ -26,7 +26,7 @@ export function createDispatcher(
   const add = async (operation: DispatchedOperation, delayMs: number): Promise<void> => {
     const data = { workspaceId: operation.workspace_id, operationId: operation.id, ticket: operation.ticket };
     await ask(() =>
-      queue.add(operation.kind, data, {
+      queueOf(operation.place).add(operation.kind, data, {
         jobId: jobId(operation.workspace_id, operation.ticket),
         delay: delayMs,
         attempts: operation.max_attempts,
@@ -35,9 +35,9 @@ export function createDispatcher(
       }),
     );
   };
-  const promote = async (workspaceId: string, ticket: number): Promise<boolean> => {
+  const promote = async (workspaceId: string, ticket: number, place: string): Promise<boolean> => {
     try {
-      await ask(() => queue.getBackend().promote(jobId(workspaceId, ticket)));
+      await ask(() => queueOf(place).getBackend().promote(jobId(workspaceId, ticket)));
       return true;
     } catch {
       // BullMQ has one error for "not there" and "not delayed"; the caller finds out which by adding it.
@@ -48,15 +48,17 @@ export function createDispatcher(
     add: (operation, when) => add(operation, when === "parked" ? config.parkMs : 0),
     promote,
     async wake(operation) {
-      const id = jobId(operation.workspace_id, operation.ticket);
-      if (await promote(operation.workspace_id, operation.ticket)) return true;
+      const { workspace_id, ticket, place } = operation;
+      const id = jobId(workspace_id, ticket);
+      const queue = queueOf(place);
+      if (await promote(workspace_id, ticket, place)) return true;
       const state = await ask(() => queue.getJobState(id));
       // A finished job whose operation isn't: its id would make the add a silent no-op.
       if (state === "completed" || state === "failed") await ask(() => queue.remove(id));
       const missing = state === "unknown" || state === "completed" || state === "failed";
       if (missing) await add(operation, 0);
       // A producer's parked add may have landed between the first promotion and this add.
-      return (await promote(operation.workspace_id, operation.ticket)) || missing;
+      return (await promote(workspace_id, ticket, place)) || missing;
     },
   };
 }

@@ -1,13 +1,22 @@
 import type { Job } from "bullmq";
 
+/** Where processes from before there were places put all operations: only moved on, or carried out. */
 export const OPERATIONS_QUEUE = "operations";
 export const SWEEPS_QUEUE = "sweeps";
-/** Questions for the logs of a workspace, which the workers answer. */
-export const LOGS_QUEUE = "logs";
 /** Webhooks for which deliveries are due: a job sends those of one. */
 export const WEBHOOKS_QUEUE = "webhooks";
 /** The backoff whose delays the gate has recorded already: exponential with jitter and a cap. */
 export const BACKOFF = "capped-exponential";
+
+/** Operations to be carried out in a place: only workers that serve it take them (I15). */
+export function operationsQueue(place: string): string {
+  return `${OPERATIONS_QUEUE}-${place}`;
+}
+
+/** Questions for the logs of what runs in a place, which its workers answer. */
+export function logsQueue(place: string): string {
+  return `logs-${place}`;
+}
 
 /** The job of an operation. PostgreSQL has all else. */
 export interface OperationJob {

@@ -5,8 +5,9 @@ import type { LogsQuestion } from "../domain/logs.js";
 import type { Dispatcher } from "../gate/dispatcher.js";
 import { createDispatcher } from "./dispatcher.js";
 import {
-  LOGS_QUEUE,
+  logsQueue,
   OPERATIONS_QUEUE,
+  operationsQueue,
   SWEEPS_QUEUE,
   WEBHOOKS_QUEUE,
   type OperationJob,
@@ -16,9 +17,13 @@ import { openStore, PRODUCER_LIMIT_MS, type AnyQueue, type QueueConfig } from ".
 
 /** The queues as a producer sees them. */
 export interface Queues {
-  operations: AnyQueue<OperationJob>;
+  /** Of a place; opened when it is first asked for. */
+  operationsOf(place: string): AnyQueue<OperationJob>;
+  /** Of processes from before there were places. */
+  unplaced: AnyQueue<OperationJob>;
   sweeps: AnyQueue<Record<string, never>>;
-  logs: AnyQueue<LogsQuestion>;
+  /** Of a place; opened when it is first asked for. */
+  logsOf(place: string): AnyQueue<LogsQuestion>;
   webhooks: AnyQueue<WebhookLane>;
   dispatcher: Dispatcher;
   /** @throws if the queues' store doesn't answer within a second. */
@@ -42,24 +47,39 @@ export async function openQueues(config: QueueConfig, onError: (error: Error) =>
     queue.on("error", onError);
     return queue;
   };
-  const operations = open<OperationJob>(OPERATIONS_QUEUE);
+  const opened = new Map<string, AnyQueue<unknown>>();
+  const lazily = <Data>(name: string): AnyQueue<Data> => {
+    const found = opened.get(name) ?? open<unknown>(name);
+    if (!opened.has(name)) {
+      opened.set(name, found);
+      // As below: one that couldn't connect is of no use.
+      if (store.redis === null)
+        found.waitUntilReady().catch(() => {
+          opened.delete(name);
+          void found.close().catch(onError);
+        });
+    }
+    return found as AnyQueue<Data>;
+  };
+  const operationsOf = (place: string) => lazily<OperationJob>(operationsQueue(place));
+  const unplaced = open<OperationJob>(OPERATIONS_QUEUE);
   const sweeps = open<Record<string, never>>(SWEEPS_QUEUE);
-  const logs = open<LogsQuestion>(LOGS_QUEUE);
   const webhooks = open<WebhookLane>(WEBHOOKS_QUEUE);
-  const all = [operations, sweeps, logs, webhooks];
+  const all = [unplaced, sweeps, webhooks];
   // On PostgreSQL a first connection that fails is remembered for ever: better not to start at all.
   if (store.redis === null) await Promise.all(all.map((queue) => queue.waitUntilReady()));
   return {
-    operations,
+    operationsOf,
+    unplaced,
     sweeps,
-    logs,
+    logsOf: (place) => lazily<LogsQuestion>(logsQueue(place)),
     webhooks,
-    dispatcher: createDispatcher(operations, store, config),
+    dispatcher: createDispatcher(operationsOf, store, config),
     ping: async () => {
-      await within(PRODUCER_LIMIT_MS, [], () => operations.getJobCountByTypes("active"));
+      await within(PRODUCER_LIMIT_MS, [], () => unplaced.getJobCountByTypes("active"));
     },
     close: async () => {
-      await Promise.allSettled(all.map((queue) => queue.close()));
+      await Promise.allSettled([...all, ...opened.values()].map((queue) => queue.close()));
       store.redis?.disconnect();
     },
   };

@@ -25,6 +25,7 @@ export const dispatch: Sweep = defineSweep("dispatch", {
           const woken = await dispatcher.wake({
             id: head.operation_id,
             workspace_id: head.workspace_id,
+            place: head.place,
             ticket: head.ticket,
             kind: head.kind,
             max_attempts: head.max_attempts,

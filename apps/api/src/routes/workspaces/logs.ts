@@ -85,6 +85,7 @@ export function logRoutes(app: App, services: Services): void {
       if (follow) {
         const out = following.follow({
           workspaceId,
+          place: workspace.place,
           tail,
           since: positionOf(request.headers["last-event-id"]),
           limitMs: waitS === null ? config.logFollowMs : Math.min(waitS * 1_000, config.logFollowMs),
@@ -93,6 +94,7 @@ export function logRoutes(app: App, services: Services): void {
       }
       const { backend, generation, truncated, lines } = await askForLogs(
         queues,
+        workspace.place,
         { workspaceId, tail, since: null, wholeLines: false },
         { timeoutMs: (waitS ?? WAIT_S) * 1_000, signal: request.signal },
       );

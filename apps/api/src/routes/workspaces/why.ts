@@ -26,7 +26,7 @@ const Why = Type.Object({
     }),
     { description: "The one that runs, or is next." },
   ),
-  waits_for: nullable(Type.Enum(["worker", "retry", "provider", "agent", "operator", "sweep"]), {
+  waits_for: nullable(Type.Enum(["worker", "place", "retry", "provider", "agent", "operator", "sweep"]), {
     description: "What the next step waits for; null: it is where it should be.",
   }),
   last_error: nullable(Failure),
