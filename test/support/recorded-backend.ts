@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import {
   BackendError,
+  volumeMissing,
   type Backend,
   type InstanceRef,
   type InstanceState,
@@ -75,9 +76,15 @@ export async function createRecordedBackend(
       onLogs: () => ({ lines: [], cursor: null, truncated: false }),
       ...faults,
     },
-    createVolume: ({ workspaceId }, { signal }) =>
-      record({ workspaceId, call: "createVolume", generation: null, signal }, async () => {
+    createVolume: (volume, { signal }) =>
+      record({ ...volume, call: "createVolume", generation: null, signal }, async () => {
+        const { workspaceId } = volume;
         const id = `vol-${workspaceId}`;
+        if (volume.providerId !== null) {
+          const known = await pool.query(`select 1 from provider_things where id = $1 and ${live}`, [id]);
+          if (known.rowCount === 0) throw volumeMissing(volume);
+          return { providerId: id };
+        }
         await pool.query(
           `insert into provider_things (id, kind, workspace_id, deployment) values ($1, 'volume', $2, $3)
            on conflict (id) do update set removed_at = null, created_at = excluded.created_at

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Bench } from "./harness.js";
+import { type Bench, failure } from "./harness.js";
 
 export function describeVolumes(use: () => Bench): void {
   describe("volumes", () => {
@@ -41,6 +41,19 @@ export function describeVolumes(use: () => Bench): void {
       expect(await backend.removeVolume(workspace.volume, call)).toBe("in_use");
       expect(await backend.stop(instance, call)).toBe("gone");
       expect(await backend.removeVolume(workspace.volume, call)).toBe("gone");
+    });
+
+    test("a volume that was made and has vanished is told of, and no empty one takes its place", async () => {
+      const { prepared, request, backend, call } = use();
+      const of = await prepared();
+      const { providerId } = await backend.createVolume(of.volume, call);
+      expect(await backend.removeVolume(of.volume, call)).toBe("gone");
+      const volume = { ...of.volume, providerId };
+      const missing = failure("volume_missing", "permanent");
+      await expect(backend.createVolume(volume, call)).rejects.toThrow(missing);
+      const launched = backend.launch({ ...request(of, of.instance()), volume }, call);
+      await expect(launched).rejects.toThrow(/not there|does not exist/);
+      expect(await backend.listOwned(call)).toEqual([]);
     });
 
     test("a launch without its volume fails, and leaves nothing", async () => {

@@ -198,24 +198,24 @@ export const MUTANTS: readonly Mutant[] = [
     name: "makes the volume before its row in the ledger",
     breaks: "I3",
     file: `${CORE}/operations/launch.ts`,
-    find: `    const row = await intend(context, "volume");
-    await context.fenced((tx) => markAsked(tx, row.id));
-    context.check();
-    const { providerId, details } = await context.backend.createVolume(volumeRef(row), {
-      ...callOf(context),
-      spec: context.workspace.spec,
-    });`,
-    replace: `    const id = randomUUID();
-    const known = await find(context, "volume");
-    const { workspace } = context;
-    const ref = { resourceId: id, workspaceId: workspace.id, name: \`ws-\${workspace.id}\`, providerId: null, clientToken: id, details: {} };
-    const { providerId, details } = await context.backend.createVolume(known === undefined ? ref : volumeRef(known), {
-      ...callOf(context),
-      spec: workspace.spec,
-    });
-    const row = known ?? (await context.fenced((tx) => intendResource(tx, {
-      id, workspace_id: workspace.id, kind: "volume", backend: context.backend.name, name: ref.name, client_token: id, generation: generationOf(context),
-    })));`,
+    find: `  const row = await intend(context, "volume");
+  await context.fenced((tx) => markAsked(tx, row.id));
+  context.check();
+  const { providerId, details } = await context.backend.createVolume(volumeRef(row), {
+    ...callOf(context),
+    spec: context.workspace.spec,
+  });`,
+    replace: `  const id = randomUUID();
+  const known = await find(context, "volume");
+  const { workspace } = context;
+  const ref = { resourceId: id, workspaceId: workspace.id, name: \`ws-\${workspace.id}\`, providerId: null, clientToken: id, details: {} };
+  const { providerId, details } = await context.backend.createVolume(known === undefined ? ref : volumeRef(known), {
+    ...callOf(context),
+    spec: workspace.spec,
+  });
+  const row = known ?? (await context.fenced((tx) => intendResource(tx, {
+    id, workspace_id: workspace.id, kind: "volume", backend: context.backend.name, name: ref.name, client_token: id, generation: generationOf(context),
+  })));`,
   },
   {
     name: "takes the daemon's yes to a removal for the end",

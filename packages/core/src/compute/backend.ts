@@ -42,7 +42,8 @@ export interface Backend {
   mark?(options: CallOptions): Promise<string>;
 
   /**
-   * Makes the volume, or finds it. Its name is `volume.name`; labels tell deployment and workspace. `spec` is
+   * Makes the volume, or finds it. One that has a `providerId` was made before: where the provider says cleanly that it
+   * isn't there any more, none is made in its place (`volume_missing`, permanent), since that one would be empty. Its name is `volume.name`; labels tell deployment and workspace. `spec` is
    * what its instance will run, for providers that size or place a volume by it.
    * @returns the provider's id of the volume, and what the ledger is to remember of it.
    */
@@ -282,6 +283,8 @@ export type BackendErrorCode =
   | "invalid_spec"
   | "start_failed"
   | "name_taken"
+  /** A volume that was made, and may hold data, isn't there any more. */
+  | "volume_missing"
   | "other_generation"
   | "capacity"
   | "quota"
@@ -291,3 +294,14 @@ export type BackendErrorCode =
   /** The call would have reached, or has reached, another place than the one meant (I12). */
   | "wrong_place"
   | "aborted";
+
+/** A volume that was made before isn't at its provider any more. */
+export function volumeMissing({ name, providerId }: VolumeRef, providerCode?: string): BackendError {
+  const id = providerId === null || providerId === name ? name : `${name} (${providerId})`;
+  return new BackendError(
+    "volume_missing",
+    "permanent",
+    `volume ${id} is not there any more, and what was in it with it; no empty one is made in its place`,
+    { providerCode: providerCode ?? null },
+  );
+}

@@ -33,6 +33,8 @@ export interface Operation {
   cancel_requested_by: string | null;
   /** The failed or cancelled operation that this one is to make good. */
   retry_of: string | null;
+  /** Where its volume has vanished, an empty one takes its place. */
+  new_volume: boolean;
   error: OperationError | null;
   created_at: Date;
   started_at: Date | null;
@@ -48,12 +50,13 @@ export interface NewOperation {
   requested_by: string;
   max_attempts: number;
   retry_of?: string;
+  new_volume?: boolean;
 }
 
 export async function insertOperation(tx: Tx, operation: NewOperation): Promise<Operation> {
   const { rows } = await tx.query<Operation>(
-    `insert into operations (id, workspace_id, ticket, kind, source, requested_by, max_attempts, retry_of)
-     values ($1, $2, $3, $4, $5, $6, $7, $8) returning *`,
+    `insert into operations (id, workspace_id, ticket, kind, source, requested_by, max_attempts, retry_of, new_volume)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning *`,
     [
       operation.id,
       operation.workspace_id,
@@ -63,6 +66,7 @@ export async function insertOperation(tx: Tx, operation: NewOperation): Promise<
       operation.requested_by,
       operation.max_attempts,
       operation.retry_of ?? null,
+      operation.new_volume ?? false,
     ],
   );
   return rows[0]!;

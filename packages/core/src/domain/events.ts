@@ -70,6 +70,8 @@ export const EVENT_FIELDS = {
   state: field<string>("the state that the provider tells"),
   status: field<number | null>("the HTTP status of the last answer; null: none came"),
   sweep: field<string>("the sweep"),
+  new_volume: field<boolean>("an empty volume was asked for and takes its place"),
+  volume_id: field<string | null>("the provider's id of the volume"),
   waited_ms: field<number>("how long it was waited for, in ms"),
   was: field<number | null>("how many might run before; null: as many as like"),
   webhook_id: field<string>("the webhook"),
@@ -170,6 +172,13 @@ export const EVENTS = {
     "generation",
   ]),
   "workspace.instance.launched": event("an instance was launched", ["instance_id", "generation"], [], true),
+  "workspace.volume.missing": event("its volume has vanished; an empty one is made only if asked for", [
+    "volume_id",
+    "name",
+    "created_at",
+    "new_volume",
+    "requested_by",
+  ]),
   "workspace.instance.gone": event("an instance is proven gone", [
     "instance_id",
     "generation",

@@ -42,20 +42,59 @@ export const prepare: Step = {
   },
 };
 
-/** Makes the volume, or finds the one that the last generation left. */
+/**
+ * Makes the volume, or finds the one that the last generation left. One that has vanished is told of, and made anew only
+ * where an operator has asked for that (`new_volume`).
+ */
 export const ensureVolume: Step = {
   name: "volume",
   async run(context) {
-    const row = await intend(context, "volume");
-    await context.fenced((tx) => markAsked(tx, row.id));
-    context.check();
-    const { providerId, details } = await context.backend.createVolume(volumeRef(row), {
-      ...callOf(context),
-      spec: context.workspace.spec,
-    });
-    await context.fenced((tx) => markPresent(tx, row.id, providerId, details));
+    try {
+      await ensureOnce(context);
+    } catch (error) {
+      if (!(error instanceof BackendError) || error.code !== "volume_missing") throw error;
+      await noteMissing(context, error);
+      await ensureOnce(context);
+    }
   },
 };
+
+/** @throws `missing` unless a new volume was asked for, whose ledger row then takes the place of the old one's. */
+async function noteMissing(context: StepContext, missing: BackendError): Promise<void> {
+  const row = await find(context, "volume");
+  if (row === undefined) throw missing;
+  const anew = context.operation.new_volume;
+  await context.fenced(async (tx) => {
+    // The provider has said cleanly that it isn't there (I4).
+    if (anew) await markGone(tx, row.id);
+    await insertEvents(tx, [
+      {
+        event_type: "workspace.volume.missing",
+        workspace_id: context.workspace.id,
+        operation_id: context.operation.id,
+        payload: {
+          volume_id: row.provider_id,
+          name: row.name,
+          created_at: row.created_at,
+          new_volume: anew,
+          requested_by: context.operation.requested_by,
+        },
+      },
+    ]);
+  });
+  if (!anew) throw missing;
+}
+
+async function ensureOnce(context: StepContext): Promise<void> {
+  const row = await intend(context, "volume");
+  await context.fenced((tx) => markAsked(tx, row.id));
+  context.check();
+  const { providerId, details } = await context.backend.createVolume(volumeRef(row), {
+    ...callOf(context),
+    spec: context.workspace.spec,
+  });
+  await context.fenced((tx) => markPresent(tx, row.id, providerId, details));
+}
 
 /** Makes and starts the instance, its ledger row first (I3). */
 export const launch: Step = {

@@ -35,6 +35,8 @@ export interface Requester extends Asker {
   source: Source;
   /** The failed or cancelled operation that this request is to make good. */
   retryOf?: string;
+  /** Where the workspace's volume has vanished, an empty one is to take its place. */
+  newVolume?: boolean;
 }
 
 /** On whose behalf, for what is the same for equal requests. */
@@ -162,6 +164,7 @@ export async function enqueue(
     ...(requester.retryOf === undefined || requester.source === "cascade"
       ? {}
       : { retry_of: requester.retryOf }),
+    ...(requester.newVolume === true && { new_volume: true }),
   });
 }
 
@@ -179,6 +182,11 @@ async function requireNoneSucceeded(tx: Tx, retryOf: string): Promise<void> {
 /** True if nothing unfinished is before an operation: its job may run now. */
 export function isNext({ head }: Pick<Gate, "head">, { ticket }: Pick<Operation, "ticket">): boolean {
   return ticket === head + 1;
+}
+
+/** False if a new volume is wanted, and the operation wouldn't make one. */
+export function agreesOnVolume({ new_volume }: Operation, { newVolume = false }: RequestedBy): boolean {
+  return !newVolume || new_volume;
 }
 
 /** Hands an accepted operation to the queue. It is accepted whether or not that succeeds (I6). */

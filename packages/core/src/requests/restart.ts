@@ -3,6 +3,7 @@ import type { Operation } from "../db/operations.js";
 import { sharedTransaction, type Tx } from "../db/pool.js";
 import {
   accept,
+  agreesOnVolume,
   dispatch,
   type Accepted,
   type AcceptedInTurn,
@@ -54,7 +55,7 @@ async function acceptRestarts(
   const answers = await answerIdempotently(tx, calls, (count) =>
     accept(tx, context, { workspaceId, kind: "restart" }, options, {
       count,
-      servedBy: (last) => options.ifBusy !== "reject" && beginsLater(last),
+      servedBy: (last) => options.ifBusy !== "reject" && beginsLater(last) && agreesOnVolume(last, options),
       allow: (last) => {
         if (options.ifBusy === "reject" && last !== undefined) throw busy(last);
       },

@@ -7,6 +7,7 @@ import { projectedStatus } from "../domain/operation.js";
 import { AT_REST } from "../domain/status.js";
 import {
   accept,
+  agreesOnVolume,
   dispatch,
   type Accepted,
   type Condition,
@@ -33,7 +34,7 @@ export async function requestResume(
       { workspaceId, kind: "resume" },
       requester,
       {
-        servedBy: (last) => last.kind === "resume",
+        servedBy: (last) => last.kind === "resume" && agreesOnVolume(last, requester),
         async allow(last, workspace) {
           await requireAncestorsRun(tx, workspaceId);
           await requireQuotaToRun(tx, workspace, last);

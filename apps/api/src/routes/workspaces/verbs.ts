@@ -30,6 +30,13 @@ const HibernateBody = strictObject(
   { examples: [{ force: false }] },
 );
 
+const NoQuery = strictObject({});
+const NewVolumeQuery = strictObject({
+  new_volume: flag(
+    "Where its volume has vanished (`volume_missing`), go on with an empty one. A volume that is there is kept.",
+  ),
+});
+
 /** What each of them may be refused for. */
 const REFUSALS = [
   "invalid_request",
@@ -49,6 +56,8 @@ const verb =
     summary: string;
     description: string;
     body: Body;
+    /** It launches: `?new_volume=true` may be asked for. */
+    launches?: boolean;
     answers: Readonly<Record<200 | 202, object>>;
     refusals: readonly ErrorCode[];
     ask: (
@@ -59,7 +68,7 @@ const verb =
     ) => Promise<Accepted & { cascaded?: number }>;
   }) =>
   (app: App, services: Services): void => {
-    const { name, ask, body, answers, refusals, ...told } = given;
+    const { name, ask, body, launches = false, answers, refusals, ...told } = given;
     app.post(
       `/workspaces/:id/${name}`,
       {
@@ -70,13 +79,16 @@ const verb =
           tags: ["workspaces"],
           params: IdParams,
           headers: RequestHeaders,
+          querystring: launches ? NewVolumeQuery : NoQuery,
           body: body as TSchema,
           response: { ...answers, ...problems(...REFUSALS, ...refusals) },
         },
       },
       async (request, reply) => {
         const asked = request.body as Static<Body>;
-        const accepted = await ask(services, request.params.id, requesterOf(request), asked);
+        const { new_volume: newVolume = false } = request.query as Static<typeof NewVolumeQuery>;
+        const asker = { ...requesterOf(request), ...(newVolume && { newVolume }) };
+        const accepted = await ask(services, request.params.id, asker, asked);
         return answerAccepted(services, request, reply, accepted);
       },
     );
@@ -90,6 +102,7 @@ const restart = verb({
     "Stop, then start with the same volume. Of many calls at once, at most one runs and one waits; each is " +
     "answered with the operation that begins after it.",
   body: RestartBody,
+  launches: true,
   answers: {
     202: answer(
       "Accepted.",
@@ -157,6 +170,7 @@ const hibernate = verb({
 const RESUMING = { ...OPERATION_EXAMPLE, ticket: 3, kind: "resume" };
 const STARTED = {
   body: NoBody,
+  launches: true,
   answers: {
     202: answer(
       "Accepted.",

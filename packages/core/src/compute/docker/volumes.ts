@@ -1,5 +1,5 @@
 import type { VolumeInspectInfo } from "dockerode";
-import { BackendError, type CallOptions, type VolumeRef } from "../backend.js";
+import { BackendError, type CallOptions, volumeMissing, type VolumeRef } from "../backend.js";
 import { ask } from "./ask.js";
 import type { DockerClient } from "./client.js";
 import { isVolumeInUse, isVolumeThere } from "./engine.js";
@@ -11,6 +11,10 @@ export async function createVolume(
   volume: VolumeRef,
   options: CallOptions,
 ): Promise<string> {
+  if (volume.providerId !== null) {
+    if ((await inspectVolume(client, volume, options)) === null) throw volumeMissing(volume, "404");
+    return volume.name;
+  }
   const what = `create volume ${volume.name}`;
   const made = await ask(client, what, { ...options, expects: [500] }, (abortSignal) =>
     client.docker.createVolume({
@@ -35,8 +39,9 @@ export async function requireVolume(
   volume: VolumeRef,
   options: CallOptions,
 ): Promise<void> {
-  if ((await inspectVolume(client, volume, options)) === null)
-    throw new BackendError("backend_failed", "transient", `volume ${volume.name} is not there`);
+  if ((await inspectVolume(client, volume, options)) !== null) return;
+  if (volume.providerId !== null) throw volumeMissing(volume, "404");
+  throw new BackendError("backend_failed", "transient", `volume ${volume.name} is not there`);
 }
 
 /** See `Backend.removeVolume`. @throws BackendError */

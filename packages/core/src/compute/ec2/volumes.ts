@@ -1,5 +1,5 @@
 import { CreateVolumeCommand, DeleteVolumeCommand } from "@aws-sdk/client-ec2";
-import { BackendError, type Details, type VolumeRef } from "../backend.js";
+import { BackendError, type Details, volumeMissing, type VolumeRef } from "../backend.js";
 import type { Spec } from "../../domain/spec.js";
 import { send } from "./aws.js";
 import { inOrderOfRoom } from "./capacity.js";
@@ -29,12 +29,7 @@ export async function createVolume(
   if (found !== null && found.state !== "deleting") return made(found);
   if (ref.providerId !== null)
     // Made anew it would be empty: what was in it is lost, and that is for a person to decide.
-    throw new BackendError(
-      "backend_failed",
-      "permanent",
-      `volume ${ref.providerId} is not there; a restart never makes an empty one in its place`,
-      { providerCode: "InvalidVolume.NotFound" },
-    );
+    throw volumeMissing(ref, "InvalidVolume.NotFound");
   const wanted = wantedOf(spec ?? {}, ec2.options);
   for (;;) {
     const az = await chooseZone(ec2, wanted, caller);

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdir, open } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { BackendError, type CallOptions, type LaunchRequest } from "../backend.js";
+import { BackendError, type CallOptions, type LaunchRequest, volumeMissing } from "../backend.js";
 import { type Claim, claimFile, providerIdOf, readClaim, removeRecord, VOID, voidClaim } from "./claim.js";
 import { keepEnd } from "./end.js";
 import { environmentOf } from "./environment.js";
@@ -43,6 +43,7 @@ export async function launchProcess(
 /** Before there is a record: one that gets no further would stay. */
 async function requireVolume(places: Places, { volume }: LaunchRequest): Promise<void> {
   if ((await listVolumes(places)).some(({ name }) => name === volume.name)) return;
+  if (volume.providerId !== null) throw volumeMissing(volume);
   throw new BackendError("backend_failed", "transient", `volume ${volume.name} is not there`);
 }
 

@@ -1,13 +1,17 @@
 import { chmod, mkdir, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { BackendError, type VolumeRef } from "../backend.js";
+import { BackendError, volumeMissing, type VolumeRef } from "../backend.js";
 import { readMarker } from "./environment.js";
-import { codeOf, listRecords, type Places, unreachable } from "./places.js";
+import { codeOf, listRecords, listVolumes, type Places, unreachable } from "./places.js";
 import type { ProcessTable } from "./process-table.js";
 
 /** See `Backend.createVolume`. @throws BackendError */
 export async function createVolume(places: Places, volume: VolumeRef): Promise<string> {
   const path = join(places.volumes, volume.name);
+  if (volume.providerId !== null) {
+    if (!(await listVolumes(places)).some(({ name }) => name === volume.name)) throw volumeMissing(volume);
+    return volume.name;
+  }
   try {
     await mkdir(path, { mode: 0o700 });
   } catch (error) {
