@@ -283,8 +283,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: "carries out a request each time that it is sent",
     breaks: "I6",
     file: `${CORE}/requests/idempotency.ts`,
-    find: "answerIdempotently(tx, [once], () => work(tx))",
-    replace: "answerIdempotently(tx, [once && undefined], () => work(tx))",
+    find: "answerIdempotently(tx, [idempotency], () => work(tx))",
+    replace: "answerIdempotently(tx, [idempotency && undefined], () => work(tx))",
   },
   {
     name: "counts a restart into one that runs",
