@@ -19,6 +19,13 @@ it("looking ends in time, after one look more than its pauses (I7)", async () =>
   expect(last).toBeNull();
   expect(looks).toBeGreaterThan(1);
   expect(performance.now() - begun).toBeGreaterThanOrEqual(19);
+  let longLooks = 0;
+  const late = await until({ limitMs: 1, ...PACE }, async () => {
+    const ended = performance.now() + 2;
+    while (performance.now() < ended);
+    return ++longLooks === 2 ? "seen" : null;
+  });
+  expect(late, "a look that took all the time isn't the only one").toBe("seen");
   // Without any time there is one look.
   expect(await until({ limitMs: 0, ...PACE }, async () => "at once")).toBe("at once");
 });

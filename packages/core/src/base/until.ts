@@ -18,10 +18,11 @@ export async function until<T>(
 ): Promise<T | null> {
   const end = performance.now() + limitMs;
   for (let pause = firstMs; ; pause = Math.min(pause * 2, longestMs)) {
+    const isLast = performance.now() >= end;
     const answer = await look();
     if (answer !== null) return answer;
-    const rest = end - performance.now();
-    if (rest <= 0) return null;
+    if (isLast) return null;
+    const rest = Math.max(0, end - performance.now());
     await delay(Math.min(pause, rest), undefined, signal === undefined ? {} : { signal }).catch(
       (error: unknown) => {
         throw signal?.aborted === true ? signal.reason : error;

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from "node:crypto";
-import { setTimeout as delay } from "node:timers/promises";
-import { BackendError } from "../compute/backend.js";
+import { until } from "../base/until.js";
+import { BackendError, type InstanceState } from "../compute/backend.js";
 import { insertEvents } from "../db/events.js";
 import { setGeneration } from "../db/operations.js";
 import {
@@ -18,7 +18,7 @@ import { beginGeneration, clearInstance, setInstance, setUrl } from "../db/works
 import { callOf, instanceRef, requireHere, volumeRef, type Step, type StepContext } from "./step.js";
 import { removeVolume, untilGone } from "./stop.js";
 
-const PROBE_EVERY_MS = { first: 50, longest: 1_000 };
+const PROBE_PACE = { firstMs: 50, longestMs: 1_000 };
 /** How often one attempt makes an unused volume anew where there may be room. */
 const MAX_MOVES = 5;
 
@@ -198,35 +198,43 @@ export const waitUntilRunning: Step = {
     const row = await find(context, "instance");
     if (row === undefined) throw new Error("`launch` runs before `wait`");
     const ref = instanceRef(row);
-    const deadline = performance.now() + context.limits.startTimeoutMs;
-    for (let pause = PROBE_EVERY_MS.first; ; pause = Math.min(pause * 2, PROBE_EVERY_MS.longest)) {
+    const limitMs = context.limits.startTimeoutMs;
+    let state: InstanceState | undefined;
+    const ending = await until({ limitMs, ...PROBE_PACE, signal: context.signal }, async () => {
       context.check();
-      const state = (await context.backend.probe([ref], callOf(context))).get(ref.resourceId);
-      if (state === "running") return;
-      if (state === "stopped" || state === "gone") {
-        const lines = await context.backend.logs(ref, { ...callOf(context), tail: 5 }).then(
-          (logs) => logs.lines.map(({ text }) => text).join("\n"),
-          () => "",
-        );
-        await clearAway(context, row);
-        const reason = context.backend.reasonOf?.(ref) ?? null;
-        throw new BackendError(
-          "start_failed",
-          "transient",
-          `the instance ended before it was up${reason === null ? "" : `: ${reason}`}${lines.trim() === "" ? "" : `; its last lines: ${lines.trim().slice(-500)}`}`,
-          { providerCode: reason ?? state },
-        );
-      }
-      if (performance.now() > deadline)
-        throw new BackendError(
-          "backend_timeout",
-          "transient",
-          `the instance is ${state ?? "unknown"} and not running after ${Math.round(context.limits.startTimeoutMs / 1000)} s`,
-        );
-      await delay(pause, undefined, { signal: context.signal });
-    }
+      state = (await context.backend.probe([ref], callOf(context))).get(ref.resourceId);
+      return state === "running" || state === "stopped" || state === "gone" ? state : null;
+    });
+    if (ending === "running") return;
+    if (ending !== null) throw await endedEarly(context, row, ending);
+    throw new BackendError(
+      "backend_timeout",
+      "transient",
+      `the instance is ${state ?? "unknown"} and not running after ${Math.round(limitMs / 1000)} s`,
+    );
   },
 };
+
+/** Clears away an instance that ended before it was up. @returns what to fail with: its reason and last lines */
+async function endedEarly(
+  context: StepContext,
+  row: OpenResource,
+  state: InstanceState,
+): Promise<BackendError> {
+  const ref = instanceRef(row);
+  const lines = await context.backend.logs(ref, { ...callOf(context), tail: 5 }).then(
+    (logs) => logs.lines.map(({ text }) => text),
+    () => [],
+  );
+  await clearAway(context, row);
+  const reason = context.backend.reasonOf?.(ref) ?? null;
+  const said = lines.join("\n").trim().slice(-500);
+  const why = reason === null ? "" : `: ${reason}`;
+  const last = said === "" ? "" : `; its last lines: ${said}`;
+  return new BackendError("start_failed", "transient", `the instance ended before it was up${why}${last}`, {
+    providerCode: reason ?? state,
+  });
+}
 
 async function clearAway(context: StepContext, row: OpenResource): Promise<void> {
   await untilGone(context, row);

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { BackendError } from "../compute/backend.js";
+import { until } from "../base/until.js";
+import { BackendError, type InstanceState } from "../compute/backend.js";
 import { insertEvents } from "../db/events.js";
 import {
   markGone,
@@ -11,7 +12,7 @@ import {
 import { clearInstance } from "../db/workspaces.js";
 import { callOf, instanceRef, requireHere, volumeRef, type HeldContext, type StepContext } from "./step.js";
 
-const PROBE_EVERY_MS = { first: 100, longest: 2_000 };
+const PROBE_PACE = { firstMs: 100, longestMs: 2_000 };
 
 /** Stops whatever instance the ledger knows of, until it is proven gone (I4). The volume stays. */
 export const stopInstance = {
@@ -104,23 +105,27 @@ export const removeName = {
 /** Asks for the end of one instance until the provider says that it is gone. @throws BackendError */
 export async function untilGone(context: HeldContext, row: OpenResource): Promise<void> {
   const ref = instanceRef(row);
-  const deadline = performance.now() + context.limits.stopTimeoutMs;
+  const limitMs = context.limits.stopTimeoutMs;
   await settled(context, row);
-  for (let pause = PROBE_EVERY_MS.first; ; pause = Math.min(pause * 2, PROBE_EVERY_MS.longest)) {
+  let asked = false;
+  let state: InstanceState | undefined;
+  const gone = await until({ limitMs, ...PROBE_PACE, signal: context.signal }, async () => {
     context.check();
-    if ((await context.backend.stop(ref, callOf(context))) === "gone") return;
-    await delay(pause, undefined, { signal: context.signal });
-    context.check();
-    const state = (await context.backend.probe([ref], callOf(context))).get(ref.resourceId);
-    if (state === "gone") return;
-    if (performance.now() > deadline)
-      throw new BackendError(
-        "backend_timeout",
-        "transient",
-        `instance ${row.provider_id ?? row.name} was asked to stop and is still ${state ?? "unknown"} after ` +
-          `${Math.round(context.limits.stopTimeoutMs / 1000)} s`,
-      );
-  }
+    if (asked) {
+      state = (await context.backend.probe([ref], callOf(context))).get(ref.resourceId);
+      if (state === "gone") return true;
+      context.check();
+    }
+    asked = true;
+    return (await context.backend.stop(ref, callOf(context))) === "gone" ? true : null;
+  });
+  if (gone !== null) return;
+  throw new BackendError(
+    "backend_timeout",
+    "transient",
+    `instance ${row.provider_id ?? row.name} was asked to stop and is still ${state ?? "unknown"} after ` +
+      `${Math.round(limitMs / 1000)} s`,
+  );
 }
 
 /**

@@ -1,3 +1,4 @@
+import { within } from "../../base/deadline.js";
 import { BackendError } from "../backend.js";
 import type { DockerClient } from "./client.js";
 import { failureOf, messageOf, statusOf } from "./failure.js";
@@ -20,7 +21,7 @@ export interface AskOptions {
 /**
  * Puts one question to the daemon, within a time limit and until `signal` aborts.
  *
- * The time limit is raced and not only handed down: docker-modem never settles when the connection breaks
+ * Who doesn't obey the time limit isn't waited for: docker-modem never settles when the connection breaks
  * in the middle of a reply. An aborted request is given up here; the daemon may still carry it out.
  * @throws BackendError
  */
@@ -30,35 +31,21 @@ export async function ask<T>(
   { signal, expects = [], timeoutMs = client.callTimeoutMs, reply = "json", secrets = [] }: AskOptions,
   run: (abortSignal: AbortSignal) => Promise<T>,
 ): Promise<Answer<T>> {
-  const limit = new AbortController();
-  const onAbort = () => limit.abort(new BackendError("aborted", "transient", `${what}: given up`));
-  if (signal.aborted) onAbort();
-  else signal.addEventListener("abort", onAbort, { once: true });
-  const timer = setTimeout(
-    () =>
-      limit.abort(
-        new BackendError("backend_timeout", "transient", `${what}: no answer within ${timeoutMs} ms`),
-      ),
-    timeoutMs,
-  );
+  let limit: AbortSignal | undefined;
   try {
-    limit.signal.throwIfAborted();
-    const ended = new Promise<never>((_resolve, reject) => {
-      limit.signal.addEventListener("abort", () => reject(limit.signal.reason as Error), { once: true });
-    });
-    const value = await Promise.race([run(limit.signal), ended]);
+    signal.throwIfAborted();
+    const value = await within(timeoutMs, [signal], (either) => run((limit = either)));
     // docker-modem hands out what it can't parse as bytes. An empty reply is no empty list (I4).
     if (reply === "json" && Buffer.isBuffer(value)) throw new Error("the reply isn't JSON");
     return { ok: true, value };
   } catch (error) {
-    if (limit.signal.aborted) throw limit.signal.reason;
+    if (signal.aborted) throw new BackendError("aborted", "transient", `${what}: given up`);
+    if (limit?.aborted === true)
+      throw new BackendError("backend_timeout", "transient", `${what}: no answer within ${timeoutMs} ms`);
     const status = statusOf(error);
     const message = messageOf(error, secrets);
     if (status !== null && expects.includes(status)) return { ok: false, status, message };
     throw failureOf(what, error, message);
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", onAbort);
   }
 }
 

@@ -1,6 +1,6 @@
-import { setTimeout as delay } from "node:timers/promises";
 import type { ContainerInspectInfo } from "dockerode";
 import { BackendError, type CallOptions, type LaunchRequest } from "../backend.js";
+import { poll } from "../poll.js";
 import { ask } from "./ask.js";
 import type { DockerClient } from "./client.js";
 import { containerOf } from "./container.js";
@@ -16,7 +16,7 @@ import { generationIn, insistOnOwnership } from "./labels.js";
 import { pullImage, type PullLimits } from "./pull.js";
 import { inspectContainer, secretsOf, startContainer } from "./start.js";
 
-const LOOK_AGAIN_MS = 50;
+const PACE = { firstMs: 50, longestMs: 50 };
 /** What Docker says of a container that has never run. */
 const NEVER = "0001-01-01T00:00:00Z";
 
@@ -50,30 +50,31 @@ async function createOrAdopt(
   const { name } = request.instance;
   const container = containerOf(request, { deploymentId: client.deploymentId, ...settings });
   const secrets = secretsOf(request);
-  const deadline = performance.now() + client.callTimeoutMs;
-  for (let pulled = false; ;) {
-    const created = await ask(
-      client,
-      `create ${name}`,
-      { ...options, expects: [404, 409, 500], secrets },
-      (abortSignal) => client.docker.createContainer({ ...container, abortSignal }),
+  const create = () =>
+    ask(client, `create ${name}`, { ...options, expects: [404, 409, 500], secrets }, (abortSignal) =>
+      client.docker.createContainer({ ...container, abortSignal }),
     );
-    if (created.ok) return { id: created.value.id, toStart: true };
-    if (isImageMissing(created) && !pulled) {
+  let pulled = false;
+  let refusal: Refusal | undefined;
+  // The name is reserved before the container can be seen, and freed after it can't be seen any more.
+  const how = { limitMs: client.callTimeoutMs, ...PACE, signal: options.signal };
+  const there = await poll(how, async () => {
+    let created = await create();
+    if (!created.ok && isImageMissing(created) && !pulled) {
       await pullImage(client, request.spec.image ?? "", settings, options);
       pulled = true;
-      continue;
+      created = await create();
     }
+    if (created.ok) return { id: created.value.id, toStart: true };
     if (!isNameTaken(created)) throw creationFailure(name, created, settings);
+    refusal = created;
     const found = await inspectContainer(client, name, options);
-    if (found !== null) return { id: found.Id, toStart: adopt(client, request, found) };
-    // The name is reserved before the container can be seen, and freed after it can't be seen any more.
-    if (performance.now() > deadline)
-      throw new BackendError("backend_failed", "transient", `create ${name}: ${created.message}`, {
-        providerCode: String(created.status),
-      });
-    await delay(LOOK_AGAIN_MS, undefined, { signal: options.signal }).catch(() => undefined);
-  }
+    return found && { id: found.Id, toStart: adopt(client, request, found) };
+  });
+  if (there !== null) return there;
+  throw new BackendError("backend_failed", "transient", `create ${name}: ${refusal?.message}`, {
+    providerCode: String(refusal?.status),
+  });
 }
 
 function creationFailure(name: string, refusal: Refusal, { network }: LaunchSettings): BackendError {

@@ -1,6 +1,6 @@
-import { setTimeout as delay } from "node:timers/promises";
 import type { CallOptions, InstanceRef } from "../backend.js";
 import type { Ends } from "../ends.js";
+import { poll } from "../poll.js";
 import { ask } from "./ask.js";
 import type { DockerClient } from "./client.js";
 import { STOPPABLE } from "./engine.js";
@@ -8,7 +8,7 @@ import { type FoundContainer, listContainers, meantBy } from "./find.js";
 import { noteEnd } from "./probe.js";
 import { removeContainer } from "./remove.js";
 
-const LOOK_AGAIN_MS = 100;
+const PACE = { firstMs: 100, longestMs: 100 };
 /** For a removal that another call has begun. */
 const PROOF_TIMEOUT_MS = 5_000;
 
@@ -28,11 +28,9 @@ export async function stopContainer(
     await end(client, container, graceSeconds, options);
   }
   // The daemon's yes to a removal is no proof (I4).
-  for (;;) {
-    if ((await find()).length === 0) return "gone";
-    if (performance.now() > deadline) return "stopping";
-    await delay(LOOK_AGAIN_MS, undefined, { signal: options.signal }).catch(() => undefined);
-  }
+  const how = { limitMs: deadline - performance.now(), ...PACE, signal: options.signal };
+  const gone = await poll(how, async () => ((await find()).length === 0 ? true : null));
+  return gone === null ? "stopping" : "gone";
 }
 
 async function end(

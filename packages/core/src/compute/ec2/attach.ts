@@ -4,7 +4,7 @@ import { send } from "./aws.js";
 import type { Caller, Ec2 } from "./context.js";
 import { codeOf, failureOf } from "./failure.js";
 import { awaitVolume } from "./identity.js";
-import { poll } from "./pause.js";
+import { pollEc2 } from "./pause.js";
 import type { SeenInstance, SeenVolume } from "./seen.js";
 import { stillThere } from "./running.js";
 
@@ -24,7 +24,7 @@ export async function attachVolume(
   instance: SeenInstance,
   caller: Caller,
 ): Promise<Attached> {
-  const answer = await poll(ec2.options.startTimeoutMs, caller.signal, async () => {
+  const answer = await pollEc2(ec2.options.startTimeoutMs, caller.signal, async () => {
     const volume = await awaitVolume(ec2, ref, caller);
     if (volume === null || volume.state === "deleting")
       throw new BackendError("backend_failed", "transient", `volume ${ref.name} is not there any more`);

@@ -1,6 +1,6 @@
 import { BackendError, type InstanceRef, type VolumeRef } from "../backend.js";
 import type { Caller, Ec2 } from "./context.js";
-import { poll } from "./pause.js";
+import { pollEc2 } from "./pause.js";
 import type { SeenInstance, SeenVolume } from "./seen.js";
 import { generationIn, ownerOf, type Tags } from "./tags.js";
 
@@ -56,7 +56,7 @@ export async function findVolume(ec2: Ec2, ref: VolumeRef, caller: Caller): Prom
 
 /** As {@link findVolume}; one that was made a moment ago is given the time to show itself. @throws BackendError */
 export async function awaitVolume(ec2: Ec2, ref: VolumeRef, caller: Caller): Promise<SeenVolume | null> {
-  const answer = await poll(ec2.options.settleMs, caller.signal, async () => {
+  const answer = await pollEc2(ec2.options.settleMs, caller.signal, async () => {
     const volume = await findVolume(ec2, ref, caller);
     return volume === null && ref.providerId !== null && doubtOf(ec2, ref) !== null ? null : { volume };
   });

@@ -2,7 +2,7 @@ import { BackendError, type Details, type LaunchRequest } from "../backend.js";
 import { attachVolume } from "./attach.js";
 import type { Caller, Ec2 } from "./context.js";
 import { awaitVolume } from "./identity.js";
-import { poll } from "./pause.js";
+import { pollEc2 } from "./pause.js";
 import { runInstance } from "./run.js";
 import { untilRunning } from "./running.js";
 import type { SeenInstance } from "./seen.js";
@@ -49,7 +49,7 @@ async function existing(
   // One that shuts down still holds the volume, and may still run something: it ends first (I1, I8).
   if (all.some(({ state, tags }) => state === "shutting-down" && generationIn(tags) === ref.generation))
     all =
-      (await poll(ec2.options.startTimeoutMs, caller.signal, async () => {
+      (await pollEc2(ec2.options.startTimeoutMs, caller.signal, async () => {
         const again = await look();
         return again.some(({ state }) => state === "shutting-down") ? null : again;
       })) ?? (await look());

@@ -1,6 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { unlessAborted } from "../../base/deadline.js";
+import type { Pace } from "../../base/until.js";
 import { BackendError, type CallOptions } from "../backend.js";
+import { poll } from "../poll.js";
 
 /** Waits. @throws BackendError `aborted` */
 export async function pause(ms: number, signal: AbortSignal): Promise<void> {
@@ -11,23 +13,16 @@ export async function pause(ms: number, signal: AbortSignal): Promise<void> {
   }
 }
 
-/**
- * Looks again and again, at growing intervals, until there is an answer or the time is over.
- * @returns null when the time is over
- */
-export async function poll<T>(
+/** How often to look at EC2, in ms. */
+const PACE: Pace = { firstMs: 25, longestMs: 2_000 };
+
+/** Looks at EC2 until there is an answer, or for `limitMs`. See {@link poll}. */
+export function pollEc2<T>(
   limitMs: number,
   signal: AbortSignal,
   look: () => Promise<T | null>,
 ): Promise<T | null> {
-  const deadline = performance.now() + limitMs;
-  for (let ms = 25; ; ms = Math.min(ms * 2, 2_000)) {
-    const answer = await look();
-    if (answer !== null) return answer;
-    const rest = deadline - performance.now();
-    if (rest <= 0) return null;
-    await pause(Math.min(ms, rest), signal);
-  }
+  return poll({ limitMs, signal, ...PACE }, look);
 }
 
 /** Who gives up stops waiting; what was asked goes on for the others. @throws BackendError `aborted`, or what `ask` throws */

@@ -7,7 +7,7 @@ import type { Caller, Ec2 } from "./context.js";
 import { codeOf, failureOf, statusOf } from "./failure.js";
 import { lackOf, type Refusal } from "./launch-errors.js";
 import { noPlaceLeft } from "./no-place.js";
-import { pause, poll } from "./pause.js";
+import { pause, pollEc2 } from "./pause.js";
 import { type Candidate, fingerprintOf, runInputOf } from "./run-input.js";
 import { readInstance, type SeenInstance, type SeenVolume } from "./seen.js";
 import { typeName, type Wanted, wantedOf } from "./wanted.js";
@@ -195,7 +195,7 @@ async function awaitEarlier(
   ref: InstanceRef,
   { token, limitMs, caller }: { token: string; limitMs: number; caller: Caller },
 ): Promise<SeenInstance | null> {
-  return poll(limitMs, caller.signal, async () => {
+  return pollEc2(limitMs, caller.signal, async () => {
     const all = await ec2.lookups.instancesOf(ref.workspaceId, caller);
     const found = all.find(({ clientToken }) => clientToken === token);
     return found === undefined || found.state === "terminated" || found.state === "shutting-down"

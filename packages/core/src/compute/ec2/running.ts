@@ -1,6 +1,6 @@
 import { BackendError } from "../backend.js";
 import type { Caller, Ec2 } from "./context.js";
-import { poll } from "./pause.js";
+import { pollEc2 } from "./pause.js";
 import type { SeenInstance } from "./seen.js";
 import { typeName } from "./wanted.js";
 
@@ -12,7 +12,7 @@ import { typeName } from "./wanted.js";
 export async function untilRunning(ec2: Ec2, id: string, caller: Caller): Promise<SeenInstance> {
   const { startTimeoutMs } = ec2.options;
   let last = "not visible yet";
-  const running = await poll(startTimeoutMs, caller.signal, async () => {
+  const running = await pollEc2(startTimeoutMs, caller.signal, async () => {
     const seen = await ec2.lookups.instance(id, caller);
     if (seen === null) return null;
     last = seen.state;

@@ -1,7 +1,7 @@
 import { BackendError, type InstanceRef } from "../backend.js";
 import type { Caller, Ec2 } from "./context.js";
 import { findInstances } from "./identity.js";
-import { pause, poll } from "./pause.js";
+import { pause, pollEc2 } from "./pause.js";
 import type { SeenInstance } from "./seen.js";
 
 /**
@@ -22,7 +22,7 @@ export async function stopInstance(ec2: Ec2, ref: InstanceRef, caller: Caller): 
   }
   await ec2.absence.seen([ref.resourceId]);
   await askForEnd(ec2, first.things, caller);
-  const gone = await poll(ec2.options.stopGraceMs, caller.signal, async () => {
+  const gone = await pollEc2(ec2.options.stopGraceMs, caller.signal, async () => {
     const { things } = await findInstances(ec2, ref, caller);
     return things.length > 0 && things.every(({ state }) => state === "terminated") ? true : null;
   });
@@ -32,7 +32,7 @@ export async function stopInstance(ec2: Ec2, ref: InstanceRef, caller: Caller): 
 /** Ends an instance that lost a race, and waits for it. @throws BackendError if that can't be proven in time */
 export async function undo(ec2: Ec2, instance: SeenInstance, caller: Caller): Promise<void> {
   await askForEnd(ec2, [instance], caller);
-  const gone = await poll(ec2.options.startTimeoutMs, caller.signal, async () => {
+  const gone = await pollEc2(ec2.options.startTimeoutMs, caller.signal, async () => {
     const seen = await ec2.lookups.instance(instance.id, caller);
     return seen?.state === "terminated" ? true : null;
   });

@@ -8,7 +8,7 @@ import { noPlaceLeft } from "./no-place.js";
 import type { Caller, Ec2 } from "./context.js";
 import { codeOf, failureOf, statusOf } from "./failure.js";
 import { awaitVolume, doubtOf, findVolume } from "./identity.js";
-import { pause, poll } from "./pause.js";
+import { pause, pollEc2 } from "./pause.js";
 import type { SeenVolume } from "./seen.js";
 import { ROLE, tagsOf } from "./tags.js";
 import { typeName, wantedOf, type Wanted } from "./wanted.js";
@@ -84,7 +84,7 @@ async function createIn(
  * zone or size than we would now. It shows itself before long.
  */
 async function earlier(ec2: Ec2, ref: VolumeRef, caller: Caller): Promise<SeenVolume> {
-  const volume = await poll(ec2.options.settleMs, caller.signal, () => findVolume(ec2, ref, caller));
+  const volume = await pollEc2(ec2.options.settleMs, caller.signal, () => findVolume(ec2, ref, caller));
   if (volume === null)
     throw new BackendError(
       "backend_failed",
@@ -114,7 +114,7 @@ async function chooseZone(ec2: Ec2, wanted: Wanted, caller: Caller): Promise<str
 export async function removeVolume(ec2: Ec2, ref: VolumeRef, caller: Caller): Promise<"gone" | "in_use"> {
   let asked = false;
   const limitMs = ec2.options.callTimeoutMs;
-  const answer = await poll(limitMs, caller.signal, async () => {
+  const answer = await pollEc2(limitMs, caller.signal, async () => {
     const volume = await findVolume(ec2, ref, caller);
     if (volume === null) return (await isProven(ec2, ref, asked, caller)) ? ("gone" as const) : null;
     if (volume.attachment !== null)

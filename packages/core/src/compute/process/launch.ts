@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdir, open } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as delay } from "node:timers/promises";
 import { BackendError, type CallOptions, type LaunchRequest, volumeMissing } from "../backend.js";
+import { poll } from "../poll.js";
 import { type Claim, claimFile, providerIdOf, readClaim, removeRecord, VOID, voidClaim } from "./claim.js";
 import { keepEnd } from "./end.js";
 import { environmentOf } from "./environment.js";
@@ -11,7 +11,7 @@ import { logFile } from "./log.js";
 import { codeOf, listRecords, listVolumes, type Places, recordOf, unreachable } from "./places.js";
 import type { ProcessTable } from "./process-table.js";
 
-const LOOK_AGAIN_MS = 3;
+const PACE = { firstMs: 3, longestMs: 3 };
 const START_TIMEOUT_MS = 10_000;
 
 /**
@@ -136,16 +136,14 @@ async function untilStarted(
   signal: AbortSignal,
 ): Promise<void> {
   const file = claimFile(places, record);
-  const deadline = performance.now() + START_TIMEOUT_MS;
-  while (child.exitCode === null && child.signalCode === null) {
+  // Given up or too late: it goes on by itself, and the next launch adopts it.
+  const started = await poll({ limitMs: START_TIMEOUT_MS, ...PACE, signal }, async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return true;
     const args = await table.argumentsOf(child.pid as number);
-    if (args !== null && args !== "" && !args.includes(file)) return;
-    // It goes on by itself in both cases, and the next launch adopts it.
-    if (signal.aborted) throw new BackendError("aborted", "transient", `launch of ${record}: given up`);
-    if (performance.now() > deadline)
-      throw new BackendError("backend_timeout", "transient", `${record} hasn't started within 10 s`);
-    await delay(LOOK_AGAIN_MS);
-  }
+    return args !== null && args !== "" && !args.includes(file) ? true : null;
+  });
+  if (started === null)
+    throw new BackendError("backend_timeout", "transient", `${record} hasn't started within 10 s`);
 }
 
 async function outcome(

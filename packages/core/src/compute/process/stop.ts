@@ -1,14 +1,13 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { BackendError, type CallOptions, type InstanceRef } from "../backend.js";
 import type { Ends } from "../ends.js";
+import { poll } from "../poll.js";
 import { type Claim, isMeant, readClaim, removeRecord, VOID, voidClaim } from "./claim.js";
 import { noteEnd } from "./end.js";
 import { membersOf } from "./members.js";
 import { codeOf, listRecords, type Places, recordOf } from "./places.js";
 import type { ProcessTable, RunningProcess } from "./process-table.js";
 
-const FIRST_LOOK_MS = 5;
-const LONGEST_LOOK_MS = 200;
+const PACE = { firstMs: 5, longestMs: 200 };
 /** A process that the kernel is busy with ends late even after SIGKILL. */
 const KILL_TIMEOUT_MS = 5_000;
 
@@ -62,11 +61,9 @@ async function endWith(
   groups: ReadonlySet<number>,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const deadline = performance.now() + timeoutMs;
   const told = new Set<string>();
   const toldGroups = new Set<number>();
-  for (let pause = FIRST_LOOK_MS; ; pause = Math.min(pause * 2, LONGEST_LOOK_MS)) {
-    if (signal.aborted) throw new BackendError("aborted", "transient", "stop: given up");
+  const ended = await poll({ limitMs: timeoutMs, ...PACE, signal }, async () => {
     const left = await members();
     if (left.length === 0) return true;
     // Each once: some programs take a second SIGTERM for a reason to leave their work undone.
@@ -80,10 +77,9 @@ async function endWith(
         send(-group, name);
       }
     }
-    const rest = deadline - performance.now();
-    if (rest <= 0) return false;
-    await delay(Math.min(pause, rest), undefined, { signal }).catch(() => undefined);
-  }
+    return null;
+  });
+  return ended !== null;
 }
 
 function send(target: number, name: NodeJS.Signals): void {
