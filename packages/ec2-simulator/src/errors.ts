@@ -1,4 +1,7 @@
-/** HTTP statuses that aren't 400. Sources: FACTS.md for capacity (500) and throttling (503), AWS's list of common errors for the rest. */
+/**
+ * HTTP statuses that aren't 400. Sources: docs/ec2-facts.md for capacity (500) and throttling (503), AWS's list of
+ * common errors for the rest.
+ */
 const STATUS_BY_CODE: Readonly<Record<string, number>> = {
   AuthFailure: 401,
   MissingAuthenticationToken: 403,

@@ -41,7 +41,7 @@ export const DEFAULT_DELAYS: Delays = {
 export interface Settings {
   delays: Delays;
   buckets: BucketChoice;
-  /** Stop of a pending instance: refused in some accounts, accepted in others (FACTS.md, States). */
+  /** Stop of a pending instance: refused in some accounts, accepted in others (docs/ec2-facts.md, States). */
   stopPending: "refuse" | "accept";
   /** RunInstances with the token of a terminated instance: today's error, or the dead instance as in the past. */
   terminatedToken: "error" | "instance";

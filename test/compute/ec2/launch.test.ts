@@ -11,7 +11,7 @@ import { type Lab, openLab } from "./lab.js";
 const SLOW_TO_SHOW = { delays: { visibility: 250 } };
 
 describe("one launch makes one instance", () => {
-  test("a launch whose reply was lost makes one instance ([V] FACTS, Idempotency: 2 without a token of our own)", async () => {
+  test("a launch whose reply was lost makes one instance ([V] docs/ec2-facts.md, Idempotency: 2 without a token of our own)", async () => {
     const lab = await openLab(SLOW_TO_SHOW);
     const workspace = await lab.workspace();
     lab.fault({ kind: "drop_after", action: "RunInstances", count: 1 });

@@ -3,7 +3,7 @@ import type { BackendName } from "../domain/backend.js";
 import type { Queryable, Tx } from "./pool.js";
 import type { ResourceKind } from "./resources.js";
 
-/** Where a backend makes things. See DESIGN.md, I12. */
+/** Where a backend makes things: one daemon, account and Region, or machine (I12). */
 export interface Place {
   name: string;
   backend: BackendName;

@@ -51,7 +51,7 @@ export interface Claimed {
   claimedAt: number;
 }
 
-/** The serial gate of DESIGN.md §5, as one worker process uses it. */
+/** The gate (see ARCHITECTURE.md, The gate), as one worker process uses it. */
 export interface Gate {
   /** The operation if its turn has come and it is now ours, else null. */
   claim(workspaceId: string, ticket: number): Promise<Claimed | null>;

@@ -10,7 +10,7 @@ export interface BlockDevice {
   deleteOnTermination: boolean;
 }
 
-/** Every image has one root disk of 8 GiB, which goes with the instance unless told otherwise (FACTS.md, Volumes). */
+/** Every image has one root disk of 8 GiB, which goes with the instance unless told otherwise (docs/ec2-facts.md, Volumes). */
 const ROOT: BlockDevice = {
   device: ROOT_DEVICE,
   shape: {

@@ -5,7 +5,7 @@ import type { Subnet } from "./zones.js";
 
 /**
  * A subnet whose zone has capacity for the type; the search begins at a random one, as AWS doesn't prefer any.
- * @throws AwsError `InsufficientInstanceCapacity`, HTTP 500 (FACTS.md, SDK v3 client).
+ * @throws AwsError `InsufficientInstanceCapacity`, HTTP 500 (docs/ec2-facts.md, SDK v3 client).
  */
 export function chooseSubnet(
   world: World,

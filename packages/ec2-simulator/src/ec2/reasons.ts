@@ -1,6 +1,6 @@
 import type { StateReason } from "./instance.js";
 
-/** StateReason by cause (FACTS.md, Spot). */
+/** StateReason by cause (docs/ec2-facts.md, Spot). */
 const REASONS = {
   starting: { code: "pending", message: "pending" },
   user_stop: {

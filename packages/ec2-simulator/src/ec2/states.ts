@@ -1,4 +1,4 @@
-/** Instance states with the low byte of their codes (FACTS.md, States). */
+/** Instance states with the low byte of their codes (docs/ec2-facts.md, States). */
 export const INSTANCE_STATE_CODES = {
   pending: 0,
   running: 16,

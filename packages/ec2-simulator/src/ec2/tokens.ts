@@ -3,7 +3,7 @@ import { AwsError } from "../errors.js";
 import type { Reader } from "../query/reader.js";
 
 const LONGEST_TOKEN = 64;
-/** How long a token is remembered. Not in FACTS.md: assumed. */
+/** How long a token is remembered. Not in docs/ec2-facts.md: assumed. */
 const REMEMBERED_MS = 24 * 3_600_000;
 
 interface Use<Made> {

@@ -12,10 +12,10 @@ const HEAVY: Bucket = { size: 100, refillPerSecond: 5 };
 const TAGS: Bucket = { size: 100, refillPerSecond: 10 };
 const DESCRIBE: Bucket = { size: 100, refillPerSecond: 20 };
 const UNFILTERED: Bucket = { size: 50, refillPerSecond: 10 };
-/** Route53: five requests a second, one bucket for all of its actions. Not in FACTS.md. */
+/** Route53: five requests a second, one bucket for all of its actions. Not in docs/ec2-facts.md. */
 const ROUTE53: Bucket = { size: 5, refillPerSecond: 5 };
 
-/** FACTS.md, Throttling. AWS evaluates each action individually, so each has its own bucket of this size. */
+/** docs/ec2-facts.md, Throttling. AWS evaluates each action individually, so each has its own bucket of this size. */
 const BY_ACTION: Readonly<Record<string, Bucket>> = {
   RunInstances: RUN_AND_START,
   StartInstances: RUN_AND_START,

@@ -40,7 +40,7 @@ export function compareRecords(
   return 0;
 }
 
-/** True if a DELETE of `b` may remove `a`: TTL and all values are equal (FACTS.md, Tags, metadata, DNS). */
+/** True if a DELETE of `b` may remove `a`: TTL and all values are equal (docs/ec2-facts.md, Tags, metadata, DNS). */
 export function sameContent(a: RecordSet, b: RecordSet): boolean {
   const content = ({ ttl, values, alias, routing }: RecordSet): string =>
     JSON.stringify([

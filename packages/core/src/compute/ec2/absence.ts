@@ -20,7 +20,7 @@ export interface Absence {
 const MAX_REMEMBERED = 20_000;
 
 /**
- * AWS shows a terminated instance for about an hour (FACTS.md, States), so one that was never seen terminated and isn't
+ * AWS shows a terminated instance for about an hour (docs/ec2-facts.md, States), so one that was never seen terminated and isn't
  * there is in doubt for longer: `absenceMs`.
  */
 export function createAbsence(absences: Absences, absenceMs: number): Absence {

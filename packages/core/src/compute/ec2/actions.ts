@@ -6,7 +6,7 @@ const MUTATING: Bucket = { size: 50, perSecond: 5 };
 const DESCRIBE: Bucket = { size: 100, perSecond: 20 };
 
 /**
- * AWS's buckets for each account and Region, by action (FACTS.md, Throttling). All our listings are filtered
+ * AWS's buckets for each account and Region, by action (docs/ec2-facts.md, Throttling). All our listings are filtered
  * and paginated. `:instances` are those of the instances that a call is about. Route53's is for all of its
  * actions together, five requests a second.
  */

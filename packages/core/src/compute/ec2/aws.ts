@@ -16,7 +16,7 @@ export interface Aws {
   ec2: EC2Client;
   /**
    * One attempt a call: for RunInstances, and for parts of what was tried hard as a whole. No capacity is HTTP 500, which the SDK would try again, and burn
-   * tokens of the smallest bucket (FACTS.md, SDK v3 client).
+   * tokens of the smallest bucket (docs/ec2-facts.md, SDK v3 client).
    */
   impatient: EC2Client;
   dns: Route53Client;
@@ -57,7 +57,7 @@ export function openAws(options: Ec2Options): Aws {
       requestTimeout: callTimeoutMs,
       socketTimeout: callTimeoutMs,
       ...agents,
-      // Without it the SDK only warns (FACTS.md).
+      // Without it the SDK only warns (docs/ec2-facts.md).
       throwOnRequestTimeout: true,
     },
   } satisfies EC2ClientConfig;

@@ -14,7 +14,7 @@ const PAGE = 1_000;
 
 /**
  * All instances that the filters select, over all pages. Always by filter, never by id: an unknown id among
- * others would fail the call for all of them (FACTS.md, Describe).
+ * others would fail the call for all of them (docs/ec2-facts.md, Describe).
  * @throws BackendError if any page fails: a part is never returned.
  */
 export async function listInstances(

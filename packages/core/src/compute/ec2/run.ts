@@ -142,7 +142,7 @@ async function run(
       const made = readInstance(reply.Instances?.[0] ?? {});
       if (made === null)
         throw new BackendError("backend_failed", "transient", `${what}: AWS's answer has no instance`);
-      // As the token of an ended instance was answered in the past (FACTS.md, Idempotency).
+      // As the token of an ended instance was answered in the past (docs/ec2-facts.md, Idempotency).
       if (made.state === "terminated" || made.state === "shutting-down")
         return { token: "ended", error: unusable(what, "IdempotentInstanceTerminated") };
       return { made };

@@ -5,7 +5,7 @@ import type { SeenInstance } from "./seen.js";
 import { typeName } from "./wanted.js";
 
 /**
- * Waits until the instance runs. That it can't be seen right after its launch means nothing (FACTS.md,
+ * Waits until the instance runs. That it can't be seen right after its launch means nothing (docs/ec2-facts.md,
  * Eventual consistency).
  * @throws BackendError `start_failed` with the StateReason if it ended instead, `backend_timeout`
  */

@@ -33,7 +33,7 @@ export interface SeenVolume {
   attachment: { instanceId: string; state: string; device: string | null } | null;
 }
 
-/** Only the low byte of a state's code counts; what stands above it is AWS's own (FACTS.md, States). */
+/** Only the low byte of a state's code counts; what stands above it is AWS's own (docs/ec2-facts.md, States). */
 const STATES: Readonly<Record<number, Ec2State>> = {
   0: "pending",
   16: "running",
