@@ -101,6 +101,7 @@ describe("docker: replies that prove nothing (I4, I5)", () => {
     const backend = await backendOn((request, response) => {
       const [path] = (request.url ?? "").split("?");
       if (path?.startsWith("/volumes/")) return response.end(JSON.stringify({ Labels: labels }));
+      if (path === "/version") return response.end("{}");
       if (path === "/containers/create") return response.writeHead(201).end('{"Id":"c0ffee"}');
       if (path === "/containers/c0ffee/start") return response.writeHead(304).end();
       response.writeHead(404).end('{"message":"No such container: c0ffee"}');

@@ -93,13 +93,25 @@ export async function couldNotRun(exitCode: number, log: () => Promise<string>):
  * read whole there; they are no longer than `max-size`, at which it empties them.
  */
 export async function tailsWell(client: DockerClient, abortSignal: AbortSignal): Promise<boolean> {
-  if (!known.has(client)) known.set(client, await isPodman(client, abortSignal));
-  return known.get(client) === false;
+  return !(await isPodman(client, abortSignal));
+}
+
+/**
+ * When, in ms after each other, to look whether what was started could be run at all: with an init process any start is
+ * called a success, and what can't be run ends 30 to 150 ms later. Podman on a busy machine takes longer to say so.
+ */
+export async function looksAfterStart(client: DockerClient, abortSignal: AbortSignal): Promise<number[]> {
+  return (await isPodman(client, abortSignal)) ? [0, 100, 400] : [0, 100];
 }
 
 const known = new WeakMap<DockerClient, boolean>();
 
-async function isPodman({ docker }: DockerClient, abortSignal: AbortSignal): Promise<boolean> {
+async function isPodman(client: DockerClient, abortSignal: AbortSignal): Promise<boolean> {
+  if (!known.has(client)) known.set(client, await askWhetherPodman(client, abortSignal));
+  return known.get(client) === true;
+}
+
+async function askWhetherPodman({ docker }: DockerClient, abortSignal: AbortSignal): Promise<boolean> {
   // Its types leave the options out.
   const client = docker as unknown as {
     version(options: { abortSignal: AbortSignal }): Promise<{ Components?: { Name?: string }[] }>;

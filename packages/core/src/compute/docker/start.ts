@@ -3,12 +3,9 @@ import type { ContainerInspectInfo } from "dockerode";
 import { BackendError, type CallOptions, type LaunchRequest } from "../backend.js";
 import { ask } from "./ask.js";
 import type { DockerClient } from "./client.js";
-import { couldNotRun, hasEnded, isNetworkMissing, isStartedAlready } from "./engine.js";
+import { couldNotRun, hasEnded, isNetworkMissing, isStartedAlready, looksAfterStart } from "./engine.js";
 import { piecesOf } from "./logs.js";
 import { removeContainer } from "./remove.js";
-
-/** With an init process the daemon calls any start a success; what can't be run ends 30 to 150 ms later. */
-const LOOKS_AFTER_MS = [0, 100];
 
 /**
  * Starts a container that has never run. One that can't be started is removed: it would stay `created`.
@@ -45,7 +42,10 @@ async function lookAfterStart(
   { instance, spec }: LaunchRequest,
   options: CallOptions,
 ): Promise<void> {
-  for (const pause of LOOKS_AFTER_MS) {
+  const looks = await ask(client, `start ${instance.name}`, options, (signal) =>
+    looksAfterStart(client, signal),
+  );
+  for (const pause of looks.ok ? looks.value : []) {
     await delay(pause, undefined, { signal: options.signal }).catch(() => undefined);
     const found = await inspectContainer(client, id, options);
     if (found === null)
