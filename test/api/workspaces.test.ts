@@ -68,6 +68,7 @@ describe("creating a workspace", () => {
       expires_at: "2126-11-24T09:30:00.500Z",
       created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
       updated_at: expect.any(String),
+      next_restart_at: null,
       removed_at: null,
       operation: {
         id: expect.any(String),

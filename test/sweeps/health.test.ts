@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createExternalBackend } from "@berth/core/compute/external";
 import { requestRestart } from "@berth/core/requests/restart";
+import { approveSweep } from "@berth/core/requests/sweeps";
 import { requestPause } from "@berth/core/requests/suspend";
+import { why } from "@berth/core/operations/why";
 import { BY_TEST } from "../support/fleet.js";
 import { openStage, type Stage } from "./stage.js";
 
@@ -197,16 +199,82 @@ describe("the instance-state sweep", () => {
     },
   );
 
-  it("holds when most of a fleet looks dead", async () => {
-    for (let i = 0; i < 6; i++) await stage.online();
+  it("says offline at once of all that look dead, holds their restarts where most of a fleet is missing, and says so (I13)", async () => {
+    const ids: string[] = [];
+    for (let i = 0; i < 6; i++) ids.push((await stage.online()).id);
     await stage.time.advance(MINUTE);
     stage.backend.faults.onProbe = (states) => new Map([...states.keys()].map((key) => [key, "gone"]));
     expect(await stage.run("instance-state")).toMatchObject({ held: 6, would_act: 6 });
+    for (const id of ids) {
+      expect(await stage.workspace(id)).toMatchObject({
+        status: "offline",
+        status_reason: expect.stringMatching(/^instance_gone; the breaker holds.*POST .*approve/),
+      });
+      expect(await why(stage.pool, id)).toMatchObject({
+        waits_for: "operator",
+        held: [{ sweep: "instance-state", approve: "POST /sweeps/instance-state/approve" }],
+        summary: expect.stringContaining("berth sweeps approve instance-state"),
+      });
+    }
+    expect(await stage.eventTypes(ids[0])).toContain("workspace.offline");
     stage.backend.faults.onProbe = (states) => states;
     await stage.time.advance(MINUTE);
-    expect(await stage.run("instance-state"), "the picture has changed").toMatchObject({ would_act: 0 });
+    expect(await stage.run("instance-state"), "the picture has changed").toMatchObject({ online: 6 });
     expect(await stage.eventTypes()).toEqual(expect.arrayContaining(["sweep.held", "sweep.released"]));
-    expect((await stage.pool.query("select 1 from workspaces where status <> 'online'")).rows).toEqual([]);
+    expect(
+      (await stage.pool.query("select 1 from workspaces where status <> 'online' or generation > 1")).rows,
+    ).toEqual([]);
+  });
+
+  it("restarts all that an approval was given for, and takes the hold's words off", async () => {
+    const ids: string[] = [];
+    for (let i = 0; i < 6; i++) ids.push((await stage.online()).id);
+    await stage.time.advance(MINUTE);
+    for (const id of ids) await stage.kill((await stage.workspace(id)).instance_id!);
+    expect(await stage.run("instance-state")).toMatchObject({ held: 6 });
+    await approveSweep(stage.pool, "instance-state", { requestedBy: "operator" });
+    expect(await stage.run("instance-state")).toMatchObject({ restarting: 6 });
+    expect(await stage.workspace(ids[0]!)).toMatchObject({
+      status: "offline",
+      status_reason: "instance_gone",
+    });
+  });
+
+  it("heals without a person what its provider calls stopped, however many: so many at each look", async () => {
+    const ids: string[] = [];
+    for (let i = 0; i < 8; i++) ids.push((await stage.online()).id);
+    await stage.time.advance(MINUTE);
+    await stage.pool.query("update provider_things set state = 'stopped' where kind = 'instance'");
+    const settings = { ...stage.settings, restartsAtOnce: 5 };
+    expect(await stage.run("instance-state", { settings })).toMatchObject({ restarting: 5, later: 3 });
+    for (const id of ids) expect(await stage.workspace(id)).toMatchObject({ status: "offline" });
+    await stage.settle();
+    await stage.time.advance(MINUTE);
+    expect(await stage.run("instance-state", { settings })).toMatchObject({ restarting: 3 });
+    await stage.settle();
+    for (const id of ids)
+      expect(await stage.workspace(id)).toMatchObject({ status: "online", generation: 2 });
+  });
+
+  it("calls no crash what ended a host's instances together, or AWS's own doing: it never counts up to a crash loop", async () => {
+    const ids = [(await stage.online()).id, (await stage.online()).id];
+    for (let n = 0; n < 7; n++) {
+      await stage.time.advance(10 * MINUTE);
+      await stage.pool.query(
+        "update provider_things set state = 'stopped' where kind = 'instance' and removed_at is null",
+      );
+      expect(await stage.run("instance-state")).toMatchObject({ restarting: 2 });
+      await stage.settle();
+    }
+    stage.backend.reasonOf = () => "Server.SpotInstanceTermination";
+    for (let n = 0; n < 7; n++) {
+      await stage.time.advance(10 * MINUTE);
+      await stage.kill((await stage.workspace(ids[0]!)).instance_id!);
+      expect(await stage.run("instance-state")).toMatchObject({ restarting: 1 });
+      await stage.settle();
+    }
+    delete stage.backend.reasonOf;
+    for (const id of ids) expect(await stage.workspace(id)).toMatchObject({ status: "online" });
   });
 
   it("takes a workspace back online whose instance runs after all", async () => {

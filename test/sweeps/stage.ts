@@ -122,6 +122,7 @@ export async function openStage(env: Readonly<Record<string, string>> = {}, wait
       limit: config.autoRestartLimit,
       windowMs: config.autoRestartWindowMs,
       backoff: { delayMs: 30_000, maxDelayMs: 600_000, jitter: 0 },
+      giveUpAfterMs: config.restartGiveUpMs,
     },
     settings,
     signal: new AbortController().signal,

@@ -114,6 +114,7 @@ export function startWorker(deps: WorkerDeps): RunningWorker {
         limit: config.autoRestartLimit,
         windowMs: config.autoRestartWindowMs,
         backoff: AUTO_RESTART_BACKOFF,
+        giveUpAfterMs: config.restartGiveUpMs,
       },
       settings: settingsOf(config),
       logger,

@@ -53,8 +53,17 @@ export function healthRoutes(app: App, { vitalPool: pool, queues, config }: Serv
               postgres: State,
               queues: State,
               queues_on: Type.Enum(["redis", "postgres"]),
+              held: Type.Array(
+                Type.Object({
+                  sweep: Type.String(),
+                  would_act: Type.Integer(),
+                  since: Type.String({ format: "date-time" }),
+                  approve: Type.String({ description: "The call that lets the sweep act." }),
+                }),
+                { description: "Sweeps whose breaker waits for a person. They make nothing unready." },
+              ),
             }),
-            { status: "ready", postgres: "up", queues: "up", queues_on: "redis" },
+            { status: "ready", postgres: "up", queues: "up", queues_on: "redis", held: [] },
           ),
           ...problems("database_unavailable", "sweeps_silent"),
         },
@@ -83,8 +92,21 @@ export function healthRoutes(app: App, { vitalPool: pool, queues, config }: Serv
           queues: queue,
           queues_on,
         });
-      return { status: "ready" as const, postgres, queues: queue, queues_on };
+      return { status: "ready" as const, postgres, queues: queue, queues_on, held: heldOf(sweeps ?? []) };
     },
+  );
+}
+
+function heldOf(sweeps: readonly SweepLiveness[]) {
+  return sweeps.flatMap(({ name, held }) =>
+    held === null
+      ? []
+      : {
+          sweep: name,
+          would_act: held.would_act,
+          since: new Date(held.at).toISOString(),
+          approve: `POST /sweeps/${name}/approve`,
+        },
   );
 }
 

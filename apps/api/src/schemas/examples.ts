@@ -30,6 +30,7 @@ export const WORKSPACE_EXAMPLE = {
   expires_at: null,
   created_at: TIME,
   updated_at: TIME,
+  next_restart_at: null,
   removed_at: null,
 };
 

@@ -21,7 +21,8 @@ export const why: Register = (program, surroundings) => {
         const entries = [
           ["waits for", data.waits_for],
           ["operation", operation === null ? null : `${operation.kind} ${operation.state}, ${operation.id}`],
-          ["next try", operation === null ? null : timeOf(operation.next_attempt_at, now)],
+          ["next try", timeOf(data.next_attempt_at, now)],
+          ...data.held.map((one) => ["held", `by ${one.sweep}: berth sweeps approve ${one.sweep}`]),
           ["last error", error === null ? null : `${error.code}: ${error.message}`],
           ...obligations.map((one) => [
             "still there",

@@ -1,4 +1,4 @@
-import type { Tx } from "./pool.js";
+import type { Queryable, Tx } from "./pool.js";
 
 /** How often Berth has restarted a workspace by itself of late. */
 export interface RestartAllowance {
@@ -33,4 +33,40 @@ export async function noteAutoRestart(tx: Tx, workspaceId: string, restarts: num
      where id = $1`,
     [workspaceId, restarts],
   );
+}
+
+/** One whose next try is due: nothing of it runs, and nothing is under way for it. */
+export interface DueRestart {
+  id: string;
+  place: string;
+  generation: number;
+  status_reason: string | null;
+}
+
+/** Those of these places that have waited for their next try longest. */
+export async function dueRestarts(
+  db: Queryable,
+  places: readonly string[],
+  limit: number,
+): Promise<DueRestart[]> {
+  const { rows } = await db.query<DueRestart>(
+    `select w.id, w.place, w.generation, w.status_reason from workspaces w join gates g on g.workspace_id = w.id
+     where w.status = 'offline' and w.next_restart_at <= clock_timestamp() and w.place = any ($1)
+       and g.head = g.tail and not g.paused and (g.lease_until is null or g.lease_until <= clock_timestamp())
+       -- Where the ledger has one, its provider is asked what it does.
+       and not exists (select from resources r where r.workspace_id = w.id and r.kind = 'instance' and r.state = 'present')
+     order by w.next_restart_at limit $2`,
+    [places, limit],
+  );
+  return rows;
+}
+
+/** Since when, in ms by the database's clock, restarts have failed one after another. Null: the last one didn't. */
+export async function failingFor(tx: Tx, workspaceId: string): Promise<number | null> {
+  const { rows } = await tx.query<{ ms: number | null }>(
+    `select floor(extract(epoch from clock_timestamp() - restart_tries_since) * 1000)::int8 as ms
+     from workspaces where id = $1`,
+    [workspaceId],
+  );
+  return rows[0]?.ms ?? null;
 }

@@ -53,6 +53,37 @@ export async function noteChecked(tx: Queryable, ids: readonly string[]): Promis
   await tx.query("update workspaces set last_checked_at = clock_timestamp() where id = any ($1)", [ids]);
 }
 
+/**
+ * What a provider has cleanly said: these instances don't run. Only of the incarnation that was looked at, and not where an
+ * agent was heard within `freshMs`. Other words on one that is offline for this reason replace it. The caller has locked
+ * the gates, with nothing to do.
+ * @returns what each was before, of those that were changed
+ */
+export async function takeDeadOffline(
+  tx: Tx,
+  dead: readonly { id: string; generation: number; instance_id: string; reason: string }[],
+  freshMs: number,
+): Promise<Map<string, Status>> {
+  if (dead.length === 0) return new Map();
+  const { rows } = await tx.query<{ id: string; before: Status }>(
+    `with dead as (
+       select * from jsonb_to_recordset($1) as d (id uuid, generation int, instance_id text, reason text)
+     ), known as (
+       select w.id, w.status as before, d.reason from workspaces w join dead d using (id)
+       where w.generation = d.generation and w.instance_id = d.instance_id and w.status in ${list(SHOULD_RUN)}
+         and (w.status <> 'offline' or w.status_reason like 'instance\\_%' and w.status_reason <> d.reason)
+         and (w.last_heartbeat_at is null
+           or w.last_heartbeat_at < clock_timestamp() - $2 * interval '1 millisecond')
+       order by w.id for no key update of w
+     )
+     update workspaces w set status = 'offline', status_reason = k.reason,
+       next_restart_at = case when k.before = 'offline' then w.next_restart_at end
+     from known k where w.id = k.id returning w.id, k.before`,
+    [JSON.stringify(dead), freshMs],
+  );
+  return new Map(rows.map((row) => [row.id, row.before]));
+}
+
 /** A provider calls the instance dead while its agent beats; or (false) no longer does. */
 export async function noteContradiction(tx: Tx, ids: readonly string[], stands: boolean): Promise<void> {
   await tx.query(

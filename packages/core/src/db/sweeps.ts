@@ -167,6 +167,24 @@ export async function listSweepStates(db: Queryable): Promise<SweepState[]> {
   return rows;
 }
 
+/** The act for one workspace that a breaker holds back. */
+export interface HeldFor {
+  sweep: string;
+  since: string;
+  what: string;
+}
+
+/** What the breakers hold of a workspace. */
+export async function heldFor(db: Queryable, workspaceId: string): Promise<HeldFor[]> {
+  const { rows } = await db.query<HeldFor>(
+    `select s.name as sweep, s.held ->> 'at' as since, a ->> 'what' as what
+     from sweeps s cross join jsonb_array_elements(s.held -> 'actions') a
+     where s.held is not null and $1::text = any (string_to_array(a ->> 'key', '/')) order by s.name`,
+    [workspaceId],
+  );
+  return rows;
+}
+
 /** Lets the acts that are held now run. Null if nothing is held. */
 export async function approveHeld(db: Queryable, name: string, by: string): Promise<Approval | null> {
   const { rows } = await db.query<{ approval: Approval }>(

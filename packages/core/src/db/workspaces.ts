@@ -25,6 +25,10 @@ export interface Workspace {
   last_launched_at: Date | null;
   hibernate_after_minutes: number | null;
   expires_at: Date | null;
+  /** Of one that is offline: when Berth tries a restart by itself. */
+  next_restart_at: Date | null;
+  /** How many restarts in a row have failed for a cause that may pass. */
+  restart_tries: number;
   created_at: Date;
   updated_at: Date;
   removed_at: Date | null;
@@ -33,7 +37,7 @@ export interface Workspace {
 /** Everything but the token's hash, which no reader needs. */
 const COLUMNS = `id, name, parent_id, backend, place, spec, labels, status, status_reason, generation, instance_id, url,
   version, last_heartbeat_at, active_tasks, error_rate, last_launched_at, hibernate_after_minutes, expires_at,
-  created_at, updated_at, removed_at`;
+  next_restart_at, restart_tries, created_at, updated_at, removed_at`;
 
 export interface NewWorkspace {
   id: string;
@@ -223,15 +227,29 @@ export async function purgeWorkspaces(tx: Tx, ids: readonly string[]): Promise<v
   await tx.query("delete from workspaces where id = any ($1) and status = 'removed'", [ids]);
 }
 
-/** Changes statuses, but never that of a removed workspace. */
-export async function changeStatuses(
-  tx: Tx,
-  changes: readonly { id: string; status: Status; reason: string | null }[],
-): Promise<void> {
+/** A change of a workspace's status. */
+export interface StatusChange {
+  id: string;
+  status: Status;
+  reason: string | null;
+  /** Of `offline`: in how many ms Berth tries a restart by itself. Absent: it doesn't. */
+  restart_in_ms?: number;
+  /** True: it was a restart that failed for a cause that may pass. */
+  tried?: boolean;
+}
+
+/** Changes statuses, but never that of a removed workspace. How often restarts failed is forgotten when one didn't. */
+export async function changeStatuses(tx: Tx, changes: readonly StatusChange[]): Promise<void> {
   if (changes.length === 0) return;
   await tx.query(
-    `update workspaces w set status = c.status, status_reason = c.reason
-     from jsonb_to_recordset($1) as c (id uuid, status text, reason text)
+    `update workspaces w set status = c.status, status_reason = c.reason,
+       next_restart_at = case when c.status = 'offline'
+         then clock_timestamp() + c.restart_in_ms * interval '1 millisecond' end,
+       restart_tries = case when c.tried then w.restart_tries + 1
+         when c.status in ('offline', 'provisioning') then w.restart_tries else 0 end,
+       restart_tries_since = case when c.tried then coalesce(w.restart_tries_since, clock_timestamp())
+         when c.status in ('offline', 'provisioning') then w.restart_tries_since end
+     from jsonb_to_recordset($1) as c (id uuid, status text, reason text, restart_in_ms float8, tried boolean)
      where w.id = c.id and w.status <> 'removed'`,
     [JSON.stringify(changes)],
   );

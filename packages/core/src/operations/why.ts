@@ -1,9 +1,11 @@
 import { lookAtGate, type GateLook } from "../db/gates.js";
 import { unfinishedOf, type Operation, type OperationError } from "../db/operations.js";
 import type { Queryable } from "../db/pool.js";
-import { openResources } from "../db/resources.js";
+import { openResources, type OpenResource } from "../db/resources.js";
+import { heldFor } from "../db/sweeps.js";
 import { getWorkspace, type Workspace } from "../db/workspaces.js";
 import { servedNow, type Served } from "../db/places.js";
+import { hasCompute } from "../domain/backend.js";
 import { BerthError } from "../base/errors.js";
 
 /** Why a workspace is where it is, in words and in fields. */
@@ -24,6 +26,10 @@ export interface Why {
   } | null;
   /** What the next step waits for: `worker`, `place`, `retry`, `provider`, `agent`, `operator`, `sweep`; null: nothing. */
   waits_for: string | null;
+  /** When that step is next tried; null: nothing is waited for that has a time. */
+  next_attempt_at: Date | null;
+  /** What a sweep's breaker holds back of it, and the call that ends the hold. */
+  held: { sweep: string; since: string; what: string; approve: string }[];
   last_error: OperationError | null;
   /** What of it is to go and isn't proven gone. */
   obligations: {
@@ -53,7 +59,11 @@ export async function why(db: Queryable, workspaceId: string): Promise<Why> {
     gate?.last_error ??
     null;
   const served = await servedNow(db, workspace.place);
-  const [waits, words] = explain(workspace, operation, gate, open.length, served);
+  const held = (await heldFor(db, workspaceId)).map((one) => ({
+    ...one,
+    approve: `POST /sweeps/${one.sweep}/approve`,
+  }));
+  const [waits, words] = explain(workspace, operation, gate, { open, held, served });
   const trouble = lastError === null ? "" : ` Its last error: ${lastError.code}: ${lastError.message}.`;
   return {
     summary: `It is ${workspace.status}${workspace.status_reason === null ? "" : ` (${workspace.status_reason})`}: ${words}.${trouble}`,
@@ -73,6 +83,11 @@ export async function why(db: Queryable, workspaceId: string): Promise<Why> {
             waiting_behind: unfinished.length - 1,
           },
     waits_for: waits,
+    next_attempt_at:
+      operation === undefined
+        ? (workspace.next_restart_at ?? firstOf(open.flatMap((row) => row.next_attempt_at ?? [])))
+        : operation.next_attempt_at,
+    held,
     last_error: lastError,
     obligations: open.map(({ id, kind, provider_id, attempts, next_attempt_at, last_error }) => ({
       id,
@@ -89,8 +104,7 @@ function explain(
   workspace: Workspace,
   operation: Operation | undefined,
   gate: GateLook | null,
-  obligations: number,
-  served: Served | null,
+  { open, held, served }: { open: readonly OpenResource[]; held: Why["held"]; served: Served | null },
 ): [waitsFor: string | null, words: string] {
   const elsewhere = served === null ? null : unserved(workspace.place, served);
   if (gate?.paused === true) return ["operator", "its gate is paused by an operator"];
@@ -102,18 +116,29 @@ function explain(
     if (elsewhere !== null) return ["place", `${name} waits for ${elsewhere}`];
     return ["worker", `${name} waits for a worker`];
   }
-  if (obligations > 0 && elsewhere !== null)
-    return ["place", `${obligations} thing(s) of it are not proven gone, and wait for ${elsewhere}`];
-  if (obligations > 0)
+  const [hold] = held;
+  if (hold !== undefined)
+    return [
+      "operator",
+      `since ${hold.since} the breaker of the sweep ${hold.sweep} holds what it would do for it (${hold.what}), ` +
+        `as it would act on too many at once: ${hold.approve}, or berth sweeps approve ${hold.sweep}, lets it`,
+    ];
+  const { next_restart_at: restartAt } = workspace;
+  if (workspace.status === "offline" && restartAt !== null)
+    return ["retry", `its restart is tried again at ${restartAt.toISOString()}`];
+  if (open.length > 0 && elsewhere !== null)
+    return ["place", `${open.length} thing(s) of it are not proven gone, and wait for ${elsewhere}`];
+  if (open.length > 0)
     return [
       "sweep",
-      `${obligations} thing(s) of it are not proven gone, and the sweep removed-instances goes on with them`,
+      `${open.length} thing(s) of it are not proven gone, and the sweep removed-instances goes on with them`,
     ];
+  if (!hasCompute(workspace.backend)) return explainElsewhere(workspace);
   switch (workspace.status) {
     case "awaiting_agent":
       return ["agent", "its instance runs, and its agent has not registered yet"];
     case "offline":
-      return ["sweep", "it is restarted as soon as the wait after its last launch is over"];
+      return ["sweep", "the sweep instance-state restarts it at its next look"];
     case "failed":
       return ["operator", "nothing more happens by itself: restart or delete it"];
     case "provisioning":
@@ -132,4 +157,23 @@ function unserved(place: string, { served, workers, served_at, problems }: Serve
   const since =
     served_at === null ? "has never been served" : `nobody serves since ${served_at.toISOString()}`;
   return `place ${place}, which ${since}: ${problems.length === 0 ? "no live worker is configured for it" : problems.join("; ")}`;
+}
+
+/** Berth starts and stops nothing of it: it knows what its agent says, and no more. */
+function explainElsewhere({ status }: Workspace): [waitsFor: string | null, words: string] {
+  switch (status) {
+    case "awaiting_agent":
+      return ["agent", "it runs elsewhere, and no agent has registered with its token yet"];
+    case "offline":
+    case "failed":
+      return ["agent", "it runs elsewhere: it is online as soon as its agent is heard"];
+    case "provisioning":
+      return ["worker", "it runs elsewhere, and waits for a worker to be taken in"];
+    default:
+      return [null, "it runs elsewhere, and its agent is heard"];
+  }
+}
+
+function firstOf(times: readonly Date[]): Date | null {
+  return times.length === 0 ? null : new Date(Math.min(...times.map((time) => time.getTime())));
 }

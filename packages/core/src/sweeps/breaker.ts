@@ -9,7 +9,7 @@ export interface Decision {
 }
 
 /**
- * Lets through what is harmless, what an operator has approved, and the rest unless it is too much at once:
+ * Lets through what is harmless, what is beyond doubt, what an operator has approved, and the rest unless it is too much at once:
  * then none of it. An approval is for the acts that were held when it was given; whatever else turns up is
  * judged by itself.
  */
@@ -19,7 +19,9 @@ export function decide(
   approval: Approval | null,
 ): Decision {
   const approved = new Set(approval?.keys);
-  const free = plan.actions.filter((action) => action.harmless === true || approved.has(action.key));
+  const free = plan.actions.filter(
+    ({ key, harmless, sure }) => harmless === true || sure === true || approved.has(key),
+  );
   const judged = plan.actions.filter((action) => !free.includes(action));
   if (!isTooMuch(limits, plan.lookedAt, judged.length)) return { act: plan.actions, held: null };
   return {

@@ -1,7 +1,7 @@
 import { insertEvents } from "../db/events.js";
 import { newEvent, type EventPayload, type EventType, type NewEvent } from "../domain/events.js";
 import { getWorkspace, changeStatuses, type Workspace } from "../db/workspaces.js";
-import { restartAllowance, noteAutoRestart } from "../db/auto-restarts.js";
+import { failingFor, noteAutoRestart, restartAllowance, type DueRestart } from "../db/auto-restarts.js";
 import { unfinishedOf } from "../db/operations.js";
 import { markReleasing } from "../db/resources.js";
 import type { Tx } from "../db/pool.js";
@@ -22,6 +22,8 @@ export interface AutoRestartPolicy {
   windowMs: number;
   /** The wait after the launch of each further restart in a window. */
   backoff: RetryPolicy;
+  /** For how long restarts that fail for a cause that may pass are tried again. */
+  giveUpAfterMs: number;
 }
 
 export interface HealOptions extends IdleOptions {
@@ -40,6 +42,8 @@ export interface Finding {
   requestedBy: string;
   /** A word for the status's reason, and for events. */
   reason: string;
+  /** True if its program isn't to blame: this is no crash, and counts for no crash loop. */
+  blameless?: boolean;
   detail: Record<string, unknown>;
   /** Why its instance ended, as the provider tells it. */
   providerReason?: string | null;
@@ -94,6 +98,7 @@ async function takeOffline(
   if ((await unfinishedOf(tx, [workspace.id])).length > 0) return "busy";
   const allowance = await restartAllowance(tx, workspace.id, autoRestart.windowMs);
   const events: NewEvent[] = [];
+  const { blameless = false } = finding;
   if (workspace.status !== "offline")
     events.push(
       event("workspace.offline", {
@@ -108,7 +113,7 @@ async function takeOffline(
     await insertEvents(tx, events);
     return "offline";
   }
-  if (allowance.restarts >= autoRestart.limit) {
+  if (!blameless && allowance.restarts >= autoRestart.limit) {
     const why = `crash_loop: ${allowance.restarts} restarts did not help; last: ${told}`;
     await changeStatuses(tx, [{ id: workspace.id, status: "failed", reason: why }]);
     // What is given up leaves nothing running; its volume stays.
@@ -120,19 +125,65 @@ async function takeOffline(
     await insertEvents(tx, events);
     return "crash_loop";
   }
-  await changeStatuses(tx, [{ id: workspace.id, status: "offline", reason: told }]);
   const waitMs = Math.max(
     autoRestart.debounceMs,
     allowance.restarts === 0 ? 0 : retryDelay(autoRestart.backoff, allowance.restarts, 0),
   );
-  if (allowance.launchedMsAgo !== null && allowance.launchedMsAgo < waitMs) {
+  const restMs = allowance.launchedMsAgo === null ? 0 : waitMs - allowance.launchedMsAgo;
+  await changeStatuses(tx, [
+    {
+      id: workspace.id,
+      status: "offline",
+      reason: told,
+      ...(restMs > 0 ? { restart_in_ms: restMs } : {}),
+    },
+  ]);
+  if (restMs > 0) {
     await insertEvents(tx, events);
     return "offline";
   }
   const operation = await enqueue(tx, options, workspace.id, "restart", finding);
-  await noteAutoRestart(tx, workspace.id, allowance.restarts + 1);
+  if (!blameless) await noteAutoRestart(tx, workspace.id, allowance.restarts + 1);
   const why = { reason: finding.reason, generation: workspace.generation };
   events.push(requestedEvent(operation, finding, why));
   await insertEvents(tx, events);
   return "restarting";
+}
+
+/**
+ * Tries once more to restart a workspace of which nothing runs, since its last restart failed for a cause that may have
+ * passed; or fails it, if that has gone on for too long.
+ */
+export async function restartAgain(
+  options: HealOptions,
+  due: DueRestart,
+  sweep: string,
+  stop: AbortSignal,
+): Promise<Healed> {
+  const tried = await whileIdle(options, due, stop, (context) =>
+    context.fenced(async (tx) => {
+      const now = await getWorkspace(tx, due.id);
+      if (now?.status !== "offline" || now.generation !== due.generation || now.next_restart_at === null)
+        return "changed";
+      if ((await unfinishedOf(tx, [due.id])).length > 0) return "busy";
+      const reason = now.status_reason ?? "offline";
+      const failingMs = await failingFor(tx, due.id);
+      if (failingMs !== null && failingMs > options.autoRestart.giveUpAfterMs) {
+        const hours = Math.round(failingMs / 3_600_000);
+        const message = `given up after ${now.restart_tries} restarts in ${hours} h; the last: ${reason}`;
+        await changeStatuses(tx, [{ id: due.id, status: "failed", reason: message }]);
+        await markReleasing(tx, [due.id], ["instance"]);
+        await insertEvents(tx, [
+          newEvent("workspace.failed", due.id, { reason: "restarts_given_up", message }),
+        ]);
+        return "given_up";
+      }
+      const requester = { source: "reconciler", requestedBy: sweep } as const;
+      const operation = await enqueue(tx, options, due.id, "restart", requester);
+      await changeStatuses(tx, [{ id: due.id, status: "offline", reason }]);
+      await insertEvents(tx, [requestedEvent(operation, requester, { reason, generation: now.generation })]);
+      return "restarting";
+    }),
+  );
+  return tried ?? "busy";
 }

@@ -1,57 +1,127 @@
 import { within } from "../base/deadline.js";
 import type { Backend, InstanceState } from "../compute/backend.js";
 import { insertEvents } from "../db/events.js";
-import {
-  heartbeatAge,
-  leastRecentlyChecked,
-  noteChecked,
-  noteContradiction,
-  type Checked,
-} from "../db/sweep-queries.js";
-import { transaction } from "../db/pool.js";
+import { dueRestarts, type DueRestart } from "../db/auto-restarts.js";
+import { heartbeatAge, leastRecentlyChecked, type Checked } from "../db/sweep-queries.js";
+import { isEndedFromOutside } from "../domain/ends.js";
 import { changeStatuses, getWorkspace } from "../db/workspaces.js";
 import { whileIdle } from "../operations/idle.js";
-import { heal } from "./heal.js";
+import { heal, restartAgain } from "./heal.js";
 import { instanceRef } from "../operations/step.js";
 import { defineSweep, type Action, type Sweep, type SweepDeps } from "./sweep.js";
+import { tellStates, type Dead, type DeadState } from "./tell-states.js";
 
 /**
  * Looks whether the instances of workspaces that should run do: one batched look a place, those checked
  * longest ago first. Only a clean `gone` or `stopped` counts (I5), and not against an agent that was just
- * heard: that contradiction is told of. A dead one is restarted with its volume.
+ * heard: that contradiction is told of. One that is dead is `offline` at once, whatever holds its restart (I13), and is
+ * restarted with its volume; those that are due for another try of theirs are, too (I14). A place has so many begun in one run.
  */
 export const instanceState: Sweep = defineSweep("instance-state", {
   async plan(deps) {
     const served = [...deps.backends.keys()];
     const checked = await leastRecentlyChecked(deps.pool, served, instanceState.limit);
     const states = await probeAll(deps, checked);
-    const dead = checked.filter((one) => isDead(states.get(one.id)));
-    const contradicted = dead.filter((one) => isFresh(one.heartbeat_ms_ago, deps));
+    const isContradicted = (one: Checked): boolean => isFresh(one.heartbeat_ms_ago, deps);
+    const found = checked.filter((one) => isDead(states.get(one.id)));
+    const dead = found
+      .filter((one) => !isContradicted(one))
+      .map((one) => deadOf(deps, one, states.get(one.id) as DeadState));
+    const lost = alike(dead);
     const risen = checked.filter(
       (one) => one.status === "offline" && one.readiness === "running" && states.get(one.id) === "running",
     );
+    const due = await dueRestarts(deps.pool, served, instanceState.limit);
     const unknown = checked.filter((one) => (states.get(one.id) ?? "unknown") === "unknown");
+    const contradicted = found.filter(isContradicted);
+    const inTurn = turns(deps.settings.restartsAtOnce);
     return {
       lookedAt: checked.length,
       notes: { unknown: unknown.length, contradicted: contradicted.length },
       actions: [
-        ...dead
-          .filter((one) => !contradicted.includes(one))
-          .map((one) => healing(deps, one, states.get(one.id)!)),
+        ...dead.map((one) => inTurn(one.checked.place, healing(deps, one, lost.has(one.checked.place)))),
+        ...due.map((one) => inTurn(one.place, goingOn(deps, one))),
         ...risen.map((one) => rising(deps, one)),
       ],
-      record: () => record(deps, checked, contradicted, states),
+      record: (held) =>
+        tellStates(deps, {
+          checked,
+          contradicted: contradicted.map((one) => ({
+            checked: one,
+            state: states.get(one.id) as DeadState,
+          })),
+          recovered: checked.filter((one) => !isDead(states.get(one.id)) && !unknown.includes(one)),
+          dead: dead.map((one) => ({
+            ...one,
+            words: held.has(keyOf(one.checked)) ? `${wordsOf(one)}; ${HELD}` : wordsOf(one),
+          })),
+          freshMs: freshMs(deps),
+        }),
     };
   },
 });
+
+const HELD =
+  "the breaker holds its restart: POST /sweeps/instance-state/approve, or berth sweeps approve instance-state";
+
+function keyOf(one: Pick<Checked, "id" | "generation">): string {
+  return `${one.id}/${one.generation}`;
+}
+
+function deadOf(deps: SweepDeps, checked: Checked, state: DeadState): Dead {
+  const reason = deps.backends.get(checked.place)?.reasonOf?.(instanceRef(checked.instance)) ?? null;
+  return { checked, state, reason };
+}
+
+function wordsOf({ state, reason }: Dead): string {
+  return reason === null ? `instance_${state}` : `instance_${state}: ${reason}`;
+}
+
+/** The places where more than one instance was found stopped that ran a look ago: a daemon or a host went down. */
+function alike(dead: readonly Dead[]): Set<string> {
+  const places = dead
+    .filter(({ checked, state }) => state === "stopped" && checked.status !== "offline")
+    .map(({ checked }) => checked.place);
+  return new Set(places.filter((place, index) => places.indexOf(place) !== index));
+}
+
+/** Lets so many restarts of each place begin in one run; the others are the next one's, so that their host bears it. */
+function turns(most: number): (place: string, action: Action) => Action {
+  const begun = new Map<string, number>();
+  const add = (place: string, n: number): number => {
+    const sum = (begun.get(place) ?? 0) + n;
+    begun.set(place, sum);
+    return sum;
+  };
+  return (place, action) => ({
+    ...action,
+    async run(signal) {
+      if (add(place, 1) > most) {
+        add(place, -1);
+        return "later";
+      }
+      let outcome = "failed";
+      try {
+        outcome = await action.run(signal);
+        return outcome;
+      } finally {
+        if (outcome !== "restarting") add(place, -1);
+      }
+    },
+  });
+}
 
 function isDead(state: InstanceState | undefined): boolean {
   return state === "gone" || state === "stopped";
 }
 
 /** Younger than two beats, of which three make an agent silent. */
-function isFresh(ageMs: number | null, { settings }: SweepDeps): boolean {
-  return ageMs !== null && ageMs < (2 / 3) * settings.silentMs;
+function freshMs({ settings }: SweepDeps): number {
+  return (2 / 3) * settings.silentMs;
+}
+
+function isFresh(ageMs: number | null, deps: SweepDeps): boolean {
+  return ageMs !== null && ageMs < freshMs(deps);
 }
 
 async function probeAll(deps: SweepDeps, checked: readonly Checked[]): Promise<Map<string, InstanceState>> {
@@ -85,12 +155,14 @@ async function probe(
   }
 }
 
-function healing(deps: SweepDeps, one: Checked, state: InstanceState): Action {
-  const reason = deps.backends.get(one.place)?.reasonOf?.(instanceRef(one.instance)) ?? null;
+function healing(deps: SweepDeps, dead: Dead, together: boolean): Action {
+  const { checked: one, state, reason } = dead;
   return {
-    key: `${one.id}/${one.generation}`,
+    key: keyOf(one),
     what: `take workspace ${one.id} offline and restart it`,
     why: `its provider says that instance ${one.instance.provider_id} is ${state}${reason === null ? "" : ` (${reason})`}`,
+    // It is there and doesn't run, or its end is on the provider's record.
+    sure: state === "stopped" || reason !== null,
     run: (signal) =>
       heal(
         deps,
@@ -101,6 +173,7 @@ function healing(deps: SweepDeps, one: Checked, state: InstanceState): Action {
           source: "reconciler",
           requestedBy: instanceState.name,
           reason: `instance_${state}`,
+          blameless: isEndedFromOutside(reason, together && state === "stopped"),
           detail: { state, provider_reason: reason },
           providerReason: reason,
           async veto(context, workspace) {
@@ -112,6 +185,17 @@ function healing(deps: SweepDeps, one: Checked, state: InstanceState): Action {
         },
         signal,
       ),
+  };
+}
+
+/** Nothing of it runs, and its last restart failed for a cause that may have passed. */
+function goingOn(deps: SweepDeps, one: DueRestart): Action {
+  return {
+    key: `${keyOf(one)}/restart`,
+    what: `try the restart of workspace ${one.id} again`,
+    why: `its last one failed (${one.status_reason ?? "no reason is known"})`,
+    harmless: true,
+    run: (signal) => restartAgain(deps, one, instanceState.name, signal),
   };
 }
 
@@ -141,35 +225,4 @@ function rising(deps: SweepDeps, one: Checked): Action {
       return outcome ?? "busy";
     },
   };
-}
-
-async function record(
-  deps: SweepDeps,
-  checked: readonly Checked[],
-  contradicted: readonly Checked[],
-  states: Map<string, InstanceState>,
-): Promise<void> {
-  const ids = (rows: readonly Checked[]) => rows.map((row) => row.id);
-  const news = contradicted.filter((one) => !one.contradicted);
-  const settled = checked.filter(
-    (one) => one.contradicted && !isDead(states.get(one.id)) && states.get(one.id) !== "unknown",
-  );
-  await transaction(deps.pool, async (tx) => {
-    await noteChecked(tx, ids(checked));
-    await noteContradiction(tx, ids(news), true);
-    await noteContradiction(tx, ids(settled), false);
-    await insertEvents(
-      tx,
-      news.map((one) => ({
-        event_type: "workspace.contradiction",
-        workspace_id: one.id,
-        payload: {
-          requested_by: instanceState.name,
-          instance_id: one.instance.provider_id,
-          provider_says: states.get(one.id) ?? null,
-          heartbeat_ms_ago: one.heartbeat_ms_ago,
-        },
-      })),
-    );
-  });
 }

@@ -92,10 +92,10 @@ async function lookAndAct(
     return { counts: { ...counts, dry_run: 1 }, plan };
   }
   deps.signal.throwIfAborted();
-  await plan.record?.();
   const decision = sweep.breaker
     ? decide(plan, deps.settings.breaker, begun.approval)
     : { act: plan.actions, held: null };
+  await plan.record?.(new Set(decision.held?.actions.map(({ key }) => key)));
   await recordDecision(sweep, deps, begun, decision);
   if (decision.held !== null) counts["held"] = decision.held.would_act;
   const outcomes = await actOn(decision.act.slice(0, sweep.limit), sweep, deps);

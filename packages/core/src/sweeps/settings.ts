@@ -23,6 +23,7 @@ export function settingsOf(config: Config): SweepSettings {
     graceMs: Object.fromEntries(BACKENDS.map((name) => [name, grace[computeOf(name)?.grace ?? "cloud"]])),
     secondSightingMs: config.secondSightingMs,
     probeTimeoutMs: PROBE_TIMEOUT_MS,
+    restartsAtOnce: config.restartsAtOnce,
     silentMs: config.agentSilentMs,
     listeningGraceMs: config.agentGraceMs,
     provisioningTimeoutMs: config.provisioningTimeoutMs,

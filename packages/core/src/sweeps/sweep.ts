@@ -17,6 +17,8 @@ export interface SweepSettings {
   secondSightingMs: number;
   /** How long one look at a provider's instances may take. */
   probeTimeoutMs: number;
+  /** How many restarts of one place one run begins. */
+  restartsAtOnce: number;
   /** How long an agent may be silent. */
   silentMs: number;
   /** For how long after Berth itself was away no agent is judged. */
@@ -46,6 +48,11 @@ export interface Action {
   why: string;
   /** Changes nothing that lives: it doesn't count for the breaker. */
   harmless?: boolean;
+  /**
+   * The provider has said it of the very thing that the ledger names, not by leaving it out of a list: no wrong picture,
+   * however many they are. It doesn't count for the breaker either.
+   */
+  sure?: boolean;
   /** @returns a word for the outcome, which the run's counts add up. */
   run(signal: AbortSignal): Promise<string>;
 }
@@ -59,8 +66,11 @@ export interface Plan {
   cursor?: string | null;
   /** Further figures of this run. */
   notes?: Record<string, number>;
-  /** Notes what was seen, before anything is done. A dry run leaves it out. */
-  record?(): Promise<void>;
+  /**
+   * Notes what was seen, before anything is done and whatever the breaker holds, whose keys it is given (I13). A dry run
+   * leaves it out.
+   */
+  record?(held: ReadonlySet<string>): Promise<void>;
 }
 
 /** A repeatable job that compares what should be with what is, and acts on the difference. */

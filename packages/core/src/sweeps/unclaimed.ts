@@ -51,8 +51,8 @@ export function unclaimed(name: SweepName): Sweep {
           kept: sum("kept"),
           unlisted: failures.length,
         },
-        async record() {
-          for (const plan of plans) await plan.record?.();
+        async record(held) {
+          for (const plan of plans) await plan.record?.(held);
         },
       };
     },

@@ -29,6 +29,18 @@ const Why = Type.Object({
   waits_for: nullable(Type.Enum(["worker", "place", "retry", "provider", "agent", "operator", "sweep"]), {
     description: "What the next step waits for; null: it is where it should be.",
   }),
+  next_attempt_at: nullable(time("When that is next tried."), {
+    description: "Null: nothing is waited for that has a time.",
+  }),
+  held: Type.Array(
+    Type.Object({
+      sweep: Type.String(),
+      since: time("Since when."),
+      what: Type.String({ description: "What the sweep would do." }),
+      approve: Type.String({ description: "The call that lets it." }),
+    }),
+    { description: "What a sweep's breaker holds back of it." },
+  ),
   last_error: nullable(Failure),
   obligations: Type.Array(
     Type.Object({
@@ -61,6 +73,8 @@ const EXAMPLE = {
     waiting_behind: 0,
   },
   waits_for: "retry",
+  next_attempt_at: "2026-11-21T09:30:04.000Z",
+  held: [],
   last_error: TROUBLE,
   obligations: [],
 };
@@ -91,6 +105,8 @@ function view(reason: Reason): Static<typeof Why> {
     status_reason: reason.status_reason,
     operation: operation === null ? null : { ...operation, next_attempt_at: iso(operation.next_attempt_at) },
     waits_for: reason.waits_for,
+    next_attempt_at: iso(reason.next_attempt_at),
+    held: reason.held.map((one) => ({ ...one, since: new Date(one.since).toISOString() })),
     last_error: reason.last_error,
     obligations: obligations.map((one) => ({ ...one, next_attempt_at: iso(one.next_attempt_at) })),
   } as Static<typeof Why>;
