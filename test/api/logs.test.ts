@@ -1,6 +1,7 @@
 import { connect } from "node:net";
 import { readConfig } from "@berth/core/config/config";
-import { BackendError, type LogLine } from "@berth/core/compute/backend";
+import type { LogLine } from "@berth/core/compute/backend";
+import { BackendError } from "@berth/core/compute/backend-error";
 import { createLogger } from "@berth/core/base/logger";
 import { startWorker } from "@berth/worker/start";
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from "vitest";

@@ -1,5 +1,5 @@
 import { noteReplies } from "@berth/core/webhooks/deliver";
-import { claimDeliveries } from "@berth/core/db/webhooks";
+import { claimDeliveries } from "@berth/core/db/webhook-deliveries";
 import { findEvents } from "@berth/core/db/events";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startTestApi, type TestApi } from "./api.js";

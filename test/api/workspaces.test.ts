@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { listOperations } from "@berth/core/db/operations";
+import { listOperations } from "@berth/core/db/operation-lists";
 import { intendResource, markPresent } from "@berth/core/db/resources";
 import { transaction } from "@berth/core/db/pool";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";

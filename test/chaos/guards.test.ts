@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { BackendError } from "@berth/core/compute/backend";
+import { BackendError } from "@berth/core/compute/backend-error";
 import { lockGates } from "@berth/core/db/gates";
 import { getOperation } from "@berth/core/db/operations";
 import { isDatabaseUnavailable, transaction } from "@berth/core/db/pool";

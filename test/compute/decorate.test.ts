@@ -1,4 +1,5 @@
-import { type Backend, BackendError } from "@berth/core/compute/backend";
+import type { Backend } from "@berth/core/compute/backend";
+import { BackendError } from "@berth/core/compute/backend-error";
 import { checked, measured, type ObservedCall } from "@berth/core/compute/decorate";
 import { createExternalBackend } from "@berth/core/compute/external";
 import { describe, expect, it } from "vitest";

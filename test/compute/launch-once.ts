@@ -1,4 +1,4 @@
-import { type LaunchRequest } from "@berth/core/compute/backend";
+import type { LaunchRequest } from "@berth/core/compute/backend";
 import { createProcessBackend } from "@berth/core/compute/process/backend";
 
 /** A worker process that launches one instance when it is told to, and then stays: its parent, for a while. */

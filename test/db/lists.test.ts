@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { findEvents } from "@berth/core/db/events";
-import { findOperations } from "@berth/core/db/operations";
+import { findOperations } from "@berth/core/db/operation-lists";
 import type { Pool } from "@berth/core/db/pool";
-import { listWorkspaces } from "@berth/core/db/workspaces";
+import { listWorkspaces } from "@berth/core/db/workspace-lists";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.js";

@@ -1,6 +1,5 @@
 import { readFile } from "node:fs/promises";
 import {
-  EVENT_FIELDS,
   EVENT_TYPES,
   EVENTS,
   newEvent,
@@ -8,6 +7,7 @@ import {
   type EventRule,
   type NewEvent,
 } from "@berth/core/domain/events";
+import { EVENT_FIELDS } from "@berth/core/domain/event-fields";
 import { describe, expect, expectTypeOf, it } from "vitest";
 
 const rules = (table: object, prefix = ""): [string, EventRule][] =>

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { listOperations, type Operation } from "@berth/core/db/operations";
+import type { Operation } from "@berth/core/db/operations";
+import { listOperations } from "@berth/core/db/operation-lists";
 import type { Hold } from "@berth/core/db/gates";
 import { isFinished } from "@berth/core/domain/operation";
 import type { DispatchedOperation, Dispatcher } from "@berth/core/gate/dispatcher";

@@ -1,6 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { waitingHeads, type Hold } from "@berth/core/db/gates";
-import { getByTicket, listOperations, setPhase } from "@berth/core/db/operations";
+import type { Hold } from "@berth/core/db/gates";
+import { waitingHeads } from "@berth/core/db/gate-looks";
+import { getByTicket, setPhase } from "@berth/core/db/operations";
+import { listOperations } from "@berth/core/db/operation-lists";
 import { beginGeneration, getWorkspace, revokeToken } from "@berth/core/db/workspaces";
 import { isFinished, OPERATION_KINDS, statusAfter } from "@berth/core/domain/operation";
 import { BerthError } from "@berth/core/base/errors";

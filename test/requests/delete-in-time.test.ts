@@ -1,4 +1,4 @@
-import { BackendError } from "@berth/core/compute/backend";
+import { BackendError } from "@berth/core/compute/backend-error";
 import { listResources } from "@berth/core/db/resources";
 import { removeWorkspace } from "@berth/core/requests/delete";
 import { createWorkspace } from "@berth/core/requests/create";

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { listEvents } from "@berth/core/db/events";
-import { listOperations } from "@berth/core/db/operations";
+import { listOperations } from "@berth/core/db/operation-lists";
 import { intendResource, listResources, markPresent } from "@berth/core/db/resources";
 import { getWorkspace } from "@berth/core/db/workspaces";
 import { transaction } from "@berth/core/db/pool";

@@ -1,15 +1,14 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import {
-  BackendError,
-  volumeMissing,
-  type Backend,
-  type InstanceRef,
-  type InstanceState,
-  type LogOptions,
-  type Logs,
-  type OwnedResource,
+import type {
+  Backend,
+  InstanceRef,
+  InstanceState,
+  LogOptions,
+  Logs,
+  OwnedResource,
 } from "@berth/core/compute/backend";
+import { BackendError, volumeMissing } from "@berth/core/compute/backend-error";
 import type { Pool } from "@berth/core/db/pool";
 
 /** How a recorded provider misbehaves. Times in ms, shares 0 to 1. */

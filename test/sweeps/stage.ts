@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { createLogger } from "@berth/core/base/logger";
-import { waitingHeads } from "@berth/core/db/gates";
+import { waitingHeads } from "@berth/core/db/gate-looks";
 import { noteListening, takeBeats } from "@berth/core/db/heartbeats";
 import type { Pool } from "@berth/core/db/pool";
 import { getWorkspace, type Workspace } from "@berth/core/db/workspaces";

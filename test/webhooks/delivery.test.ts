@@ -8,7 +8,7 @@ import {
   listDeliveries,
   planDeliveries,
   type Delivery,
-} from "@berth/core/db/webhooks";
+} from "@berth/core/db/webhook-deliveries";
 import { createWorkspace } from "@berth/core/requests/create";
 import {
   changeWebhook,

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, inject, it, vi } from "vitest";
-import { BackendError } from "@berth/core/compute/backend";
+import { BackendError } from "@berth/core/compute/backend-error";
 import { listEvents } from "@berth/core/db/events";
 import { getOperation, type Operation } from "@berth/core/db/operations";
 import { getWorkspace } from "@berth/core/db/workspaces";

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { WorkerConfig } from "@berth/core/config/config";
 import type { Pool } from "@berth/core/db/pool";
-import { dueWebhooks, planDeliveries } from "@berth/core/db/webhooks";
+import { dueWebhooks, planDeliveries } from "@berth/core/db/webhook-deliveries";
 import { deliverDue } from "@berth/core/webhooks/deliver";
 import { createDestinations } from "@berth/core/webhooks/destinations";
 import { RETRY_JITTER } from "@berth/core/domain/backoff";

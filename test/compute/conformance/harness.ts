@@ -1,15 +1,14 @@
 import { randomUUID } from "node:crypto";
-import {
-  type Backend,
-  BackendError,
-  type BackendErrorCode,
-  type CallOptions,
-  type InstanceRef,
-  type InstanceState,
-  type LaunchRequest,
-  type Logs,
-  type VolumeRef,
+import type {
+  Backend,
+  CallOptions,
+  InstanceRef,
+  InstanceState,
+  LaunchRequest,
+  Logs,
+  VolumeRef,
 } from "@berth/core/compute/backend";
+import { BackendError, type BackendErrorCode } from "@berth/core/compute/backend-error";
 import type { Spec } from "@berth/core/domain/spec";
 import { afterAll, afterEach, beforeAll, expect, vi } from "vitest";
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { BackendError } from "@berth/core/compute/backend";
+import { BackendError } from "@berth/core/compute/backend-error";
 import { type Bench, failure } from "./harness.js";
 
 export function describeStop(use: () => Bench): void {

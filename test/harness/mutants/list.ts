@@ -125,7 +125,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "reaps at the first sighting",
     breaks: "I5",
-    file: `${CORE}/sweeps/unclaimed.ts`,
+    file: `${CORE}/sweeps/judge-unclaimed.ts`,
     find: "sighting.first_seen_ms_ago >= seenForMs",
     replace: "sighting.first_seen_ms_ago >= Math.min(0, seenForMs)",
     tests: ["test/sweeps/unclaimed.test.ts"],
@@ -221,8 +221,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: "takes the daemon's yes to a removal for the end",
     breaks: "I4",
     file: `${CORE}/compute/docker/stop.ts`,
-    find: 'if ((await find()).length === 0) return "gone";',
-    replace: 'if ((await find()).length >= 0) return "gone";',
+    find: "(await find()).length === 0 ? true",
+    replace: "(await find()).length >= 0 ? true",
     tests: ["test/compute/docker/replies.test.ts"],
   },
   {

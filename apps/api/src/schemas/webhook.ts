@@ -1,4 +1,5 @@
-import type { CountedWebhook, Delivery as DeliveryRow } from "@berth/core/db/webhooks";
+import type { CountedWebhook } from "@berth/core/db/webhooks";
+import type { Delivery as DeliveryRow } from "@berth/core/db/webhook-deliveries";
 import Type, { type Static } from "typebox";
 import { iso, named, nullable, strictObject, time, uuid } from "./common.js";
 import { EVENT_TYPES } from "./event.js";

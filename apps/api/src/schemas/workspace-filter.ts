@@ -1,4 +1,4 @@
-import type { WorkspaceFilter } from "@berth/core/db/workspaces";
+import type { WorkspaceFilter } from "@berth/core/db/workspace-lists";
 import { BACKENDS } from "@berth/core/domain/backend";
 import { STATUSES } from "@berth/core/domain/status";
 import Type, { type Static } from "typebox";

@@ -1,5 +1,6 @@
 import { withDeadline } from "../base/deadline.js";
-import { type Backend, BackendError, type Logs } from "../compute/backend.js";
+import type { Backend, Logs } from "../compute/backend.js";
+import { BackendError } from "../compute/backend-error.js";
 import type { Queryable } from "../db/pool.js";
 import { openResources, type OpenResource } from "../db/resources.js";
 import type { LogsQuestion } from "../domain/logs.js";

@@ -1,6 +1,7 @@
 import type { Logger } from "../base/logger.js";
 import type { BackendName } from "../domain/backend.js";
-import { type Backend, BackendError, type BackendErrorCode } from "./backend.js";
+import type { Backend } from "./backend.js";
+import { BackendError, type BackendErrorCode } from "./backend-error.js";
 import { checkLaunch, checkRef } from "./request-check.js";
 
 /**

@@ -1,4 +1,5 @@
-import { type Backend, BackendError } from "./backend.js";
+import type { Backend } from "./backend.js";
+import { BackendError } from "./backend-error.js";
 
 /**
  * For workspaces that run elsewhere: Berth knows them by their heartbeats, and neither starts nor stops

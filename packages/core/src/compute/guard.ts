@@ -1,5 +1,6 @@
 import { mismatchOf } from "../domain/place.js";
-import { type Backend, BackendError, type CallOptions, type Dns, type InstanceState } from "./backend.js";
+import type { Backend, CallOptions, Dns, InstanceState } from "./backend.js";
+import { BackendError } from "./backend-error.js";
 
 /** The place that a backend is to reach. */
 export interface Meant {

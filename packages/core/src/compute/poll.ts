@@ -1,5 +1,5 @@
 import { until, type Pace } from "../base/until.js";
-import { BackendError } from "./backend.js";
+import { BackendError } from "./backend-error.js";
 
 /**
  * {@link until}, within a backend's call: before each look and between two of them it ends when the caller gives up.

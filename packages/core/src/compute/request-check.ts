@@ -1,4 +1,5 @@
-import { BackendError, type InstanceRef, type LaunchRequest, type VolumeRef } from "./backend.js";
+import type { InstanceRef, LaunchRequest, VolumeRef } from "./backend.js";
+import { BackendError } from "./backend-error.js";
 
 const UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
 const WORKSPACE_ID = new RegExp(`^${UUID}$`);

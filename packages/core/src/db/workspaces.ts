@@ -1,7 +1,6 @@
 import type { BackendName } from "../domain/backend.js";
 import type { Spec } from "../domain/spec.js";
 import type { Status } from "../domain/status.js";
-import { readPage, values, type Page, type PageSource } from "./page.js";
 import type { Queryable, Tx } from "./pool.js";
 
 export interface Workspace {
@@ -35,7 +34,7 @@ export interface Workspace {
 }
 
 /** Everything but the token's hash, which no reader needs. */
-const COLUMNS = `id, name, parent_id, backend, place, spec, labels, status, status_reason, generation, instance_id, url,
+export const WORKSPACE_COLUMNS = `id, name, parent_id, backend, place, spec, labels, status, status_reason, generation, instance_id, url,
   version, last_heartbeat_at, active_tasks, error_rate, last_launched_at, hibernate_after_minutes, expires_at,
   next_restart_at, restart_tries, created_at, updated_at, removed_at`;
 
@@ -58,7 +57,7 @@ export async function insertWorkspace(tx: Tx, workspace: NewWorkspace): Promise<
     `with made as (
        insert into workspaces (id, name, parent_id, backend, place, spec, labels, hibernate_after_minutes, expires_at, status)
        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'provisioning')
-       returning ${COLUMNS}
+       returning ${WORKSPACE_COLUMNS}
      ), gate as (insert into gates (workspace_id) select id from made)
      select * from made`,
     [
@@ -77,80 +76,10 @@ export async function insertWorkspace(tx: Tx, workspace: NewWorkspace): Promise<
 }
 
 export async function getWorkspace(db: Queryable, id: string): Promise<Workspace | null> {
-  const { rows } = await db.query<Workspace>(`select ${COLUMNS} from workspaces where id = $1`, [id]);
+  const { rows } = await db.query<Workspace>(`select ${WORKSPACE_COLUMNS} from workspaces where id = $1`, [
+    id,
+  ]);
   return rows[0] ?? null;
-}
-
-/** Which workspaces: all that is given must be so. */
-export interface WorkspaceFilter {
-  includeRemoved: boolean;
-  statuses?: readonly Status[];
-  backends?: readonly string[];
-  parentId?: string;
-  /** The whole name. */
-  name?: string;
-  labels?: Readonly<Record<string, string>>;
-  createdAfter?: string;
-  createdBefore?: string;
-  after?: readonly string[] | null;
-  limit: number;
-}
-
-/** A page of workspaces, oldest first. */
-export async function listWorkspaces(db: Queryable, filter: WorkspaceFilter): Promise<Page<Workspace>> {
-  const query = values();
-  const { put } = query;
-  const { statuses, backends, parentId, name, labels = {}, createdAfter, createdBefore } = filter;
-  const [label] = Object.entries(labels);
-  const live = "w.status <> 'removed'";
-  const between = (column: string): string =>
-    (createdAfter === undefined ? "" : ` and ${column} >= ${put(createdAfter)}::timestamptz`) +
-    (createdBefore === undefined ? "" : ` and ${column} < ${put(createdBefore)}::timestamptz`);
-  const source = (condition: string): PageSource => ({
-    from: `from workspaces w where ${condition}${between("w.created_at")}`,
-    key: ["w.created_at", "w.id"],
-  });
-  const sourcesOf = (): PageSource[] => {
-    if (name !== undefined) return [source(`w.name = ${put(name)}`)];
-    if (parentId !== undefined) return [source(`w.parent_id = ${put(parentId)}`)];
-    if (label !== undefined)
-      return [
-        {
-          // `offset 0` keeps the two apart: as a join, a smaller table would be read as a whole instead.
-          from: `from workspace_labels l
-            cross join lateral (select * from workspaces one where one.id = l.workspace_id offset 0) w
-            where l.key = ${put(label[0])} and l.value = ${put(label[1])}${between("l.created_at")}`,
-          key: ["l.created_at", "l.workspace_id"],
-        },
-      ];
-    if (statuses !== undefined) return statuses.map((status) => source(`w.status = ${put(status)}`));
-    if (backends !== undefined && !filter.includeRemoved)
-      return backends.map((backend) => source(`w.backend = ${put(backend)} and ${live}`));
-    return [source(filter.includeRemoved ? "true" : live)];
-  };
-  const sources = sourcesOf();
-  const where = [
-    ...(filter.includeRemoved ? [] : [live]),
-    ...(statuses === undefined ? [] : [`w.status = any (${put(statuses)})`]),
-    ...(backends === undefined ? [] : [`w.backend = any (${put(backends)})`]),
-    ...(parentId === undefined ? [] : [`w.parent_id = ${put(parentId)}`]),
-    ...(label === undefined ? [] : [`w.labels @> ${put(JSON.stringify(labels))}`]),
-  ];
-  return readPage<Workspace>(
-    db,
-    {
-      columns: COLUMNS.split(",")
-        .map((column) => `w.${column.trim()}`)
-        .join(", "),
-      sources,
-      types: ["timestamptz", "uuid"],
-      direction: "asc",
-      where,
-      after: filter.after ?? null,
-      limit: filter.limit,
-    },
-    query,
-  );
 }
 
 /** Ids of the workspace and all its descendants, removed ones too, root first. */
@@ -171,7 +100,10 @@ export async function treeOf(tx: Tx, rootId: string): Promise<{ id: string; dept
 export const STATUS_CHANNEL = "berth_status";
 
 export async function getWorkspaces(db: Queryable, ids: readonly string[]): Promise<Workspace[]> {
-  const { rows } = await db.query<Workspace>(`select ${COLUMNS} from workspaces where id = any ($1)`, [ids]);
+  const { rows } = await db.query<Workspace>(
+    `select ${WORKSPACE_COLUMNS} from workspaces where id = any ($1)`,
+    [ids],
+  );
   return rows;
 }
 
@@ -207,7 +139,7 @@ export async function updateWorkspace(
        expires_at = case when $7 then $8 else expires_at end,
        -- Another time is announced anew.
        expiry_noticed_at = case when $7 and expires_at is distinct from $8 then null else expiry_noticed_at end
-     where id = $1 returning ${COLUMNS}`,
+     where id = $1 returning ${WORKSPACE_COLUMNS}`,
     [
       id,
       changes.name ?? null,

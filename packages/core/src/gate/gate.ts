@@ -7,12 +7,11 @@ import {
   holdIdleGate,
   lockGates,
   lockHeld,
-  lookAt,
   passGates,
   renewLeases,
   type Hold,
-  type TicketLook,
 } from "../db/gates.js";
+import { lookAt, type TicketLook } from "../db/gate-looks.js";
 import {
   finishOperations,
   getByTicket,

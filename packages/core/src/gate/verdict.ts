@@ -1,4 +1,4 @@
-import { BackendError } from "../compute/backend.js";
+import { BackendError } from "../compute/backend-error.js";
 import type { OperationError } from "../db/operations.js";
 import { isDatabaseUnavailable } from "../db/pool.js";
 

@@ -1,4 +1,5 @@
-import { BackendError, type Backend } from "../compute/backend.js";
+import type { Backend } from "../compute/backend.js";
+import { BackendError } from "../compute/backend-error.js";
 import type { Hold } from "../db/gates.js";
 import type { Pool } from "../db/pool.js";
 import type { Gate } from "../gate/gate.js";

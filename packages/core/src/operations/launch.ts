@@ -1,24 +1,13 @@
-import { createHash, randomUUID } from "node:crypto";
-import { until } from "../base/until.js";
-import { BackendError, type InstanceState } from "../compute/backend.js";
+import { createHash } from "node:crypto";
+import { BackendError } from "../compute/backend-error.js";
 import { insertEvents } from "../db/events.js";
 import { setGeneration } from "../db/operations.js";
-import {
-  intendResource,
-  markAsked,
-  markGone,
-  markPresent,
-  markReleasing,
-  openResources,
-  saveResource,
-  type OpenResource,
-  type ResourceKind,
-} from "../db/resources.js";
-import { beginGeneration, clearInstance, setInstance, setUrl } from "../db/workspaces.js";
-import { callOf, instanceRef, requireHere, volumeRef, type Step, type StepContext } from "./step.js";
-import { removeVolume, untilGone } from "./stop.js";
+import { markAsked, markGone, markPresent, markReleasing, saveResource } from "../db/resources.js";
+import { beginGeneration, setInstance, setUrl } from "../db/workspaces.js";
+import { callOf, instanceRef, volumeRef, type Step, type StepContext } from "./step.js";
+import { removeVolume } from "./stop.js";
+import { find, generationOf, intend } from "./ledger.js";
 
-const PROBE_PACE = { firstMs: 50, longestMs: 1_000 };
 /** How often one attempt makes an unused volume anew where there may be room. */
 const MAX_MOVES = 5;
 
@@ -187,90 +176,3 @@ export const publishName: Step = {
     });
   },
 };
-
-/**
- * Waits until the instance runs. One that ended instead is cleared away, so that the next attempt launches
- * afresh and doesn't adopt a corpse.
- */
-export const waitUntilRunning: Step = {
-  name: "wait",
-  async run(context) {
-    const row = await find(context, "instance");
-    if (row === undefined) throw new Error("`launch` runs before `wait`");
-    const ref = instanceRef(row);
-    const limitMs = context.limits.startTimeoutMs;
-    let state: InstanceState | undefined;
-    const ending = await until({ limitMs, ...PROBE_PACE, signal: context.signal }, async () => {
-      context.check();
-      state = (await context.backend.probe([ref], callOf(context))).get(ref.resourceId);
-      return state === "running" || state === "stopped" || state === "gone" ? state : null;
-    });
-    if (ending === "running") return;
-    if (ending !== null) throw await endedEarly(context, row, ending);
-    throw new BackendError(
-      "backend_timeout",
-      "transient",
-      `the instance is ${state ?? "unknown"} and not running after ${Math.round(limitMs / 1000)} s`,
-    );
-  },
-};
-
-/** Clears away an instance that ended before it was up. @returns what to fail with: its reason and last lines */
-async function endedEarly(
-  context: StepContext,
-  row: OpenResource,
-  state: InstanceState,
-): Promise<BackendError> {
-  const ref = instanceRef(row);
-  const lines = await context.backend.logs(ref, { ...callOf(context), tail: 5 }).then(
-    (logs) => logs.lines.map(({ text }) => text),
-    () => [],
-  );
-  await clearAway(context, row);
-  const reason = context.backend.reasonOf?.(ref) ?? null;
-  const said = lines.join("\n").trim().slice(-500);
-  const why = reason === null ? "" : `: ${reason}`;
-  const last = said === "" ? "" : `; its last lines: ${said}`;
-  return new BackendError("start_failed", "transient", `the instance ended before it was up${why}${last}`, {
-    providerCode: reason ?? state,
-  });
-}
-
-async function clearAway(context: StepContext, row: OpenResource): Promise<void> {
-  await untilGone(context, row);
-  await context.fenced(async (tx) => {
-    await markGone(tx, row.id);
-    await clearInstance(tx, context.workspace.id);
-  });
-}
-
-async function intend(context: StepContext, kind: ResourceKind, name?: string): Promise<OpenResource> {
-  const { workspace } = context;
-  const found = await find(context, kind);
-  if (found !== undefined) return found;
-  const id = randomUUID();
-  const row = await context.fenced((tx) =>
-    intendResource(tx, {
-      id,
-      workspace_id: workspace.id,
-      kind,
-      backend: context.backend.name,
-      place: context.place,
-      name: name ?? `ws-${workspace.id}`,
-      // New for each ledger row, so a launch after a proven end never meets the token of a dead instance.
-      client_token: id,
-      generation: generationOf(context),
-    }),
-  );
-  return { ...row, asked_ms_ago: null };
-}
-
-async function find(context: StepContext, kind: ResourceKind): Promise<OpenResource | undefined> {
-  const row = (await openResources(context.db, context.workspace.id)).find((one) => one.kind === kind);
-  return row === undefined ? undefined : requireHere(context, row);
-}
-
-function generationOf(context: StepContext): number {
-  if (context.operation.generation === null) throw new Error("`prepare` runs before all other launch steps");
-  return context.operation.generation;
-}

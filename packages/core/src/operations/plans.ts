@@ -1,6 +1,7 @@
 import type { OperationKind } from "../domain/operation.js";
 import { hasCompute, type BackendName } from "../domain/backend.js";
-import { ensureVolume, launch, prepare, publishName, waitUntilRunning } from "./launch.js";
+import { ensureVolume, launch, prepare, publishName } from "./launch.js";
+import { waitUntilRunning } from "./wait.js";
 import { dropName, revokeToken } from "./quiet.js";
 import type { Step } from "./step.js";
 import { releaseAll, removeName, removeVolume, stopFormer, stopInstance } from "./stop.js";

@@ -1,7 +1,8 @@
 import { createHmac } from "node:crypto";
 import { untilAny } from "../base/deadline.js";
 import type { Logger } from "../base/logger.js";
-import { BackendError, type Backend, type CallPriority } from "../compute/backend.js";
+import type { Backend, CallPriority } from "../compute/backend.js";
+import { BackendError } from "../compute/backend-error.js";
 import type { Hold } from "../db/gates.js";
 import { setPhase, type Operation } from "../db/operations.js";
 import { getWorkspace, type Workspace } from "../db/workspaces.js";

@@ -1,11 +1,5 @@
-import {
-  type Backend,
-  BackendError,
-  type CallOptions,
-  type CallPriority,
-  type InstanceRef,
-  type VolumeRef,
-} from "../compute/backend.js";
+import type { Backend, CallOptions, CallPriority, InstanceRef, VolumeRef } from "../compute/backend.js";
+import { BackendError } from "../compute/backend-error.js";
 import type { Operation } from "../db/operations.js";
 import type { Queryable, Tx } from "../db/pool.js";
 import type { OpenResource } from "../db/resources.js";

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { until } from "../base/until.js";
-import { BackendError, type InstanceState } from "../compute/backend.js";
+import type { InstanceState } from "../compute/backend.js";
+import { BackendError } from "../compute/backend-error.js";
 import { insertEvents } from "../db/events.js";
 import {
   markGone,

@@ -1,4 +1,4 @@
-import { lookAtGate, type GateLook } from "../db/gates.js";
+import { lookAtGate, type GateLook } from "../db/gate-looks.js";
 import { unfinishedOf, type Operation, type OperationError } from "../db/operations.js";
 import type { Queryable } from "../db/pool.js";
 import { openResources, type OpenResource } from "../db/resources.js";

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { insertBulk, type Bulk, type BulkOptions } from "../db/bulk.js";
 import { insertEvents } from "../db/events.js";
 import type { Pool } from "../db/pool.js";
-import { listWorkspaces, type WorkspaceFilter } from "../db/workspaces.js";
+import { listWorkspaces, type WorkspaceFilter } from "../db/workspace-lists.js";
 import type { BulkKind } from "../domain/operation.js";
 import { BerthError } from "../base/errors.js";
 import { requestByKind } from "./by-kind.js";

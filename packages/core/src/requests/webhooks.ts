@@ -6,17 +6,14 @@ import {
   changeSecret,
   countWebhooksAlone,
   deleteWebhook,
-  getDelivery,
   getWebhook,
-  insertPing,
   insertWebhook,
   lockWebhook,
-  retryDeliveries,
   updateWebhook,
   type CountedWebhook,
-  type Delivery,
   type Webhook,
 } from "../db/webhooks.js";
+import { getDelivery, insertPing, retryDeliveries, type Delivery } from "../db/webhook-deliveries.js";
 import { BerthError } from "../base/errors.js";
 import { newSecret } from "../webhooks/sign.js";
 import { acceptIdempotently, type Asker } from "./idempotency.js";

@@ -1,4 +1,4 @@
-import { waitingHeads } from "../db/gates.js";
+import { waitingHeads } from "../db/gate-looks.js";
 import { defineSweep, type Sweep } from "./sweep.js";
 
 const FIRST = "00000000-0000-0000-0000-000000000000";

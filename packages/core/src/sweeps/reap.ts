@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { BackendError, type Backend, type OwnedResource } from "../compute/backend.js";
+import type { Backend, OwnedResource } from "../compute/backend.js";
 import { insertEvents } from "../db/events.js";
 import type { NewEvent } from "../domain/events.js";
 import { transaction } from "../db/pool.js";
@@ -20,9 +20,9 @@ import type { SweepName } from "../domain/sweep.js";
 import { whileIdle } from "../operations/idle.js";
 import { judge } from "../gate/verdict.js";
 import { callOf, volumeRef, type HeldContext } from "../operations/step.js";
-import { untilGone } from "../operations/stop.js";
 import { hasOther, isClaimedBy, isSame } from "./compare.js";
 import type { SweepDeps } from "./sweep.js";
+import { askAway, asLedgerRow } from "./ask-away.js";
 
 /** An unclaimed thing that may be removed, unless the last look finds otherwise. */
 export interface Ripe {
@@ -132,7 +132,7 @@ async function remove(
 ): Promise<void> {
   await noteTry(deps.pool, sighting.id, retryDelay(BACKOFF, sighting.attempts + 1, deps.random()));
   const row: OpenResource = {
-    ...pretend(sighting.id, thing.workspaceId!, thing.name, thing.kind, place, backend),
+    ...asLedgerRow(sighting.id, thing.workspaceId!, thing.name, thing.kind, place, backend),
     provider_id: thing.providerId,
     generation: thing.generation ?? 0,
   };
@@ -149,20 +149,6 @@ async function remove(
     ]);
     await insertEvents(tx, [reapedEvent({ ...known, why }, sweep, backend.name)]);
   });
-}
-
-async function askAway(context: HeldContext, row: OpenResource): Promise<void> {
-  if (row.kind === "instance") return untilGone(context, row);
-  if (row.kind === "dns_record") {
-    await context.backend.dns?.remove(volumeRef(row), callOf(context));
-    return;
-  }
-  context.check();
-  const answer = await context.backend.removeVolume(volumeRef(row), callOf(context));
-  if (answer === "in_use")
-    throw new BackendError("backend_failed", "transient", `volume ${row.name} is still in use`, {
-      providerCode: "in_use",
-    });
 }
 
 /**
@@ -183,13 +169,27 @@ async function settleRows(
   if (dns !== undefined) {
     context.check();
     const name = dns.nameOf(group.workspaceId);
-    const row = pretend(randomUUID(), group.workspaceId, name, "dns_record", context.place, context.backend);
+    const row = asLedgerRow(
+      randomUUID(),
+      group.workspaceId,
+      name,
+      "dns_record",
+      context.place,
+      context.backend,
+    );
     await dns.remove(volumeRef(row), callOf(context));
   }
   if (group.rows.length > 0) await context.fenced((tx) => markReleasing(tx, [group.workspaceId]));
   for (const orphan of group.rows) {
     const row: OpenResource = {
-      ...pretend(orphan.id, orphan.workspace_id, orphan.name, orphan.kind, context.place, context.backend),
+      ...asLedgerRow(
+        orphan.id,
+        orphan.workspace_id,
+        orphan.name,
+        orphan.kind,
+        context.place,
+        context.backend,
+      ),
       provider_id: orphan.provider_id,
       generation: orphan.generation,
       client_token: orphan.client_token,
@@ -206,38 +206,6 @@ async function settleRows(
     }
     await context.fenced((tx) => markGone(tx, row.id));
   }
-}
-
-function pretend(
-  id: string,
-  workspaceId: string,
-  name: string,
-  kind: OpenResource["kind"],
-  place: string,
-  backend: Backend,
-): OpenResource {
-  const never = new Date(0);
-  return {
-    id,
-    workspace_id: workspaceId,
-    kind,
-    backend: backend.name,
-    place,
-    name,
-    client_token: id,
-    provider_id: null,
-    generation: 0,
-    asked_at: null,
-    asked_ms_ago: null,
-    state: "releasing",
-    details: {},
-    attempts: 0,
-    next_attempt_at: null,
-    last_error: null,
-    created_at: never,
-    updated_at: never,
-    gone_at: null,
-  };
 }
 
 /** What was removed, how old it was, and why. */

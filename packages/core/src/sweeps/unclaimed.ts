@@ -1,7 +1,7 @@
 import { within } from "../base/deadline.js";
 import type { Backend, OwnedResource } from "../compute/backend.js";
 import { insertEvents } from "../db/events.js";
-import { listBreaks, type Break } from "../db/memory.js";
+import { listBreaks } from "../db/memory.js";
 import { transaction } from "../db/pool.js";
 import {
   forgetSightings,
@@ -9,16 +9,16 @@ import {
   listOrphanedRows,
   listSightings,
   noteSightings,
-  type Claim,
   type OrphanedRow,
   type SightingNow,
 } from "../db/sightings.js";
-import { getWorkspaces, type Workspace } from "../db/workspaces.js";
+import { getWorkspaces } from "../db/workspaces.js";
 import { BACKENDS, computeOf } from "../domain/backend.js";
 import type { SweepName } from "../domain/sweep.js";
-import { hasOther, unclaimedOf } from "./compare.js";
+import { unclaimedOf } from "./compare.js";
 import { reap, reapedEvent, type Group, type Ripe } from "./reap.js";
 import { defineSweep, type Action, type Plan, type Sweep, type SweepDeps } from "./sweep.js";
+import { isRipe, UNLABELLED, whyOf, type Known, type Why } from "./judge-unclaimed.js";
 
 const LIST_TIMEOUT_MS = 30_000;
 
@@ -142,83 +142,12 @@ async function list(
   return within(LIST_TIMEOUT_MS, [deps.signal], (signal) => ask.call(backend, { signal }));
 }
 
-type Known = Pick<Workspace, "status" | "generation">;
-
 async function statusesOf(
   deps: SweepDeps,
   things: readonly { workspaceId: string | null }[],
 ): Promise<Map<string, Known>> {
   const ids = [...new Set(things.flatMap((thing) => thing.workspaceId ?? []))];
   return new Map((await getWorkspaces(deps.pool, ids)).map((row) => [row.id, row]));
-}
-
-interface Why {
-  text: string;
-  /** Only reported: what it is can't be told for certain, or somebody's data might be lost. */
-  kept: boolean;
-}
-
-/** What is called as ours are may be anybody's (I10). */
-const UNLABELLED: Why = {
-  text: "it is named as things of a workspace are and has no label of Berth: it is left to you",
-  kept: true,
-};
-
-/** A restored backup knows nothing of what was made since: that may be the only copy of somebody's data. */
-const FORGOTTEN: Why = {
-  text: "it was made while nobody looked after this database, which may be a restored backup: it is left to you",
-  kept: true,
-};
-
-function whyOf(
-  thing: OwnedResource,
-  statuses: Map<string, Known>,
-  claims: readonly Claim[],
-  breaks: readonly Break[],
-): Why {
-  if (thing.workspaceId === null) return { text: "it doesn't say which workspace it is of", kept: true };
-  if (thing.kind === "instance" && thing.generation === null)
-    return { text: "it doesn't say of which generation it is", kept: true };
-  if (breaks.some((one) => isIn(thing.createdAt, one))) return FORGOTTEN;
-  const known = statuses.get(thing.workspaceId);
-  if (known !== undefined && thing.kind === "instance" && (thing.generation ?? 0) > known.generation)
-    return {
-      text: "it is of a later generation than its workspace's row: its workspace may live on it",
-      kept: true,
-    };
-  const status = known?.status;
-  if (status === undefined) return { text: "its workspace has no row", kept: false };
-  if (status === "removed")
-    return { text: "its workspace is removed, and no row of the ledger claims it", kept: false };
-  // Its name is made from the workspace's id: its next start takes it over, and its delete ends that.
-  if (thing.kind === "dns_record")
-    return { text: `its workspace is ${status}, whose name it is: its next start takes it over`, kept: true };
-  if (thing.kind === "instance")
-    return { text: `its workspace is ${status}, and no row of the ledger claims it`, kept: false };
-  return hasOther(thing, claims)
-    ? { text: `its workspace is ${status} and has another volume`, kept: false }
-    : { text: `its workspace is ${status} and has no other volume: it may hold its data`, kept: true };
-}
-
-/** What doesn't tell its age may have been made at any time. */
-function isIn(createdAt: Date | null, { from, to }: Break): boolean {
-  return createdAt === null || (createdAt >= from && createdAt <= to);
-}
-
-function isRipe(
-  thing: OwnedResource,
-  sighting: SightingNow,
-  graceMs: number,
-  { settings }: SweepDeps,
-): boolean {
-  // What has no age of its own is as old as its first sighting.
-  const seenForMs = Math.max(settings.secondSightingMs, thing.createdAt === null ? graceMs : 0);
-  return (
-    sighting.due &&
-    sighting.released === null &&
-    (thing.createdAt === null || sighting.created_at.getTime() === thing.createdAt.getTime()) &&
-    sighting.first_seen_ms_ago >= seenForMs
-  );
 }
 
 /** What belongs to one workspace goes in one act: the instances, then the volumes (I8). */

@@ -1,14 +1,8 @@
 import { insertEvents } from "../db/events.js";
 import { newEvent } from "../domain/events.js";
 import { transaction, type Pool } from "../db/pool.js";
-import {
-  blockWebhook,
-  claimDeliveries,
-  disableWebhook,
-  noteAttempt,
-  noteBatch,
-  type ClaimedDelivery,
-} from "../db/webhooks.js";
+import { blockWebhook, disableWebhook, noteBatch } from "../db/webhooks.js";
+import { claimDeliveries, noteAttempt, type ClaimedDelivery } from "../db/webhook-deliveries.js";
 import { retryDelay, type RetryPolicy } from "../domain/backoff.js";
 import type { Destinations } from "./destinations.js";
 import { send, type Reply } from "./send.js";

@@ -1,5 +1,5 @@
 import { createHmac, randomBytes } from "node:crypto";
-import type { ClaimedDelivery } from "../db/webhooks.js";
+import type { ClaimedDelivery } from "../db/webhook-deliveries.js";
 
 const SECRET_PREFIX = "whsec_";
 

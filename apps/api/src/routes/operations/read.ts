@@ -1,9 +1,5 @@
-import {
-  findOperations,
-  getOperation,
-  listOperations,
-  type Operation as OperationRow,
-} from "@berth/core/db/operations";
+import { getOperation, type Operation as OperationRow } from "@berth/core/db/operations";
+import { findOperations, listOperations } from "@berth/core/db/operation-lists";
 import { listResources } from "@berth/core/db/resources";
 import { OPERATION_KINDS, OPERATION_STATES, SOURCES } from "@berth/core/domain/operation";
 import { BACKENDS } from "@berth/core/domain/backend";

@@ -1,4 +1,4 @@
-import { listDeliveries } from "@berth/core/db/webhooks";
+import { listDeliveries } from "@berth/core/db/webhook-deliveries";
 import {
   pingWebhook,
   requireDelivery,

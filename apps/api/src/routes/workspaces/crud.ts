@@ -1,4 +1,5 @@
-import { listWorkspaces, type WorkspaceChanges } from "@berth/core/db/workspaces";
+import type { WorkspaceChanges } from "@berth/core/db/workspaces";
+import { listWorkspaces } from "@berth/core/db/workspace-lists";
 import { STATUSES } from "@berth/core/domain/status";
 import { createWorkspace } from "@berth/core/requests/create";
 import { patchWorkspace } from "@berth/core/requests/patch";

@@ -1,5 +1,5 @@
 import { within } from "../../base/deadline.js";
-import { BackendError } from "../backend.js";
+import { BackendError } from "../backend-error.js";
 import type { DockerClient } from "./client.js";
 import { failureOf, messageOf, statusOf } from "./failure.js";
 

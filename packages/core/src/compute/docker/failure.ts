@@ -1,4 +1,4 @@
-import { BackendError } from "../backend.js";
+import { BackendError } from "../backend-error.js";
 
 /** Of a socket that isn't there, isn't ours to open, or broke: the daemon is down or restarting. */
 const UNREACHABLE = new Set([

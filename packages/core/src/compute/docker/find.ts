@@ -1,5 +1,6 @@
 import type { ContainerInfo } from "dockerode";
-import { BackendError, type CallOptions, type InstanceRef, type InstanceState } from "../backend.js";
+import type { CallOptions, InstanceRef, InstanceState } from "../backend.js";
+import { BackendError } from "../backend-error.js";
 import { demand } from "./ask.js";
 import type { DockerClient } from "./client.js";
 import { STATES } from "./engine.js";

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { BackendError, type CallOptions } from "../backend.js";
+import type { CallOptions } from "../backend.js";
+import { BackendError } from "../backend-error.js";
 import { ask } from "./ask.js";
 import type { DockerClient } from "./client.js";
 import { isVolumeThere } from "./engine.js";

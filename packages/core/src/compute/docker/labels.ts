@@ -1,4 +1,5 @@
-import { BackendError, type InstanceRef, type VolumeRef } from "../backend.js";
+import type { InstanceRef, VolumeRef } from "../backend.js";
+import { BackendError } from "../backend-error.js";
 
 export const DEPLOYMENT = "berth.deployment";
 export const WORKSPACE = "berth.workspace";

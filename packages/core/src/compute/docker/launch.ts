@@ -1,5 +1,6 @@
 import type { ContainerInspectInfo } from "dockerode";
-import { BackendError, type CallOptions, type LaunchRequest } from "../backend.js";
+import type { CallOptions, LaunchRequest } from "../backend.js";
+import { BackendError } from "../backend-error.js";
 import { poll } from "../poll.js";
 import { ask } from "./ask.js";
 import type { DockerClient } from "./client.js";

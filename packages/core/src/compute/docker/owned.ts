@@ -1,5 +1,6 @@
 import type { VolumeInspectInfo } from "dockerode";
-import { BackendError, type CallOptions, type OwnedResource } from "../backend.js";
+import type { CallOptions, OwnedResource } from "../backend.js";
+import { BackendError } from "../backend-error.js";
 import { looksOurs } from "../request-check.js";
 import { demand } from "./ask.js";
 import type { DockerClient } from "./client.js";

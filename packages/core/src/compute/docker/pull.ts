@@ -1,6 +1,7 @@
 import type { Readable } from "node:stream";
 import { untilAny } from "../../base/deadline.js";
-import { BackendError, type CallOptions } from "../backend.js";
+import type { CallOptions } from "../backend.js";
+import { BackendError } from "../backend-error.js";
 import { ask } from "./ask.js";
 import type { DockerClient } from "./client.js";
 

@@ -1,4 +1,5 @@
-import { BackendError, type CallOptions } from "../backend.js";
+import type { CallOptions } from "../backend.js";
+import { BackendError } from "../backend-error.js";
 import { ask } from "./ask.js";
 import type { DockerClient } from "./client.js";
 import { isBeingRemoved } from "./engine.js";

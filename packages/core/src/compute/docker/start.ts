@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { ContainerInspectInfo } from "dockerode";
-import { BackendError, type CallOptions, type LaunchRequest } from "../backend.js";
+import type { CallOptions, LaunchRequest } from "../backend.js";
+import { BackendError } from "../backend-error.js";
 import { ask } from "./ask.js";
 import type { DockerClient } from "./client.js";
 import { couldNotRun, hasEnded, isNetworkMissing, isStartedAlready, looksAfterStart } from "./engine.js";

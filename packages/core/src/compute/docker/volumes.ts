@@ -1,5 +1,6 @@
 import type { VolumeInspectInfo } from "dockerode";
-import { BackendError, type CallOptions, volumeMissing, type VolumeRef } from "../backend.js";
+import type { CallOptions, VolumeRef } from "../backend.js";
+import { BackendError, volumeMissing } from "../backend-error.js";
 import { ask } from "./ask.js";
 import type { DockerClient } from "./client.js";
 import { isVolumeInUse, isVolumeThere } from "./engine.js";

@@ -3,7 +3,7 @@ import {
   DescribeSecurityGroupsCommand,
   type DescribeSecurityGroupsCommandOutput,
 } from "@aws-sdk/client-ec2";
-import { BackendError } from "../backend.js";
+import { BackendError } from "../backend-error.js";
 import { type Aws, type Call, send } from "./aws.js";
 import type { Caller } from "./context.js";
 import { failureOf } from "./failure.js";

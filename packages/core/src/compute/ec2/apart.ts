@@ -1,4 +1,4 @@
-import { BackendError, type BackendErrorCode } from "../backend.js";
+import { BackendError, type BackendErrorCode } from "../backend-error.js";
 
 /** Failures that are about the caller or the way to AWS; any other may be about one of many things. */
 const ABOUT_ALL = new Set<BackendErrorCode>([

@@ -1,5 +1,6 @@
 import { AttachVolumeCommand, DetachVolumeCommand } from "@aws-sdk/client-ec2";
-import { BackendError, type LaunchRequest } from "../backend.js";
+import type { LaunchRequest } from "../backend.js";
+import { BackendError } from "../backend-error.js";
 import { send } from "./aws.js";
 import type { Caller, Ec2 } from "./context.js";
 import { codeOf, failureOf } from "./failure.js";

@@ -5,14 +5,8 @@ import {
   type ListResourceRecordSetsRequest,
   type ResourceRecordSet,
 } from "@aws-sdk/client-route-53";
-import {
-  BackendError,
-  type Details,
-  type Dns,
-  type InstanceRef,
-  type OwnedResource,
-  type VolumeRef,
-} from "../backend.js";
+import type { Details, Dns, InstanceRef, OwnedResource, VolumeRef } from "../backend.js";
+import { BackendError } from "../backend-error.js";
 import { send } from "./aws.js";
 import { type Caller, callerOf, type Ec2 } from "./context.js";
 import { failureOf } from "./failure.js";

@@ -1,4 +1,4 @@
-import { BackendError } from "../backend.js";
+import { BackendError } from "../backend-error.js";
 import { NOT_FROM_AWS } from "./answers.js";
 import { MEANINGS, type Meaning, refusalOf } from "./launch-errors.js";
 

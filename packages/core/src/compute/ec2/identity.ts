@@ -1,4 +1,5 @@
-import { BackendError, type InstanceRef, type VolumeRef } from "../backend.js";
+import type { InstanceRef, VolumeRef } from "../backend.js";
+import { BackendError } from "../backend-error.js";
 import type { Caller, Ec2 } from "./context.js";
 import { pollEc2 } from "./pause.js";
 import type { SeenInstance, SeenVolume } from "./seen.js";

@@ -1,4 +1,4 @@
-import type { BackendErrorCode } from "../backend.js";
+import type { BackendErrorCode } from "../backend-error.js";
 
 /**
  * What a refusal is about, and so where to ask next:

@@ -1,4 +1,5 @@
-import { BackendError, type Details, type LaunchRequest } from "../backend.js";
+import type { Details, LaunchRequest } from "../backend.js";
+import { BackendError } from "../backend-error.js";
 import { attachVolume } from "./attach.js";
 import type { Caller, Ec2 } from "./context.js";
 import { awaitVolume } from "./identity.js";

@@ -6,7 +6,7 @@ import {
   type EC2Client,
   type Filter,
 } from "@aws-sdk/client-ec2";
-import { BackendError } from "../backend.js";
+import { BackendError } from "../backend-error.js";
 import { type Aws, type Call, send } from "./aws.js";
 import { readInstance, readVolume, type SeenInstance, type SeenVolume } from "./seen.js";
 

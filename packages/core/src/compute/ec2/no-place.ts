@@ -1,4 +1,4 @@
-import { BackendError } from "../backend.js";
+import { BackendError } from "../backend-error.js";
 import { outcomeOf } from "./capacity.js";
 import { MEANINGS, type Refusal } from "./launch-errors.js";
 import { typeName, type Wanted } from "./wanted.js";

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { unlessAborted } from "../../base/deadline.js";
 import type { Pace } from "../../base/until.js";
-import { BackendError, type CallOptions } from "../backend.js";
+import type { CallOptions } from "../backend.js";
+import { BackendError } from "../backend-error.js";
 import { poll } from "../poll.js";
 
 /** Waits. @throws BackendError `aborted` */

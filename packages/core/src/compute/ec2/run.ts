@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { RunInstancesCommand } from "@aws-sdk/client-ec2";
-import { BackendError, type Details, type InstanceRef, type LaunchRequest } from "../backend.js";
+import type { Details, InstanceRef, LaunchRequest } from "../backend.js";
+import { BackendError } from "../backend-error.js";
 import { send } from "./aws.js";
 import { inOrderOfRoom } from "./capacity.js";
 import type { Caller, Ec2 } from "./context.js";

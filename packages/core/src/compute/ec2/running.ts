@@ -1,4 +1,4 @@
-import { BackendError } from "../backend.js";
+import { BackendError } from "../backend-error.js";
 import type { Caller, Ec2 } from "./context.js";
 import { pollEc2 } from "./pause.js";
 import type { SeenInstance } from "./seen.js";

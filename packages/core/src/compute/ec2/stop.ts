@@ -1,4 +1,5 @@
-import { BackendError, type InstanceRef } from "../backend.js";
+import type { InstanceRef } from "../backend.js";
+import { BackendError } from "../backend-error.js";
 import type { Caller, Ec2 } from "./context.js";
 import { findInstances } from "./identity.js";
 import { pause, pollEc2 } from "./pause.js";

@@ -1,5 +1,5 @@
 import { DescribeSubnetsCommand, type DescribeSubnetsCommandOutput } from "@aws-sdk/client-ec2";
-import { BackendError } from "../backend.js";
+import { BackendError } from "../backend-error.js";
 import { type Aws, type Call, send } from "./aws.js";
 
 export interface Subnet {

@@ -1,5 +1,6 @@
 import { gzipSync } from "node:zlib";
-import { BackendError, type LaunchRequest } from "../backend.js";
+import type { LaunchRequest } from "../backend.js";
+import { BackendError } from "../backend-error.js";
 
 const MAX_BYTES = 16_384;
 const DEFAULT_PATH = "/workspace";

@@ -1,4 +1,4 @@
-import { BackendError } from "../backend.js";
+import { BackendError } from "../backend-error.js";
 import { EC2_TIER_TYPES, ec2Problems, type Ec2Spec } from "../../domain/ec2-spec.js";
 import type { Spec } from "../../domain/spec.js";
 import type { Ec2Options } from "./settings.js";

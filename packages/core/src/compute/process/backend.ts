@@ -1,5 +1,6 @@
 import type { Logger } from "../../base/logger.js";
-import { type Backend, BackendError } from "../backend.js";
+import type { Backend } from "../backend.js";
+import { BackendError } from "../backend-error.js";
 import { checked } from "../decorate.js";
 import { createEnds } from "../ends.js";
 import { identifyMachine, markMachine } from "./identity.js";

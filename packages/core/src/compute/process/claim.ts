@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { link, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { BackendError, type InstanceRef } from "../backend.js";
+import type { InstanceRef } from "../backend.js";
+import { BackendError } from "../backend-error.js";
 import { codeOf, type Places, removedPlace, unreachable } from "./places.js";
 import { startIn } from "./proc-table.js";
 import { normalizeStart } from "./ps-table.js";

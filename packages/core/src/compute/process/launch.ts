@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdir, open } from "node:fs/promises";
 import { join } from "node:path";
-import { BackendError, type CallOptions, type LaunchRequest, volumeMissing } from "../backend.js";
+import type { CallOptions, LaunchRequest } from "../backend.js";
+import { BackendError, volumeMissing } from "../backend-error.js";
 import { poll } from "../poll.js";
 import { type Claim, claimFile, providerIdOf, readClaim, removeRecord, VOID, voidClaim } from "./claim.js";
 import { keepEnd } from "./end.js";

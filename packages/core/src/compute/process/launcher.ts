@@ -1,5 +1,5 @@
 import { access, constants } from "node:fs/promises";
-import { BackendError } from "../backend.js";
+import { BackendError } from "../backend-error.js";
 
 /**
  * The child claims its record by itself and then becomes the program, with the same pid. All values are

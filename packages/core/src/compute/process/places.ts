@@ -2,7 +2,8 @@ import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { BackendError, type InstanceRef } from "../backend.js";
+import type { InstanceRef } from "../backend.js";
+import { BackendError } from "../backend-error.js";
 
 /** A part of paths and of the marker in the environment. */
 const DEPLOYMENT_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;

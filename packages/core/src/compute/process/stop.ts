@@ -1,4 +1,5 @@
-import { BackendError, type CallOptions, type InstanceRef } from "../backend.js";
+import type { CallOptions, InstanceRef } from "../backend.js";
+import { BackendError } from "../backend-error.js";
 import type { Ends } from "../ends.js";
 import { poll } from "../poll.js";
 import { type Claim, isMeant, readClaim, removeRecord, VOID, voidClaim } from "./claim.js";

@@ -1,6 +1,7 @@
 import { chmod, mkdir, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { BackendError, volumeMissing, type VolumeRef } from "../backend.js";
+import type { VolumeRef } from "../backend.js";
+import { BackendError, volumeMissing } from "../backend-error.js";
 import { readMarker } from "./environment.js";
 import { codeOf, listRecords, listVolumes, type Places, unreachable } from "./places.js";
 import type { ProcessTable } from "./process-table.js";

@@ -1,0 +1,76 @@
+import type { Status } from "../domain/status.js";
+import { readPage, values, type Page, type PageSource } from "./page.js";
+import type { Queryable } from "./pool.js";
+import { WORKSPACE_COLUMNS, type Workspace } from "./workspaces.js";
+
+/** Which workspaces: all that is given must be so. */
+export interface WorkspaceFilter {
+  includeRemoved: boolean;
+  statuses?: readonly Status[];
+  backends?: readonly string[];
+  parentId?: string;
+  /** The whole name. */
+  name?: string;
+  labels?: Readonly<Record<string, string>>;
+  createdAfter?: string;
+  createdBefore?: string;
+  after?: readonly string[] | null;
+  limit: number;
+}
+
+/** A page of workspaces, oldest first. */
+export async function listWorkspaces(db: Queryable, filter: WorkspaceFilter): Promise<Page<Workspace>> {
+  const query = values();
+  const { put } = query;
+  const { statuses, backends, parentId, name, labels = {}, createdAfter, createdBefore } = filter;
+  const [label] = Object.entries(labels);
+  const live = "w.status <> 'removed'";
+  const between = (column: string): string =>
+    (createdAfter === undefined ? "" : ` and ${column} >= ${put(createdAfter)}::timestamptz`) +
+    (createdBefore === undefined ? "" : ` and ${column} < ${put(createdBefore)}::timestamptz`);
+  const source = (condition: string): PageSource => ({
+    from: `from workspaces w where ${condition}${between("w.created_at")}`,
+    key: ["w.created_at", "w.id"],
+  });
+  const sourcesOf = (): PageSource[] => {
+    if (name !== undefined) return [source(`w.name = ${put(name)}`)];
+    if (parentId !== undefined) return [source(`w.parent_id = ${put(parentId)}`)];
+    if (label !== undefined)
+      return [
+        {
+          // `offset 0` keeps the two apart: as a join, a smaller table would be read as a whole instead.
+          from: `from workspace_labels l
+            cross join lateral (select * from workspaces one where one.id = l.workspace_id offset 0) w
+            where l.key = ${put(label[0])} and l.value = ${put(label[1])}${between("l.created_at")}`,
+          key: ["l.created_at", "l.workspace_id"],
+        },
+      ];
+    if (statuses !== undefined) return statuses.map((status) => source(`w.status = ${put(status)}`));
+    if (backends !== undefined && !filter.includeRemoved)
+      return backends.map((backend) => source(`w.backend = ${put(backend)} and ${live}`));
+    return [source(filter.includeRemoved ? "true" : live)];
+  };
+  const sources = sourcesOf();
+  const where = [
+    ...(filter.includeRemoved ? [] : [live]),
+    ...(statuses === undefined ? [] : [`w.status = any (${put(statuses)})`]),
+    ...(backends === undefined ? [] : [`w.backend = any (${put(backends)})`]),
+    ...(parentId === undefined ? [] : [`w.parent_id = ${put(parentId)}`]),
+    ...(label === undefined ? [] : [`w.labels @> ${put(JSON.stringify(labels))}`]),
+  ];
+  return readPage<Workspace>(
+    db,
+    {
+      columns: WORKSPACE_COLUMNS.split(",")
+        .map((column) => `w.${column.trim()}`)
+        .join(", "),
+      sources,
+      types: ["timestamptz", "uuid"],
+      direction: "asc",
+      where,
+      after: filter.after ?? null,
+      limit: filter.limit,
+    },
+    query,
+  );
+}

@@ -1,0 +1,66 @@
+import { until } from "../base/until.js";
+import type { InstanceState } from "../compute/backend.js";
+import { BackendError } from "../compute/backend-error.js";
+import { markGone, type OpenResource } from "../db/resources.js";
+import { clearInstance } from "../db/workspaces.js";
+import { callOf, instanceRef, type Step, type StepContext } from "./step.js";
+import { untilGone } from "./stop.js";
+import { find } from "./ledger.js";
+
+const PROBE_PACE = { firstMs: 50, longestMs: 1_000 };
+
+/**
+ * Waits until the instance runs. One that ended instead is cleared away, so that the next attempt launches
+ * afresh and doesn't adopt a corpse.
+ */
+export const waitUntilRunning: Step = {
+  name: "wait",
+  async run(context) {
+    const row = await find(context, "instance");
+    if (row === undefined) throw new Error("`launch` runs before `wait`");
+    const ref = instanceRef(row);
+    const limitMs = context.limits.startTimeoutMs;
+    let state: InstanceState | undefined;
+    const ending = await until({ limitMs, ...PROBE_PACE, signal: context.signal }, async () => {
+      context.check();
+      state = (await context.backend.probe([ref], callOf(context))).get(ref.resourceId);
+      return state === "running" || state === "stopped" || state === "gone" ? state : null;
+    });
+    if (ending === "running") return;
+    if (ending !== null) throw await endedEarly(context, row, ending);
+    throw new BackendError(
+      "backend_timeout",
+      "transient",
+      `the instance is ${state ?? "unknown"} and not running after ${Math.round(limitMs / 1000)} s`,
+    );
+  },
+};
+
+/** Clears away an instance that ended before it was up. @returns what to fail with: its reason and last lines */
+async function endedEarly(
+  context: StepContext,
+  row: OpenResource,
+  state: InstanceState,
+): Promise<BackendError> {
+  const ref = instanceRef(row);
+  const lines = await context.backend.logs(ref, { ...callOf(context), tail: 5 }).then(
+    (logs) => logs.lines.map(({ text }) => text),
+    () => [],
+  );
+  await clearAway(context, row);
+  const reason = context.backend.reasonOf?.(ref) ?? null;
+  const said = lines.join("\n").trim().slice(-500);
+  const why = reason === null ? "" : `: ${reason}`;
+  const last = said === "" ? "" : `; its last lines: ${said}`;
+  return new BackendError("start_failed", "transient", `the instance ended before it was up${why}${last}`, {
+    providerCode: reason ?? state,
+  });
+}
+
+async function clearAway(context: StepContext, row: OpenResource): Promise<void> {
+  await untilGone(context, row);
+  await context.fenced(async (tx) => {
+    await markGone(tx, row.id);
+    await clearInstance(tx, context.workspace.id);
+  });
+}
