@@ -370,7 +370,7 @@ function renew(next: State, rules: Rules, me: ModelWorker): void {
   me.told = operationOf(next, me.ticket)!.cancel !== "nobody";
 }
 
-/** A sweep's work on a workspace that has nothing to do: `lifecycle/heal.ts`, and what is still to be released. */
+/** A sweep's work on a workspace that has nothing to do: `sweeps/heal.ts`, and what is still to be released. */
 function keeping(state: State, scope: Scope, worker: ModelWorker, party: string, can: Can): void {
   const { rules } = scope;
   can("let go", party, (next, me) => {

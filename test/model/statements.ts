@@ -29,7 +29,7 @@ export function breaks(state: State, sentence: string): void {
   state.broken ??= sentence;
 }
 
-/** Accepts a request, or refuses it: false. As `lifecycle/{requests,suspend,remove}.ts` do in one transaction. */
+/** Accepts a request, or refuses it: false. As `requests/{create,restart,resume,suspend,delete}.ts` do in one transaction. */
 export function request(state: State, rules: Rules, kind: Request): boolean {
   if (kind === "delete") return remove(state, rules);
   const last = unfinished(state).at(-1);
@@ -82,7 +82,7 @@ function remove(state: State, rules: Rules): boolean {
   return true;
 }
 
-/** As `lifecycle/cancel.ts`: false where it is refused. */
+/** As `requests/cancel.ts`: false where it is refused. */
 export function cancel(state: State, rules: Rules, ticket: number): boolean {
   const operation = operationOf(state, ticket);
   if (operation === undefined || isFinished(operation.state) || operation.kind === "delete") return false;
