@@ -3,7 +3,7 @@ import { listEvents } from "@berth/core/db/events";
 import { registerSweeps, setHeld } from "@berth/core/db/sweeps";
 import { SWEEP_NAMES } from "@berth/core/domain/sweep";
 import { createLogger } from "@berth/core/base/logger";
-import { SWEEPS_QUEUE } from "@berth/core/queues/names";
+import { SWEEPS_QUEUE, sweepsQueue } from "@berth/core/queues/names";
 import { openWorker } from "@berth/core/queues/worker";
 import { unclaimed } from "@berth/core/sweeps/unclaimed";
 import { dryRun } from "@berth/core/sweeps/run";
@@ -33,12 +33,15 @@ describe.each(["postgres", "redis"])("with the queues on %s", (store) => {
 
   const workerConfig = () =>
     readConfig("worker", fleetEnvironment(api.databaseUrl, store === "redis" ? inject("redis").url : null));
-  /** Takes the jobs of the sweeps' queue. */
-  const work = (processor: (name: string) => Promise<unknown>) => {
-    const worker = openWorker(workerConfig(), SWEEPS_QUEUE, (job) => processor(job.name), {
-      onError: () => undefined,
-    });
-    closing.push(() => worker.close(2_000));
+  /** Takes the jobs of the sweeps' queues: that of all, and that of the one place that is in use. */
+  const work = async (processor: (name: string) => Promise<unknown>) => {
+    await api.pool.query("update places set identity = 'recorded:berth' where name = 'process'");
+    for (const queue of [SWEEPS_QUEUE, sweepsQueue("process")]) {
+      const worker = openWorker(workerConfig(), queue, (job) => processor(job.name), {
+        onError: () => undefined,
+      });
+      closing.push(() => worker.close(2_000));
+    }
   };
   const sweep = async (name: string) =>
     (await api.call("GET", "/sweeps")).body.find((one: { name: string }) => one.name === name);
@@ -79,7 +82,7 @@ describe.each(["postgres", "redis"])("with the queues on %s", (store) => {
   it("a dry run is answered by a worker: what it would do and why, with nothing changed", async () => {
     const backend = await createRecordedBackend(api.pool);
     const config = workerConfig();
-    work(async (name) => {
+    await work(async (name) => {
       expect(name).toBe("dry-run docker-orphans");
       return dryRun(unclaimed("docker-orphans"), {
         pool: api.pool,
@@ -97,12 +100,13 @@ describe.each(["postgres", "redis"])("with the queues on %s", (store) => {
       looked_at: 0,
       would_hold: false,
       actions: [],
+      unanswered: [],
     });
     expect(await sweep("docker-orphans")).toMatchObject({ last_started_at: null });
   });
 
   it("a dry run whose look fails says why; one that a worker doesn't know is no success", async () => {
-    work(async (name) => {
+    await work(async (name) => {
       if (name.endsWith("liveness")) return null;
       throw new Error("the provider is down");
     });

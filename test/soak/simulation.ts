@@ -295,7 +295,7 @@ export async function simulate(stage: Stage, seed: number, wanted: number): Prom
       }
       // An operator looks at what is held every ten minutes, and lets through what is true.
       if (counts?.["held"] && tick % 40 === 0 && (name === "docker-orphans" || calm)) {
-        await approveSweep(stage.deps.pool, name, { requestedBy: "operator" });
+        await approveSweep(stage.deps.pool, { name, place: null }, { requestedBy: "operator" });
         mishap("breaker holds");
       }
     }

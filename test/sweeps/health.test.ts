@@ -232,7 +232,7 @@ describe("the instance-state sweep", () => {
     await stage.time.advance(MINUTE);
     for (const id of ids) await stage.kill((await stage.workspace(id)).instance_id!);
     expect(await stage.run("instance-state")).toMatchObject({ held: 6 });
-    await approveSweep(stage.pool, "instance-state", { requestedBy: "operator" });
+    await approveSweep(stage.pool, { name: "instance-state", place: null }, { requestedBy: "operator" });
     expect(await stage.run("instance-state")).toMatchObject({ restarting: 6 });
     expect(await stage.workspace(ids[0]!)).toMatchObject({
       status: "offline",

@@ -15,6 +15,7 @@ const sweepOf = (actions: Action[], more: Partial<Sweep> = {}): Sweep => ({
   limit: 100,
   runLimitMs: 60_000,
   breaker: false,
+  perPlace: false,
   plan: () => Promise.resolve({ lookedAt: actions.length, actions }),
   ...more,
 });

@@ -202,10 +202,14 @@ describe("what nobody claims", () => {
     expect(await stage.things()).toHaveLength(16);
     expect((await stage.eventTypes()).filter((type) => type === "sweep.held")).toHaveLength(1);
     const late = await stage.leak({ ageMs: GRACE_MS });
-    expect(await approveSweep(stage.deps.pool, "docker-orphans", { requestedBy: "alice" })).toMatchObject({
+    expect(
+      await approveSweep(stage.deps.pool, { name: "docker-orphans", place: null }, { requestedBy: "alice" }),
+    ).toMatchObject({
       by: "alice",
     });
-    await expect(approveSweep(stage.deps.pool, "liveness", { requestedBy: "alice" })).rejects.toMatchObject({
+    await expect(
+      approveSweep(stage.deps.pool, { name: "liveness", place: null }, { requestedBy: "alice" }),
+    ).rejects.toMatchObject({
       code: "nothing_held",
     });
     expect(await pass(1)).toMatchObject({ reaped: 8 });

@@ -1,4 +1,6 @@
-import type { SweepName } from "@berth/core/domain/sweep";
+import { listPlacesInUse } from "@berth/core/db/places";
+import type { Pool } from "@berth/core/db/pool";
+import { SWEEP_RULES, sweepsIn, type SweepName } from "@berth/core/domain/sweep";
 import { BerthError } from "@berth/core/base/errors";
 import type { Queues } from "@berth/core/queues/producer";
 import { askWorker } from "@berth/core/queues/question";
@@ -10,7 +12,10 @@ export interface DryRun {
   looked_at: number;
   would_hold: boolean;
   actions: Intent[];
+  /** Places for which no worker answered. */
+  unanswered: string[];
 }
+type Answer = Omit<DryRun, "unanswered">;
 
 /**
  * The job of a dry run. A name of its own and no flag in the data: a worker that doesn't know it does
@@ -32,17 +37,43 @@ export async function askForRun(queues: Queues, name: SweepName): Promise<string
 }
 
 /**
- * Has a worker say what a sweep would do now: only workers know the providers. Nothing is changed, so one
- * that isn't answered in time is given up.
+ * Has a worker say what a sweep would do now, one of each place if it asks providers: only workers know those.
+ * Nothing is changed, so one that isn't answered in time is given up.
  * @throws BerthError `queues_unavailable`, `no_worker`, `sweep_failed`
  */
 export async function askForDryRun(
-  queues: Queues,
+  { pool, queues }: { pool: Pool; queues: Queues },
   name: SweepName,
-  { timeoutMs, signal }: { timeoutMs: number; signal: AbortSignal },
+  limits: Limits,
 ): Promise<DryRun> {
-  const reply = await askWorker<Record<string, never>, DryRun>(
-    queues.sweeps,
+  if (!SWEEP_RULES[name].perPlace) return { ...(await askOne(queues.sweeps, name, limits)), unanswered: [] };
+  const places = (await listPlacesInUse(pool)).filter(({ backend }) => sweepsIn(name, backend));
+  const asked = await Promise.allSettled(
+    places.map(({ name: place }) => askOne(queues.sweepsOf(place), name, limits)),
+  );
+  const answers = asked.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+  const failure = asked.find((one) => one.status === "rejected");
+  if (answers.length === 0 && failure !== undefined) throw failure.reason;
+  return {
+    looked_at: answers.reduce((sum, one) => sum + one.looked_at, 0),
+    would_hold: answers.some((one) => one.would_hold),
+    actions: answers.flatMap((one) => one.actions),
+    unanswered: places.filter((_, n) => asked[n]!.status === "rejected").map((place) => place.name),
+  };
+}
+
+interface Limits {
+  timeoutMs: number;
+  signal: AbortSignal;
+}
+
+async function askOne(
+  queue: Queues["sweeps"],
+  name: SweepName,
+  { timeoutMs, signal }: Limits,
+): Promise<Answer> {
+  const reply = await askWorker<Record<string, never>, Answer>(
+    queue,
     DRY_RUN_PREFIX + name,
     {},
     { limitMs: timeoutMs, signal, kept: FINISHED_JOBS, ...PACE },

@@ -98,7 +98,6 @@ export function startWorker(deps: WorkerDeps): RunningWorker {
     logger,
     onError,
   });
-  places.start((place, served) => queuesOfPlaces.serve(place, served));
   const sweeper = startSweeper({
     config,
     pool,
@@ -120,6 +119,10 @@ export function startWorker(deps: WorkerDeps): RunningWorker {
       logger,
     },
     logger,
+  });
+  places.start((place, served) => {
+    queuesOfPlaces.serve(place, served);
+    sweeper.serve(place, served);
   });
   const webhooks = startWebhooks({ config, pool, queues, logger });
   logger.info(

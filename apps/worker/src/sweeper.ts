@@ -2,11 +2,12 @@ import type { Pool } from "@berth/core/db/pool";
 import { noteMemory } from "@berth/core/db/memory";
 import { registerSweeps, sinceLastRun } from "@berth/core/db/sweeps";
 import { withDeadline } from "@berth/core/base/deadline";
-import { SWEEPS_QUEUE } from "@berth/core/queues/names";
+import { SWEEPS_QUEUE, sweepsQueue } from "@berth/core/queues/names";
 import type { Queues } from "@berth/core/queues/producer";
 import type { QueueConfig } from "@berth/core/queues/store";
 import { openWorker } from "@berth/core/queues/worker";
 import { SWEEPS } from "@berth/core/sweeps/all";
+import { fanOut } from "@berth/core/sweeps/fan-out";
 import { dryRun, runSweep } from "@berth/core/sweeps/run";
 import type { SweepDeps } from "@berth/core/sweeps/sweep";
 import type { SweepName } from "@berth/core/domain/sweep";
@@ -26,8 +27,18 @@ export interface SweeperOptions {
 /** How often each worker looks whether the schedulers still run: Redis may have lost them. In ms. */
 const REASSERT_EVERY_MS = 5_000;
 
+export interface Sweeper {
+  /** Begins or ceases to run the sweeps of a place. */
+  serve(place: string, served: boolean): void;
+  close(limitMs: number): Promise<void>;
+}
+
+const FINISHED_JOBS = { removeOnComplete: 100, removeOnFail: 100 };
+/** What a run for a place that is no longer served may take until it has noticed, in ms. */
+const CEASE_MS = 30_000;
+
 /** Runs the sweeps on their schedulers, one run of each at a time over all workers. */
-export function startSweeper(options: SweeperOptions): { close(limitMs: number): Promise<void> } {
+export function startSweeper(options: SweeperOptions): Sweeper {
   const { config, pool, queues, owner, everyMs, logger } = options;
   const stop = new AbortController();
   const look = async (): Promise<void> => {
@@ -38,26 +49,43 @@ export function startSweeper(options: SweeperOptions): { close(limitMs: number):
         "nobody has looked after this database for a while: what was made since and isn't known is only reported",
       );
   };
-  const { close } = openWorker<Record<string, never>>(
-    config,
-    SWEEPS_QUEUE,
-    async (job) => {
-      // A dry run is asked for under a name of its own: a worker that doesn't know it does nothing at all.
-      const [, dry] = /^dry-run (.+)$/.exec(job.name) ?? [];
-      const sweep = SWEEPS.find((one) => one.name === (dry ?? job.name));
-      if (sweep === undefined) return null;
-      // Before any sweep acts on what it doesn't know.
-      await look();
-      const deps = { ...options.deps, signal: stop.signal };
-      if (dry === undefined) return runSweep(sweep, deps, owner, everyMs[sweep.name]);
-      return withDeadline(sweep.runLimitMs, [stop.signal], (signal) => dryRun(sweep, { ...deps, signal }));
-    },
-    {
-      concurrency: SWEEPS.length,
-      maxStalledCount: 1_000_000,
-      onError: (error) => logger.debug({ err: error }, "sweep worker"),
-    },
-  );
+  const ask = async (place: string, name: SweepName): Promise<void> => {
+    // One that waits, or goes on, serves this beat too.
+    const deduplication = { id: name };
+    await queues.sweepsOf(place).add(name, {}, { ...FINISHED_JOBS, deduplication });
+  };
+  const open = (place: string | null): { close(limitMs: number): Promise<void> } =>
+    openWorker<Record<string, never>>(
+      config,
+      place === null ? SWEEPS_QUEUE : sweepsQueue(place),
+      async (job) => {
+        // A dry run is asked for under a name of its own: a worker that doesn't know it does nothing at all.
+        const [, dry] = /^dry-run (.+)$/.exec(job.name) ?? [];
+        const found = SWEEPS.find((one) => one.name === (dry ?? job.name));
+        if (found === undefined) return null;
+        // Before any sweep acts on what it doesn't know.
+        await look();
+        const backends = place === null ? options.deps.backends : onlyOf(options.deps.backends, place);
+        const deps = { ...options.deps, backends, signal: stop.signal };
+        if (dry !== undefined)
+          return withDeadline(found.runLimitMs, [stop.signal], (signal) =>
+            dryRun(found, { ...deps, signal }),
+          );
+        if (place !== null) return runSweep(found, deps, owner, everyMs[found.name], place);
+        if (!found.perPlace) return runSweep(found, deps, owner, everyMs[found.name]);
+        const settings = { ...deps.settings, dryRun: [] };
+        const all = fanOut(found, (one) => ask(one, found.name));
+        return runSweep(all, { ...deps, settings }, owner, everyMs[found.name]);
+      },
+      {
+        concurrency: SWEEPS.length,
+        maxStalledCount: 1_000_000,
+        onError: (error) => logger.debug({ err: error }, "sweep worker"),
+      },
+    );
+  const unplaced = open(null);
+  const places = new Map<string, ReturnType<typeof open>>();
+  const ending = new Set<Promise<void>>();
 
   let asserted = false;
   const assertSchedulers = async (): Promise<void> => {
@@ -79,11 +107,7 @@ export function startSweeper(options: SweeperOptions): { close(limitMs: number):
       // Its next run was set by the clock of whichever worker ran the last one. Where that was ahead, it is far off, and
       // an upsert alone would leave it there.
       if (!onTime && scheduled.has(name)) await queues.sweeps.removeJobScheduler(name);
-      await queues.sweeps.upsertJobScheduler(
-        name,
-        { every },
-        { name, opts: { removeOnComplete: 100, removeOnFail: 100 } },
-      );
+      await queues.sweeps.upsertJobScheduler(name, { every }, { name, opts: FINISHED_JOBS });
     }
     asserted = true;
   };
@@ -95,10 +119,24 @@ export function startSweeper(options: SweeperOptions): { close(limitMs: number):
   const timer = setInterval(reassert, REASSERT_EVERY_MS);
 
   return {
+    serve(place, now) {
+      const had = places.get(place);
+      if (now === (had !== undefined)) return;
+      if (now) return void places.set(place, open(place));
+      places.delete(place);
+      const ended: Promise<void> = had!.close(CEASE_MS).finally(() => ending.delete(ended));
+      ending.add(ended);
+    },
     async close(limitMs) {
       clearInterval(timer);
       stop.abort(new Error("the worker is ending"));
-      await close(limitMs);
+      await Promise.all([unplaced, ...places.values()].map((one) => one.close(limitMs)).concat(...ending));
     },
   };
+}
+
+/** What a run for one place may touch: nothing, once it isn't served any more. */
+function onlyOf(backends: SweepDeps["backends"], place: string): SweepDeps["backends"] {
+  const backend = backends.get(place);
+  return new Map(backend === undefined ? [] : [[place, backend]]);
 }

@@ -1,6 +1,6 @@
 import { within } from "@berth/core/base/deadline";
 import { countLeaks } from "@berth/core/db/leaks";
-import { placesInUse } from "@berth/core/db/places";
+import { listPlacesInUse } from "@berth/core/db/places";
 import type { Pool } from "@berth/core/db/pool";
 import type { Queues } from "@berth/core/queues/producer";
 import { livenessOfSweeps } from "@berth/core/sweeps/state";
@@ -94,7 +94,7 @@ export function createStateMetrics(
     queues: {
       gauges: [jobs],
       async read() {
-        const places = await placesInUse(pool);
+        const places = (await listPlacesInUse(pool)).map(({ name }) => name);
         const shown = [
           { queue: "operations", from: [queues.unplaced, ...places.map(queues.operationsOf)] },
           { queue: "sweeps", from: [queues.sweeps] },

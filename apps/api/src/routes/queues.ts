@@ -1,7 +1,7 @@
 import { createBullBoard } from "@bull-board/api";
 import { BullMQAdapter } from "@bull-board/api/bullMQAdapter";
 import { FastifyAdapter } from "@bull-board/fastify";
-import { placesInUse } from "@berth/core/db/places";
+import { listPlacesInUse } from "@berth/core/db/places";
 import { jobAccess, QUEUES_PATH } from "../auth/scopes.js";
 import type { App, Services } from "../services.js";
 
@@ -46,7 +46,7 @@ export async function queueRoutes(
     });
     scope.addHook("onRequest", async (_request, reply) => {
       // What the database doesn't tell now is shown later.
-      for (const place of await placesInUse(pool).catch(() => [])) {
+      for (const { name: place } of await listPlacesInUse(pool).catch(() => [])) {
         if (places.has(place)) continue;
         places.add(place);
         board.addQueue(new BullMQAdapter(queues.operationsOf(place) as never));

@@ -17,6 +17,11 @@ const DRY_RUN_WAIT_S = 30;
 
 const Params = Type.Object({ name: Type.String({ description: `One of ${SWEEP_NAMES.join(", ")}.` }) });
 const RunQuery = query({ dry_run: flag("Only say what it would do now, and why.") });
+const ApproveQuery = query({
+  place: Type.Optional(
+    Type.String({ maxLength: 64, description: "Only what is held there. Default: in all places." }),
+  ),
+});
 const Asked = Type.Object({
   sweep: SweepName,
   dry_run: Type.Literal(false),
@@ -26,8 +31,13 @@ const Intents = Type.Object({
   sweep: SweepName,
   dry_run: Type.Literal(true),
   looked_at: Type.Integer(),
-  would_hold: Type.Boolean({ description: "The breaker would hold them." }),
+  would_hold: Type.Boolean({
+    description: "The breaker would hold them; where it runs for each place, in one of them.",
+  }),
   actions: Type.Array(Intent),
+  unanswered: Type.Array(Type.String(), {
+    description: "Places for which no worker answered: what would be done there isn't known.",
+  }),
 });
 
 export function sweepRoutes(app: App, { pool, queues }: Services): void {
@@ -71,6 +81,7 @@ export function sweepRoutes(app: App, { pool, queues }: Services): void {
             looked_at: 200,
             would_hold: false,
             actions: [ACTION_EXAMPLE],
+            unanswered: [],
           }),
           ...problems(
             "invalid_request",
@@ -88,7 +99,7 @@ export function sweepRoutes(app: App, { pool, queues }: Services): void {
       if (request.query.dry_run === true) {
         const seconds = preferredWait(request.headers["prefer"] as string | undefined) ?? DRY_RUN_WAIT_S;
         const limits = { timeoutMs: seconds * 1_000, signal: request.signal };
-        return { sweep, dry_run: true as const, ...(await askForDryRun(queues, sweep, limits)) };
+        return { sweep, dry_run: true as const, ...(await askForDryRun({ pool, queues }, sweep, limits)) };
       }
       if ((await stateOf(sweep)).paused)
         throw new BerthError("sweep_paused", `${sweep} is paused: resume it first`, { sweep });
@@ -112,6 +123,7 @@ export function sweepRoutes(app: App, { pool, queues }: Services): void {
           "For the acts that are held now and no others, at its next run, which is asked for at once. Good for a day.",
         tags: ["sweeps"],
         params: Params,
+        querystring: ApproveQuery,
         response: {
           200: answer("Approved.", ref(Sweep), {
             ...SWEEP_EXAMPLE,
@@ -123,7 +135,7 @@ export function sweepRoutes(app: App, { pool, queues }: Services): void {
     },
     async (request) => {
       const sweep = requireSweep(request.params.name);
-      await approveSweep(pool, sweep, requesterOf(request));
+      await approveSweep(pool, { name: sweep, place: request.query.place ?? null }, requesterOf(request));
       // The approval is kept, so its next run on the beat would do as well.
       await askForRun(queues, sweep).catch((error: unknown) =>
         request.log.warn({ err: error }, "no run asked for"),

@@ -40,12 +40,28 @@ const COMMON = {
   last_error: nullable(Type.String(), { description: "Why its last run failed." }),
 };
 
+const InPlace = Type.Object({
+  place: Type.String(),
+  running: Type.Boolean(),
+  silent: Type.Boolean({ description: "No run of it has ended there for more than twice its interval." }),
+  last_started_at: nullable(time("When its last run there began.")),
+  last_finished_at: nullable(time("When a run of it there last ended, in whatever way.")),
+  last_counts: Type.Record(Type.String(), Type.Number()),
+  last_error: nullable(Type.String(), { description: "Why its last run there failed." }),
+  held: nullable(Type.Object(HELD), { description: "What the breaker holds back there." }),
+});
+
 export const Sweep = named(
   "Sweep",
   Type.Object(
     {
       ...COMMON,
       paused_by: nullable(Type.String()),
+      places: Type.Array(InPlace, {
+        description:
+          "Of a sweep that asks providers: its run for each place, with a lease and a breaker of its own. What is said above " +
+          "of its last run is then that of the latest, with the figures of all.",
+      }),
       held: nullable(Type.Object({ ...HELD, actions: Type.Array(Intent) }), {
         description: "What the breaker holds back until somebody approves it or the picture changes.",
       }),
@@ -91,6 +107,18 @@ export const SWEEP_HEALTH_EXAMPLE = HEALTH_EXAMPLE;
 export const SWEEP_EXAMPLE = {
   ...HEALTH_EXAMPLE,
   paused_by: null,
+  places: [
+    {
+      place: "docker",
+      running: false,
+      silent: false,
+      last_started_at: HEALTH_EXAMPLE.last_started_at,
+      last_finished_at: HEALTH_EXAMPLE.last_finished_at,
+      last_counts: HEALTH_EXAMPLE.last_counts,
+      last_error: null,
+      held: HEALTH_EXAMPLE.held,
+    },
+  ],
   held: { ...HEALTH_EXAMPLE.held, actions: [ACTION_EXAMPLE] },
   approval: null,
 };
@@ -118,6 +146,16 @@ export function viewSweep(sweep: SweepLiveness): Static<typeof Sweep> {
   return {
     ...viewCommon(sweep),
     paused_by: sweep.paused_by,
+    places: sweep.places.map(({ place, held, ...one }) => ({
+      place,
+      running: one.running,
+      silent: one.silent,
+      last_started_at: iso(one.last_started_at),
+      last_finished_at: iso(one.last_finished_at),
+      last_counts: one.last_counts,
+      last_error: one.last_error,
+      held: held === null ? null : { at: held.at, looked_at: held.looked_at, would_act: held.would_act },
+    })),
     held: sweep.held,
     approval: approval === null ? null : { by: approval.by, at: approval.at, acts: approval.keys.length },
   };

@@ -38,13 +38,13 @@ export async function listPlaces(db: Queryable): Promise<Place[]> {
   return rows;
 }
 
-/** Names of those that a worker has reached at least once, or where a workspace is to run. */
-export async function placesInUse(db: Queryable): Promise<string[]> {
-  const { rows } = await db.query<{ name: string }>(
-    `select name from places p where identity is not null or exists (select from workspaces w
-       where w.place = p.name and w.status not in ('removed', 'paused', 'hibernated')) order by name`,
+/** Those that a worker has reached at least once, or where a workspace is to run, and that aren't given up. */
+export async function listPlacesInUse(db: Queryable): Promise<Pick<Place, "name" | "backend">[]> {
+  const { rows } = await db.query<Pick<Place, "name" | "backend">>(
+    `select name, backend from places p where lost_at is null and (identity is not null or exists (select from workspaces w
+       where w.place = p.name and w.status not in ('removed', 'paused', 'hibernated'))) order by name`,
   );
-  return rows.map(({ name }) => name);
+  return rows;
 }
 
 /** Makes a place that a worker is configured for; one that is there stays as it is. */

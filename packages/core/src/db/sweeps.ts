@@ -177,7 +177,7 @@ export interface HeldFor {
 /** What the breakers hold of a workspace. */
 export async function heldFor(db: Queryable, workspaceId: string): Promise<HeldFor[]> {
   const { rows } = await db.query<HeldFor>(
-    `select s.name as sweep, s.held ->> 'at' as since, a ->> 'what' as what
+    `select split_part(s.name, '@', 1) as sweep, s.held ->> 'at' as since, a ->> 'what' as what
      from sweeps s cross join jsonb_array_elements(s.held -> 'actions') a
      where s.held is not null and $1::text = any (string_to_array(a ->> 'key', '/')) order by s.name`,
     [workspaceId],
@@ -185,15 +185,25 @@ export async function heldFor(db: Queryable, workspaceId: string): Promise<HeldF
   return rows;
 }
 
-/** Lets the acts that are held now run. Null if nothing is held. */
-export async function approveHeld(db: Queryable, name: string, by: string): Promise<Approval | null> {
+/** Lets the acts that are held now run, in each place or in the one given. Null if nothing is held. */
+export async function approveHeld(
+  db: Queryable,
+  name: string,
+  place: string | null,
+  by: string,
+): Promise<Approval | null> {
   const { rows } = await db.query<{ approval: Approval }>(
-    `update sweeps set approval = jsonb_build_object('by', $2::text, 'at', clock_timestamp(),
+    `update sweeps set approval = jsonb_build_object('by', $3::text, 'at', clock_timestamp(),
        'keys', jsonb_path_query_array(held, '$.actions[*].key'))
-     where name = $1 and held is not null returning approval`,
-    [name, by],
+     where held is not null
+       and case when $2::text is null then split_part(name, '@', 1) = $1 else name = $1 || '@' || $2 end
+     returning approval`,
+    [name, place, by],
   );
-  return rows[0]?.approval ?? null;
+  const [first] = rows;
+  return first === undefined
+    ? null
+    : { ...first.approval, keys: rows.flatMap(({ approval }) => approval.keys) };
 }
 
 /** Pauses a sweep, or lets it run again. What runs ends its run. */

@@ -3,6 +3,10 @@ import type { Job } from "bullmq";
 /** Where processes from before there were places put all operations: only moved on, or carried out. */
 export const OPERATIONS_QUEUE = "operations";
 export const SWEEPS_QUEUE = "sweeps";
+/** Runs of sweeps for one place, which its workers take. */
+export function sweepsQueue(place: string): string {
+  return `${SWEEPS_QUEUE}-${place}`;
+}
 /** Webhooks for which deliveries are due: a job sends those of one. */
 export const WEBHOOKS_QUEUE = "webhooks";
 /** The backoff whose delays the gate has recorded already: exponential with jitter and a cap. */

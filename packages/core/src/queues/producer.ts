@@ -9,6 +9,7 @@ import {
   OPERATIONS_QUEUE,
   operationsQueue,
   SWEEPS_QUEUE,
+  sweepsQueue,
   WEBHOOKS_QUEUE,
   type OperationJob,
   type WebhookLane,
@@ -22,6 +23,8 @@ export interface Queues {
   /** Of processes from before there were places. */
   unplaced: AnyQueue<OperationJob>;
   sweeps: AnyQueue<Record<string, never>>;
+  /** Of a place; opened when it is first asked for. */
+  sweepsOf(place: string): AnyQueue<Record<string, never>>;
   /** Of a place; opened when it is first asked for. */
   logsOf(place: string): AnyQueue<LogsQuestion>;
   webhooks: AnyQueue<WebhookLane>;
@@ -72,6 +75,7 @@ export async function openQueues(config: QueueConfig, onError: (error: Error) =>
     operationsOf,
     unplaced,
     sweeps,
+    sweepsOf: (place) => lazily<Record<string, never>>(sweepsQueue(place)),
     logsOf: (place) => lazily<LogsQuestion>(logsQueue(place)),
     webhooks,
     dispatcher: createDispatcher(operationsOf, store, config),

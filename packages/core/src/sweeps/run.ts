@@ -11,6 +11,7 @@ import {
   type Intent,
 } from "../db/sweeps.js";
 import { createLeaseKeeper } from "../gate/lease.js";
+import { sweepKey } from "../domain/sweep.js";
 import { decide, type Decision } from "./breaker.js";
 import type { Action, Plan, Sweep, SweepDeps } from "./sweep.js";
 
@@ -25,6 +26,7 @@ export type Counts = Record<string, number>;
 /**
  * Runs a sweep once: looks, asks the breaker, acts in a few lanes. One act's failure is its own.
  * @returns its counts, or null if it wasn't its turn (another worker is at it, or it is paused).
+ * @param place the one that it runs for, with a lease, a breaker and a record of its own; null: all that `deps` has
  * @throws what its look threw, after recording it: nothing was done.
  */
 export async function runSweep(
@@ -32,24 +34,26 @@ export async function runSweep(
   deps: SweepDeps,
   owner: string,
   everyMs: number | null = null,
+  place: string | null = null,
 ): Promise<Counts | null> {
+  const name = sweepKey(sweep.name, place);
   if (deps.settings.paused.includes(sweep.name)) return null;
   const begunAt = performance.now();
   const begun = await beginSweep(deps.pool, {
-    name: sweep.name,
+    name,
     owner,
     leaseMs: LEASE_MS,
     everyMs,
   });
   if (begun === null) return null;
-  const run = { name: sweep.name, runId: begun.runId };
+  const run = { name, runId: begun.runId };
   const lease = keepLease(deps, run, begunAt);
   try {
     const { counts, plan } = await withDeadline(sweep.runLimitMs, [deps.signal, lease.signal], (signal) =>
-      lookAndAct(sweep, { ...deps, signal }, begun),
+      lookAndAct(sweep, place, { ...deps, signal }, begun),
     );
     await endSweep(deps.pool, run, { counts, cursor: plan.cursor ?? null, error: null });
-    if (begun.runId % 100 === 0) await trimSweepRuns(deps.pool, sweep.name, RUNS_KEPT);
+    if (begun.runId % 100 === 0) await trimSweepRuns(deps.pool, name, RUNS_KEPT);
     return counts;
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
@@ -81,6 +85,7 @@ function keepLease(
 
 async function lookAndAct(
   sweep: Sweep,
+  place: string | null,
   deps: SweepDeps,
   begun: BegunRun,
 ): Promise<{ counts: Counts; plan: Plan }> {
@@ -96,7 +101,7 @@ async function lookAndAct(
     ? decide(plan, deps.settings.breaker, begun.approval)
     : { act: plan.actions, held: null };
   await plan.record?.(new Set(decision.held?.actions.map(({ key }) => key)));
-  await recordDecision(sweep, deps, begun, decision);
+  await recordDecision(sweep, place, deps, begun, decision);
   if (decision.held !== null) counts["held"] = decision.held.would_act;
   const outcomes = await actOn(decision.act.slice(0, sweep.limit), sweep, deps);
   for (const outcome of outcomes) counts[outcome] = (counts[outcome] ?? 0) + 1;
@@ -125,13 +130,15 @@ async function actOn(actions: readonly Action[], sweep: Sweep, deps: SweepDeps):
 /** One event when the breaker begins to hold, and one when it lets go. */
 async function recordDecision(
   sweep: Sweep,
+  place: string | null,
   deps: SweepDeps,
   begun: BegunRun,
   { held }: Decision,
 ): Promise<void> {
   if (held === null && begun.held === null) return;
+  const where = place === null ? {} : { place };
   await transaction(deps.pool, async (tx) => {
-    await setHeld(tx, sweep.name, held);
+    await setHeld(tx, sweepKey(sweep.name, place), held);
     if (held !== null && begun.held === null)
       await insertEvents(tx, [
         {
@@ -139,6 +146,7 @@ async function recordDecision(
           workspace_id: null,
           payload: {
             sweep: sweep.name,
+            ...where,
             looked_at: held.looked_at,
             would_act: held.would_act,
             actions: held.actions.slice(0, 20),
@@ -150,7 +158,7 @@ async function recordDecision(
         {
           event_type: "sweep.released",
           workspace_id: null,
-          payload: { sweep: sweep.name, approved_by: begun.approval?.by ?? null },
+          payload: { sweep: sweep.name, ...where, approved_by: begun.approval?.by ?? null },
         },
       ]);
   });

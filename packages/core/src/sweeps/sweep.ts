@@ -82,6 +82,6 @@ export interface Sweep extends Omit<SweepRules, "everyMs"> {
 
 /** The work of a sweep, with the rules that the domain's table has for it. */
 export function defineSweep(name: SweepName, { plan }: Pick<Sweep, "plan">): Sweep {
-  const { limit, runLimitMs, breaker } = SWEEP_RULES[name];
-  return { name, limit, runLimitMs, breaker, plan };
+  const { limit, runLimitMs, breaker, perPlace } = SWEEP_RULES[name];
+  return { name, limit, runLimitMs, breaker, perPlace, plan };
 }
