@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
+import { defined } from "./defined.js";
 import type { Workspace } from "@berth/client";
 import type { Command } from "commander";
 import { choice } from "./command.js";
@@ -41,10 +42,10 @@ export async function readSpec(
   return {
     ...base,
     ...(argv.length === 0 ? {} : { command: [...argv] }),
-    ...(image === undefined ? {} : { image }),
+    ...defined({ image }),
     ...(env === undefined ? {} : { env: { ...base.env, ...env } }),
     ...(tier === undefined ? {} : { tier: Number(tier) as 1 | 2 | 3 }),
-    ...(readiness === undefined ? {} : { readiness }),
+    ...defined({ readiness }),
   };
 }
 

@@ -1,3 +1,4 @@
+import { defined } from "./defined.js";
 import type { paths } from "@berth/client";
 import type { Command } from "commander";
 import type { Context } from "./context.js";
@@ -37,8 +38,7 @@ export async function filterOf(
   return {
     ...(status === undefined ? {} : { status: oneOf("--status", STATUSES, status) }),
     ...(backend === undefined ? {} : { backend: oneOf("--backend", BACKENDS, backend) }),
-    ...(labels === undefined ? {} : { label: labels }),
-    ...(name === undefined ? {} : { name }),
+    ...defined({ label: labels, name }),
     ...(parent === undefined ? {} : { parent_id: (await findWorkspace(context, parent, { removed })).id }),
   };
 }

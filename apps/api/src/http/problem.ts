@@ -1,3 +1,4 @@
+import { defined } from "@berth/core/base/defined";
 import { isDatabaseUnavailable } from "@berth/core/db/pool";
 import { BerthError, type ErrorCode, ERRORS } from "@berth/core/base/errors";
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
@@ -32,15 +33,14 @@ export function problemDocument(
   const { status: workspaceStatus, ...details } = about.details ?? {};
   return {
     ...details,
-    ...(workspaceStatus === undefined ? {} : { workspace_status: workspaceStatus }),
+    ...defined({ workspace_status: workspaceStatus }),
     type: `urn:berth:problem:${code}`,
     title,
     status,
     detail,
     code,
     retryable,
-    ...(about.instance === undefined ? {} : { instance: about.instance }),
-    ...(about.requestId === undefined ? {} : { request_id: about.requestId }),
+    ...defined({ instance: about.instance, request_id: about.requestId }),
   };
 }
 

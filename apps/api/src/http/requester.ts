@@ -1,3 +1,4 @@
+import { defined } from "@berth/core/base/defined";
 import type { Condition, Requester } from "@berth/core/requests/accept";
 import type { FastifyRequest } from "fastify";
 import { versionWanted } from "./etag.js";
@@ -9,7 +10,6 @@ export function requesterOf(request: FastifyRequest): Condition & Requester {
   return {
     source: "api",
     requestedBy: caller.name,
-    ...(idempotency === undefined ? {} : { idempotency }),
-    ...(ifVersion === undefined ? {} : { ifVersion }),
+    ...defined({ idempotency, ifVersion }),
   };
 }

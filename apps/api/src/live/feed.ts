@@ -1,3 +1,4 @@
+import { defined } from "@berth/core/base/defined";
 import { EVENTS_CHANNEL, lastPlace, readEvents, settleEvents, type PlacedEvent } from "@berth/core/db/events";
 import type { Pool } from "@berth/core/db/pool";
 import { BerthError } from "@berth/core/base/errors";
@@ -107,7 +108,7 @@ export function createEventFeed(options: {
       for (let more = true; more;) {
         const events = await readEvents(pool, {
           after,
-          ...(upTo === undefined ? {} : { upTo }),
+          ...defined({ upTo }),
           limit: PAGE,
         });
         more = events.length === PAGE;

@@ -1,3 +1,4 @@
+import { defined } from "@berth/core/base/defined";
 import { idAt, placeOf } from "@berth/core/db/events";
 import { BerthError } from "@berth/core/base/errors";
 import type { FastifyReply } from "fastify";
@@ -78,9 +79,7 @@ export function eventStreamRoutes(app: App, { pool, feed }: Services, keyring: K
       let begin: number | undefined;
       const stream = await openStream(feed, {
         matches: eventFilter({
-          ...(workspace_id === undefined ? {} : { workspace_id }),
-          ...(type === undefined ? {} : { type }),
-          ...(label === undefined ? {} : { label }),
+          ...defined({ workspace_id, type, label }),
         }),
         from: last === null ? null : await beginning(last),
         keepAliveMs: KEEP_ALIVE_MS,

@@ -1,3 +1,4 @@
+import { defined } from "@berth/core/base/defined";
 import Type, { type Static, type TSchema } from "typebox";
 import { expecting } from "./expected.js";
 
@@ -5,7 +6,7 @@ const UUID = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a
 
 /** An id. By its format the validator knows it, and gives it in small letters to whoever reads it. */
 export function uuid(description?: string) {
-  const options = { format: "uuid", pattern: UUID, ...(description === undefined ? {} : { description }) };
+  const options = { format: "uuid", pattern: UUID, ...defined({ description }) };
   return expecting("a UUID, such as 0d9f6f2e-3a5b-4c1d-9e8f-7a6b5c4d3e2f", Type.String(options));
 }
 

@@ -1,3 +1,4 @@
+import { defined } from "@berth/core/base/defined";
 import { EC2_LIMITS, EC2_TEXTS, type Ec2Spec } from "@berth/core/domain/ec2-spec";
 import Type, { type TSchema } from "typebox";
 import { flag, strictObject } from "./common.js";
@@ -5,7 +6,7 @@ import { expecting } from "./expected.js";
 
 const text = (name: keyof typeof EC2_TEXTS, description?: string) => {
   const { pattern, expected } = EC2_TEXTS[name];
-  return expecting(expected, Type.String({ pattern, ...(description === undefined ? {} : { description }) }));
+  return expecting(expected, Type.String({ pattern, ...defined({ description }) }));
 };
 const list = (name: keyof typeof EC2_TEXTS, description: string) =>
   Type.Optional(

@@ -1,3 +1,4 @@
+import { defined } from "@berth/core/base/defined";
 import type { WorkspaceFilter } from "@berth/core/db/workspace-lists";
 import { BACKENDS } from "@berth/core/domain/backend";
 import { STATUSES } from "@berth/core/domain/status";
@@ -34,10 +35,7 @@ export function readWorkspaceFilter(asked: Asked): Omit<WorkspaceFilter, "after"
   return {
     // Who asks for the status `removed` asks for removed ones.
     includeRemoved: status?.includes("removed") === true,
-    ...(status === undefined ? {} : { statuses: status }),
-    ...(backend === undefined ? {} : { backends: backend }),
-    ...(parent_id === undefined ? {} : { parentId: parent_id }),
-    ...(name === undefined ? {} : { name }),
+    ...defined({ statuses: status, backends: backend, parentId: parent_id, name }),
     ...readFilters(asked),
   };
 }

@@ -1,3 +1,4 @@
+import { defined } from "../defined.js";
 import type { BulkOperation, paths } from "@berth/client";
 import { Argument, type Command } from "commander";
 import { setTimeout as delay } from "node:timers/promises";
@@ -50,10 +51,9 @@ export function bulk(group: Command, surroundings: Surroundings): void {
         const body: Body = {
           kind,
           ...(await whichOf(context, options, given)),
-          ...(cascade === undefined ? {} : { cascade }),
-          ...(force === undefined ? {} : { force }),
+          ...defined({ cascade, force }),
         };
-        const params = { query: dryRun === undefined ? {} : { dry_run: dryRun } };
+        const params = { query: defined({ dry_run: dryRun }) };
         const { data } = await berth.POST("/operations/bulk", { params, body, signal });
         if ("dry_run" in data) {
           if (json) return printJson(context, data);

@@ -1,3 +1,4 @@
+import { defined } from "../defined.js";
 import { BerthError, type paths, type Workspace } from "@berth/client";
 import { InvalidArgumentError } from "commander";
 import { action, examples, type Register, workspaceArgument } from "../command.js";
@@ -34,7 +35,7 @@ export const set: Register = (program, surroundings) => {
       const { workspace, changed } = await change(context, given, async (one) => {
         const spec = await readSpec(context, options, argv, one.spec);
         const changes: Changes = {
-          ...(name === undefined ? {} : { name }),
+          ...defined({ name }),
           ...(ttl === undefined ? {} : { expires_at: ttl === "never" ? null : moment(ttl, now) }),
           ...(hibernateAfter === undefined
             ? {}

@@ -1,3 +1,4 @@
+import { defined } from "../defined.js";
 import type { paths } from "@berth/client";
 import { action, choice, examples, type Register, waits } from "../command.js";
 import { printJson } from "../context.js";
@@ -35,7 +36,7 @@ export const create: Register = (program, surroundings) => {
       const body: Body = {
         name,
         spec: await readSpec(context, options, argv, {}),
-        ...(backend === undefined ? {} : { backend }),
+        ...defined({ backend }),
         ...(labels === undefined ? {} : { labels: labelsOf(labels) }),
         ...(parent === undefined ? {} : { parent_id: (await findWorkspace(context, parent)).id }),
         ...(ttl === undefined ? {} : { expires_at: moment(ttl, now) }),

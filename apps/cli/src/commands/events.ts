@@ -1,3 +1,4 @@
+import { defined } from "../defined.js";
 import type { StructureEvent } from "@berth/client";
 import { action, examples, type Register } from "../command.js";
 import type { Context } from "../context.js";
@@ -46,13 +47,13 @@ export const events: Register = (program, surroundings) => {
               ...(after === undefined
                 ? { created_after: moment(since ?? SINCE, now, -1) }
                 : { after: Number(after) }),
-              ...(type === undefined ? {} : { type }),
+              ...defined({ type }),
               limit: 1_000,
             };
             const rows =
               id === undefined
                 ? berth.rows("/events", {
-                    params: { query: { ...query, ...(labels === undefined ? {} : { label: labels }) } },
+                    params: { query: { ...query, ...defined({ label: labels }) } },
                     signal,
                   })
                 : berth.rows("/events/{workspaceId}", {
@@ -66,10 +67,7 @@ export const events: Register = (program, surroundings) => {
           }
           if (!follow) return;
           const wanted = {
-            ...(id === undefined ? {} : { workspaceId: id }),
-            ...(type === undefined ? {} : { types: type }),
-            ...(labels === undefined ? {} : { labels }),
-            ...(last === undefined ? {} : { after: last }),
+            ...defined({ workspaceId: id, types: type, labels, after: last }),
             onGap: () => context.tell("(events that were missed are no longer kept)"),
             signal,
           };

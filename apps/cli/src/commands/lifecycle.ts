@@ -1,3 +1,4 @@
+import { defined } from "../defined.js";
 import type { Operation } from "@berth/client";
 import { action, examples, type Register, waits, workspaceArgument } from "../command.js";
 import { type Context, printJson } from "../context.js";
@@ -72,8 +73,7 @@ export const rm = verb<{ cascade?: true; purge?: true }>({
   ],
   ask: async ({ berth, signal }, params, { cascade, purge }) => {
     const query = {
-      ...(cascade === undefined ? {} : { cascade }),
-      ...(purge === undefined ? {} : { purge }),
+      ...defined({ cascade, purge }),
     };
     return (await berth.DELETE("/workspaces/{id}", { params: { ...params, query }, signal })).data.operations;
   },
@@ -96,7 +96,7 @@ export const hibernate = verb<{ force?: true }>({
   description: "Like pause, for what isn't needed now. Refused while its agents have active tasks.",
   options: [["--force", "even if agents have active tasks"]],
   ask: async ({ berth, signal }, params, { force }) => {
-    const body = force === undefined ? {} : { force };
+    const body = defined({ force });
     return (await berth.POST("/workspaces/{id}/hibernate", { params, body, signal })).data.operations;
   },
   examples: ["berth hibernate echo --force"],

@@ -1,3 +1,4 @@
+import { defined } from "../defined.js";
 import { BerthError, type Operation } from "@berth/client";
 import type { Command } from "commander";
 import { action, examples, type Register, waits } from "../command.js";
@@ -87,10 +88,7 @@ async function rowsOf(context: Context, options: ListOptions): Promise<AsyncIter
   if (workspace === undefined) {
     const query = {
       limit: Math.min(limit, 1_000),
-      ...(states === undefined ? {} : { state: states }),
-      ...(kinds === undefined ? {} : { kind: kinds }),
-      ...(labels === undefined ? {} : { label: labels }),
-      ...(requestedBy === undefined ? {} : { requested_by: requestedBy }),
+      ...defined({ state: states, kind: kinds, label: labels, requested_by: requestedBy }),
     };
     return berth.rows("/operations", { params: { query }, signal });
   }

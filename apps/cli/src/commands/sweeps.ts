@@ -1,3 +1,4 @@
+import { defined } from "../defined.js";
 import type { Sweep } from "@berth/client";
 import { action, examples, type Register } from "../command.js";
 import { type Context, printJson } from "../context.js";
@@ -43,7 +44,7 @@ export const sweeps: Register = (program, surroundings) => {
     .action(
       action<{ dryRun?: true }>(surroundings, async (context, { dryRun }, name: string) => {
         const { berth, signal, json, print, paint } = context;
-        const query = dryRun === undefined ? {} : { dry_run: dryRun };
+        const query = defined({ dry_run: dryRun });
         const params = { path: { name }, query };
         const { data } = await berth.POST("/sweeps/{name}/run", { params, signal });
         if (json) return printJson(context, data);

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { constants } from "node:os";
 import { fileURLToPath } from "node:url";
+import { defined } from "../defined.js";
 import { action, examples, type Register } from "../command.js";
 import { CliError, EXIT } from "../exit.js";
 
@@ -30,7 +31,7 @@ export const up: Register = (program, surroundings) => {
         const args = backend === undefined ? [] : ["--backend", backend];
         const child = spawn(process.execPath, [STANDALONE, ...args], {
           cwd,
-          env: { ...env, ...(port === undefined ? {} : { PORT: port }) },
+          env: { ...env, ...defined({ PORT: port }) },
           stdio: "inherit",
         });
         // A terminal's Ctrl-C reaches both, and the server takes two at once for one.

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { defined } from "./defined.js";
 
 /** How often to look, in ms: at first every `firstMs`, then half as often each time, at last every `longestMs`. */
 export interface Pace {
@@ -23,10 +24,8 @@ export async function until<T>(
     if (answer !== null) return answer;
     if (isLast) return null;
     const rest = Math.max(0, end - performance.now());
-    await delay(Math.min(pause, rest), undefined, signal === undefined ? {} : { signal }).catch(
-      (error: unknown) => {
-        throw signal?.aborted === true ? signal.reason : error;
-      },
-    );
+    await delay(Math.min(pause, rest), undefined, defined({ signal })).catch((error: unknown) => {
+      throw signal?.aborted === true ? signal.reason : error;
+    });
   }
 }

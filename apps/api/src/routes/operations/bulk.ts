@@ -1,3 +1,4 @@
+import { defined } from "@berth/core/base/defined";
 import { getBulk, listItems } from "@berth/core/db/bulk";
 import { BerthError } from "@berth/core/base/errors";
 import { acceptBulk, tryBulk, workspacesOf } from "@berth/core/requests/bulk";
@@ -75,8 +76,7 @@ export function bulkRoutes(app: App, { pool, requests, queues }: Services): void
       const ids = await idsOf(request.body);
       const wanted = {
         kind,
-        ...(cascade === undefined ? {} : { cascade }),
-        ...(force === undefined ? {} : { force }),
+        ...defined({ cascade, force }),
       };
       const asker = requesterOf(request);
       if (request.query.dry_run === true) {
@@ -156,7 +156,7 @@ export function bulkRoutes(app: App, { pool, requests, queues }: Services): void
       const position = after === undefined ? 0 : Number(readCursor(after, /^(\d{1,9})$/)[0]);
       const { id } = await requireBulk(request.params.id);
       const rows = await listItems(pool, id, {
-        ...(state === undefined ? {} : { states: state }),
+        ...defined({ states: state }),
         after: position,
         limit: limit + 1,
       });

@@ -1,3 +1,4 @@
+import { defined } from "@berth/core/base/defined";
 import { getOperation, type Operation as OperationRow } from "@berth/core/db/operations";
 import { findOperations, listOperations } from "@berth/core/db/operation-lists";
 import { listResources } from "@berth/core/db/resources";
@@ -61,11 +62,13 @@ export function operationReadRoutes(app: App, services: Services): void {
     async (request, reply) => {
       const { state, kind, source, requested_by, backend, limit = 100, after } = request.query;
       const found = await findOperations(pool, {
-        ...(state === undefined ? {} : { states: state }),
-        ...(kind === undefined ? {} : { kinds: kind }),
-        ...(source === undefined ? {} : { sources: source }),
-        ...(requested_by === undefined ? {} : { requestedBy: requested_by }),
-        ...(backend === undefined ? {} : { backends: backend }),
+        ...defined({
+          states: state,
+          kinds: kind,
+          sources: source,
+          requestedBy: requested_by,
+          backends: backend,
+        }),
         ...readFilters(request.query),
         after: positionOf(after),
         limit,

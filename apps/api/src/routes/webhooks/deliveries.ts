@@ -1,3 +1,4 @@
+import { defined } from "@berth/core/base/defined";
 import { listDeliveries } from "@berth/core/db/webhook-deliveries";
 import {
   pingWebhook,
@@ -121,7 +122,7 @@ export function webhookDeliveryRoutes(app: App, { config, pool }: Services): voi
     async (request, reply) => {
       const { state, limit = 100, after } = request.query;
       const { id } = await requireWebhook(pool, request.params.id);
-      const filter = { ...(state === undefined ? {} : { states: state }), limit, after: positionOf(after) };
+      const filter = { ...defined({ states: state }), limit, after: positionOf(after) };
       return pageOf(request, reply, await listDeliveries(pool, id, filter), limit).map(viewDelivery);
     },
   );

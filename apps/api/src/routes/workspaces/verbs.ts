@@ -1,3 +1,4 @@
+import { defined } from "@berth/core/base/defined";
 import type { Accepted, Condition, Requester } from "@berth/core/requests/accept";
 import { requestRestart } from "@berth/core/requests/restart";
 import { requestResume } from "@berth/core/requests/resume";
@@ -119,7 +120,7 @@ const restart = verb({
   },
   refusals: ["busy", "stop_retry_exhausted"],
   ask: ({ requests }, id, asker, { if_busy }) =>
-    requestRestart(requests, id, { ...asker, ...(if_busy === undefined ? {} : { ifBusy: if_busy }) }),
+    requestRestart(requests, id, { ...asker, ...defined({ ifBusy: if_busy }) }),
 });
 
 /** Of what stops a whole tree. */

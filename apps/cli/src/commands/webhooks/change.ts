@@ -1,3 +1,4 @@
+import { defined } from "../../defined.js";
 import type { Command } from "commander";
 import { action } from "../../command.js";
 import { printJson, type Context, type Surroundings } from "../../context.js";
@@ -40,7 +41,7 @@ export function changing(group: Command, surroundings: Surroundings): void {
       .description("Changes one: what is given replaces what was."),
   ).action(
     action<Terms & { url?: string }>(surroundings, async (context, { url, ...options }, given: string) => {
-      const body = { ...(url === undefined ? {} : { url }), ...(await termsOf(context, options)) };
+      const body = { ...defined({ url }), ...(await termsOf(context, options)) };
       if (Object.keys(body).length === 0)
         throw new CliError(EXIT.usage, "nothing is to be changed", "see: berth webhooks set --help");
       await change(context, given, body, "is changed");
@@ -103,10 +104,10 @@ function terms(command: Command): Command {
 
 async function termsOf(context: Context, { type, label: labels, workspace, description }: Terms) {
   return {
-    ...(type === undefined ? {} : { types: type }),
+    ...defined({ types: type }),
     ...(labels === undefined ? {} : { labels: labelsOf(labels) }),
     ...(workspace === undefined ? {} : { workspace_id: (await findWorkspace(context, workspace)).id }),
-    ...(description === undefined ? {} : { description }),
+    ...defined({ description }),
   };
 }
 

@@ -1,5 +1,6 @@
 import { Agent as HttpAgent } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
+import { defined } from "../../base/defined.js";
 import { type $Command, EC2Client, type EC2ClientConfig } from "@aws-sdk/client-ec2";
 import { Route53Client } from "@aws-sdk/client-route-53";
 import { unlessAborted } from "../../base/deadline.js";
@@ -50,9 +51,7 @@ export function openAws(options: Ec2Options): Aws {
   const counted = { changes: 0 };
   const agents = countingAgents(counted);
   const shared = {
-    ...(endpoint === undefined ? {} : { endpoint }),
-    ...(region === undefined ? {} : { region }),
-    ...(credentials === undefined ? {} : { credentials }),
+    ...defined({ endpoint, region, credentials }),
     requestHandler: {
       connectionTimeout: Math.min(CONNECT_TIMEOUT_MS, callTimeoutMs),
       requestTimeout: callTimeoutMs,
@@ -123,10 +122,7 @@ export async function send<Output extends object>(
   const aborted = (): BackendError => new BackendError("aborted", "transient", `${what}: given up`);
   if (signal?.aborted) throw aborted();
   limit(aws, command, call);
-  const sent = client.send(
-    command as never,
-    signal === undefined ? {} : { abortSignal: signal },
-  ) as Promise<Output>;
+  const sent = client.send(command as never, defined({ abortSignal: signal })) as Promise<Output>;
   try {
     return await (signal === undefined ? sent : unlessAborted(signal, sent));
   } catch (error) {
