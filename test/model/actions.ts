@@ -25,6 +25,7 @@ export type WorkerAction =
   | "fail"
   | "fail for good"
   | "fail unanswered"
+  | "wait"
   | "stop for cancellation"
   | "hand back"
   | "notice loss"

@@ -163,6 +163,9 @@ class Walk {
       case "stop for cancellation":
         expect(await real.finish(hold, "cancelled")).toBe(counts);
         break;
+      case "wait":
+        expect(await real.wait(hold)).toBe(counts);
+        break;
       case "hand back":
         expect(await real.handBack(hold)).toBe(counts);
         break;
@@ -237,9 +240,9 @@ class Walk {
       ),
       sweep: first !== undefined && RULES.sweepWakes(this.state, first) ? first.ticket : null,
       operations: operations.map((row) => {
-        const { ticket, kind, state, attempt, takeovers, backoff, cancel: by, begun } = row;
+        const { ticket, kind, state, attempt, takeovers, backoff, waiting, cancel: by, begun } = row;
         if (isFinished(state)) return { ticket, kind, state };
-        return { ticket, kind, state, attempt, takeovers, backoff, cancel: by, begun };
+        return { ticket, kind, state, attempt, takeovers, backoff, waiting, cancel: by, begun };
       }),
     });
   }

@@ -69,6 +69,12 @@ export const DEFECTS: readonly Defect[] = [
     breaks: /^I2|^I7/,
   },
   {
+    name: "no claim counts its attempt, as if each had waited for its provider",
+    rules: { countsClaim: () => false },
+    scope: FEW,
+    breaks: /^I7/,
+  },
+  {
     name: "a new ticket isn't the one after the tail",
     rules: { ticketAfter: (tail) => tail + 2 },
     scope: { ...FEW, operations: 3 },

@@ -355,6 +355,8 @@ function running(state: State, scope: Scope, worker: ModelWorker, party: string,
     if (faults.provider) {
       can("fail", party, failsNow);
       if (operation.attempt < MAX_ATTEMPTS) can("fail for good", party, ends("failed"));
+      // However long it takes: a limit of its own makes a failure of it.
+      can("wait", null, (next, me) => go(me, giveBack(next, rules, me, "wait") ? "delaying" : "looking"));
     }
     if (worker.told) can("stop for cancellation", party, ends("cancelled"));
     if (!worker.fresh) can("notice loss", party, (_, me) => go(me, "looking"));

@@ -131,6 +131,9 @@ export class RealGate {
   retryLater(hold: Hold): Promise<boolean> {
     return held(() => this.gate.retryLater(hold, ERROR, LONG_MS));
   }
+  wait(hold: Hold): Promise<boolean> {
+    return held(() => this.gate.wait(hold, { waitsFor: "stop", delayMs: LONG_MS }));
+  }
   handBack(hold: Hold): Promise<boolean> {
     return held(() => this.gate.handBack(hold));
   }
@@ -191,6 +194,7 @@ export class RealGate {
           attempt: row.attempt,
           takeovers: Math.min(row.takeovers, MAX_TAKEOVERS + 1),
           backoff: row.next_attempt_at !== null && row.next_attempt_at.getTime() > Date.now(),
+          waiting: row.waiting_since !== null,
           cancel:
             row.cancel_requested_at === null
               ? "nobody"

@@ -12,6 +12,8 @@ export interface Rules {
   isNext(state: State, operation: ModelOperation): boolean;
   isFree(state: State): boolean;
   isDue(operation: ModelOperation): boolean;
+  /** Whether a claim, of a gate that nobody holds, is a new attempt. */
+  countsClaim(operation: ModelOperation): boolean;
   /** What a claim adds to the fence. */
   claimMoves: 0 | 1;
   /** `lockHeld`, of each write that is fenced; and of the finish, which has a condition of its own. */
@@ -60,6 +62,7 @@ export const RULES: Rules = {
   isNext: (state, operation) => state.gate.head + 1 === operation.ticket,
   isFree: (state) => state.gate.lease !== "alive",
   isDue: (operation) => !operation.backoff,
+  countsClaim: (operation) => !operation.waiting,
   claimMoves: 1,
   isHeld: held,
   mayFinish: held,

@@ -25,6 +25,7 @@ const DONE_BY_WORKERS: Readonly<Record<Extract<Action, { worker: number }>["do"]
   fail: "records a failed attempt",
   "fail for good": "records the failure",
   "fail unanswered": "records a failed attempt, and the answer is lost",
+  wait: "gives the gate back, since the provider takes its time",
   "stop for cancellation": "stops at a safe point and records the cancellation",
   "hand back": "hands the work back",
   "notice loss": "finds that its lease has run out",

@@ -10,6 +10,8 @@ export interface ModelOperation {
   takeovers: number;
   /** `next_attempt_at` is in the future. */
   backoff: boolean;
+  /** `waiting_since` isn't null: it has waited for its provider, and its attempt has been counted. */
+  waiting: boolean;
   /** Who asked for its cancellation while it ran. */
   cancel: "nobody" | "user" | "delete";
   /** It has noted a step: `phase` isn't null. */
@@ -107,6 +109,7 @@ export function newOperation(ticket: number, kind: OperationKind): ModelOperatio
     attempt: 0,
     takeovers: 0,
     backoff: false,
+    waiting: false,
     cancel: "nobody",
     begun: false,
     job: "none",
@@ -206,7 +209,8 @@ function operationKey(operation: ModelOperation, head: number): string {
           8 * operation.takeovers +
           64 * CANCELS[operation.cancel] +
           256 * Number(operation.backoff) +
-          512 * Number(operation.begun)
+          512 * Number(operation.begun) +
+          1024 * Number(operation.waiting)
       : 0,
     operation.telling + 64 * JOB_CODES.get(operation.job)!,
   );

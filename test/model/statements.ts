@@ -131,7 +131,9 @@ export function claim(state: State, rules: Rules, worker: ModelWorker): boolean 
   const { gate } = state;
   const operation = operationOf(state, worker.ticket)!;
   if (!mayClaim(state, rules, operation)) return false;
-  if (gate.lease === "none" || operation.state === "queued") operation.attempt++;
+  if (gate.lease === "none" || operation.state === "queued") {
+    if (rules.countsClaim(operation)) operation.attempt++;
+  }
   // More of them count like the first that is one too many.
   else operation.takeovers = Math.min(operation.takeovers + 1, MAX_TAKEOVERS + 1);
   operation.state = "running";
@@ -208,20 +210,22 @@ export function finish(
   return true;
 }
 
-/** `retryLater` and `handBack`: the lease is given back, the ticket isn't. */
+/** `retryLater`, `wait` and `handBack`: the lease is given back, the ticket isn't. */
 export function giveBack(
   state: State,
   rules: Rules,
   worker: ModelWorker,
-  why: "retry" | "hand back",
+  why: "retry" | "wait" | "hand back",
 ): boolean {
   if (!rules.isHeld(state, worker)) return false;
   recorded(state, worker);
   const operation = operationOf(state, worker.ticket)!;
-  if (why === "hand back") operation.attempt--;
-  else {
+  if (why === "hand back") {
+    if (!operation.waiting) operation.attempt--;
+  } else {
     operation.backoff = operation.cancel === "nobody";
     operation.state = rules.retryState;
+    operation.waiting = why === "wait";
   }
   if (operation.attempt < 0) breaks(state, "I7: an operation has begun less than no attempt");
   pass(state, rules);

@@ -33,7 +33,7 @@ const DATABASE_PAUSE_MS = 1_000;
 const HANDED_BACK_MS = 1_000;
 /** How long another worker has to take what this one can't carry out, before it looks again. */
 const ELSEWHERE_MS = 2_000;
-/** Added to a wait for another's lease, which ends by the database's clock and not by ours. */
+/** Added to a wait for another's lease or for the next look, which ends by the database's clock and not by ours. */
 const CLOCK_MARGIN_MS = 25;
 /** Its turn has come and nothing holds it, yet it couldn't be claimed: the gate is paused, or was just freed. */
 const PAUSED_GATE_MS = 250;
@@ -71,6 +71,8 @@ async function process(
       throw new UnrecoverableError(`${outcome.error.code}: ${outcome.error.message}`);
     case "retry":
       throw new RetryError(`${outcome.error.code}: ${outcome.error.message}`, outcome.delayMs);
+    case "waiting":
+      return park(job, token, outcome.delayMs + CLOCK_MARGIN_MS);
     case "handed_back":
       return park(job, token, options.shutdown.aborted ? 0 : HANDED_BACK_MS);
     case "lost":

@@ -64,11 +64,12 @@ export interface Backend {
    * transient for an older one, which may yet be stopped, and permanent for a newer one, beside which this
    * launch is out of date (I9). An instance that has run and ended is adopted as it is and not run again.
    * `capacity` means that nothing was made, and that there is no room where the volume is.
+   * @returns with `starting` if it was made and isn't up within `patienceMs`: the same call is to be made again.
    */
   launch(
     request: LaunchRequest,
     options: CallOptions,
-  ): Promise<{ providerId: string; url: string | null; details?: Details }>;
+  ): Promise<{ providerId: string; url: string | null; details?: Details; starting?: boolean }>;
 
   /**
    * Asks for the end of the instance: politely first, then by force, and removes what is left of it (but
@@ -141,6 +142,12 @@ export interface CallOptions {
    * image, ends at once (`aborted`). A change that is under way goes on, so that its answer isn't lost.
    */
   unwanted?: AbortSignal;
+  /**
+   * For how long, in ms, the call may wait for what the provider has begun. After that a stop answers `stopping` and a
+   * launch `starting`, and both are called again: nobody's slot is taken by a wait (I15). Absent: as long as it takes,
+   * within the backend's limits.
+   */
+  patienceMs?: number;
   /** Who goes first where a provider limits its calls. Default: what the method is mostly called for. */
   priority?: CallPriority;
 }

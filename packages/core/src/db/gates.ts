@@ -116,7 +116,7 @@ export interface Want {
 /**
  * Claims each wanted ticket whose turn it is: the one after the head, unfinished, out of its backoff, and
  * under no living lease. A lease that ran out is a crash: the same attempt goes on, counted as a takeover;
- * unless it was a sweep's and the operation hasn't begun.
+ * unless it was a sweep's and the operation hasn't begun. So does that of one which waited for its provider.
  * @param places only what is to be carried out in these; null: anywhere
  * @returns the operations claimed, as `running`, with their fence.
  */
@@ -146,7 +146,8 @@ export async function claimTickets(
      )
      update operations o set state = 'running', fence = c.fence, next_attempt_at = null,
        started_at = coalesce(o.started_at, clock_timestamp()),
-       attempt = o.attempt + case when c.before is null or o.state = 'queued' then 1 else 0 end,
+       attempt = o.attempt
+         + case when (c.before is null or o.state = 'queued') and o.waiting_since is null then 1 else 0 end,
        takeovers = o.takeovers + case when c.before is null or o.state = 'queued' then 0 else 1 end
      from claimed c
      where o.workspace_id = c.workspace_id and o.ticket = c.ticket and o.state in ('queued', 'running')

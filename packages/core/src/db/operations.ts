@@ -27,6 +27,9 @@ export interface Operation {
   next_attempt_at: Date | null;
   fence: number | null;
   phase: string | null;
+  /** What it waits, or waited last, for at its provider while it holds no gate, and since when: `waits.ts`. */
+  waits_for: string | null;
+  waiting_since: Date | null;
   cancel_requested_at: Date | null;
   /** Null if a delete asks. */
   cancel_requested_by: string | null;
@@ -167,19 +170,24 @@ export async function finishOperations(
   );
 }
 
-/** Puts an operation back to wait for its next attempt; it stays `running`, so nothing overtakes it (I2). */
+/**
+ * Puts an operation back to wait for its next attempt; it stays `running`, so nothing overtakes it (I2). One that has
+ * waited for its provider goes on with the same attempt, which no claim counts again.
+ */
 export async function returnOperation(
   tx: Tx,
   id: string,
   options: { spentAttempt: boolean; error: OperationError | null; delayMs: number },
 ): Promise<void> {
   await tx.query(
-    `update operations set attempt = attempt - $2, error = coalesce($3, error),
+    `update operations set attempt = attempt - case when $2 or waiting_since is not null then 0 else 1 end,
+       waits_for = case when not $2 then waits_for end, waiting_since = case when not $2 then waiting_since end,
+       error = coalesce($3, error),
        next_attempt_at = case when $4 > 0 and cancel_requested_at is null then clock_timestamp() + $4 * interval '1 millisecond' end
      where id = $1 and state = 'running'`,
     [
       id,
-      options.spentAttempt ? 0 : 1,
+      options.spentAttempt,
       options.error === null ? null : JSON.stringify(options.error),
       options.delayMs,
     ],

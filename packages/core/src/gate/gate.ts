@@ -21,6 +21,7 @@ import {
   type Operation,
   type OperationError,
 } from "../db/operations.js";
+import { noteWait } from "../db/waits.js";
 import { isDatabaseUnavailable, transaction, type Pool, type Tx } from "../db/pool.js";
 import { markReleasing } from "../db/resources.js";
 import { changeStatuses } from "../db/workspaces.js";
@@ -63,6 +64,8 @@ export interface Gate {
   finish(finish: Finish): Promise<void>;
   /** Gives the lease back, not the ticket: the next attempt is due in `delayMs` (I2). @throws LeaseLostError */
   retryLater(hold: Hold, error: OperationError, delayMs: number): Promise<void>;
+  /** Gives the lease back, neither ticket nor attempt: the provider is looked at again in `delayMs`. @throws LeaseLostError */
+  wait(hold: Hold, wait: { waitsFor: string; delayMs: number }): Promise<void>;
   /** Gives the work back as if this attempt hadn't begun. @throws LeaseLostError */
   handBack(hold: Hold): Promise<void>;
   /** Holds the gate of a workspace with nothing to do; null if it has, or another holds it. */
@@ -147,6 +150,11 @@ export function createGate(options: {
     retryLater: (hold, error, delayMs) =>
       fenced(pool, hold, async (tx) => {
         await returnOperation(tx, hold.operationId, { spentAttempt: true, error, delayMs });
+        await passGates(tx, [hold.workspaceId]);
+      }),
+    wait: (hold, wait) =>
+      fenced(pool, hold, async (tx) => {
+        await noteWait(tx, hold.operationId, wait);
         await passGates(tx, [hold.workspaceId]);
       }),
     handBack: (hold) =>

@@ -37,7 +37,13 @@ interface Kept<Held> {
   until: number;
 }
 
-/** Renews all leases of this process every third of their length, in one statement. */
+/**
+ * A cancellation is heard of with the renewals: a delete shall end the pull of an image at once, however long the
+ * leases are.
+ */
+const LONGEST_BEAT_MS = 1_000;
+
+/** Renews all leases of this process every third of their length, and at least each second, in one statement. */
 export function createLeaseKeeper<Held extends Pick<Hold, "operationId"> = Hold>(options: {
   renew: Renew<Held>;
   leaseMs: number;
@@ -73,7 +79,7 @@ export function createLeaseKeeper<Held extends Pick<Hold, "operationId"> = Hold>
       renewing = false;
     }
   };
-  const timer = setInterval(() => void renewAll(), options.leaseMs / 3);
+  const timer = setInterval(() => void renewAll(), Math.min(options.leaseMs / 3, LONGEST_BEAT_MS));
 
   return {
     keep(hold, claimedAt) {

@@ -22,9 +22,24 @@ export class AttemptTimeoutError extends Error {
   override name = "AttemptTimeoutError";
 }
 
+/** The provider takes its time. The slot is given back, and the same attempt goes on at the next look (I15). */
+export class WaitingError extends Error {
+  override name = "WaitingError";
+  /** Time is counted for each of these by itself. */
+  readonly waitsFor: string;
+  readonly nextLookMs: number;
+
+  constructor(waitsFor: string, nextLookMs: number) {
+    super(`waits for its provider: ${waitsFor}`);
+    this.waitsFor = waitsFor;
+    this.nextLookMs = nextLookMs;
+  }
+}
+
 /** How an attempt that didn't succeed is to be taken. */
 export type Verdict =
   | { kind: "lost" | "cancelled" | "handed_back" }
+  | { kind: "waiting"; waitsFor: string; delayMs: number }
   | { kind: "failed"; permanent: boolean; error: OperationError };
 
 /** Sorts what an attempt threw. A signal's reason counts for more than the error that it caused. */
@@ -33,6 +48,8 @@ export function judge(thrown: unknown, signal: AbortSignal): Verdict {
   if (error instanceof LeaseLostError) return { kind: "lost" };
   if (error instanceof CancelledError) return { kind: "cancelled" };
   if (error instanceof ShutdownError) return { kind: "handed_back" };
+  if (error instanceof WaitingError)
+    return { kind: "waiting", waitsFor: error.waitsFor, delayMs: error.nextLookMs };
   // Another worker may reach the place, or this one later: no try was made there (I12).
   if (error instanceof BackendError && error.code === "wrong_place") return { kind: "handed_back" };
   if (error instanceof BackendError)

@@ -36,6 +36,7 @@ export function heldContext(
     signal: held.signal,
     unwanted: held.lease.unwanted,
     priority: "reconcile",
+    patience: null,
     check() {
       held.lease.check();
       held.signal.throwIfAborted();

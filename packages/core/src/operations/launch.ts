@@ -7,6 +7,7 @@ import { beginGeneration, setInstance, setUrl } from "../db/workspaces.js";
 import { callOf, instanceRef, volumeRef, type Step, type StepContext } from "./step.js";
 import { removeVolume } from "./stop.js";
 import { find, generationOf, intend } from "./ledger.js";
+import { untilUp } from "./wait.js";
 
 /** How often one attempt makes an unused volume anew where there may be room. */
 const MAX_MOVES = 5;
@@ -116,7 +117,7 @@ async function launchOnce(context: StepContext): Promise<void> {
   // From here on an instance may exist, whatever becomes of the answer.
   await context.fenced((tx) => markAsked(tx, row.id));
   context.check();
-  const { providerId, url, details } = await context.backend.launch(
+  const { providerId, url, details, starting } = await context.backend.launch(
     {
       instance: instanceRef(row),
       volume: volumeRef(volume),
@@ -139,6 +140,7 @@ async function launchOnce(context: StepContext): Promise<void> {
     await markPresent(tx, row.id, providerId, details);
     await saveResource(tx, volume.id, { details: { used: true } });
     await setInstance(tx, context.workspace.id, { providerId, url });
+    if (starting === true) return;
     await insertEvents(tx, [
       {
         event_type: "workspace.instance.launched",
@@ -148,6 +150,7 @@ async function launchOnce(context: StepContext): Promise<void> {
       },
     ]);
   });
+  if (starting === true) await untilUp(context, providerId);
 }
 
 /** There is no room where the volume is. One that no instance ever had can be made anew elsewhere. */

@@ -5,6 +5,7 @@ import type { Backend, CallPriority } from "../compute/backend.js";
 import { BackendError } from "../compute/backend-error.js";
 import type { Hold } from "../db/gates.js";
 import { setPhase, type Operation } from "../db/operations.js";
+import { waitedFor } from "../db/waits.js";
 import { getWorkspace, type Workspace } from "../db/workspaces.js";
 import { succeeded } from "../gate/endings.js";
 import type { Claimed } from "../gate/gate.js";
@@ -13,7 +14,10 @@ import { AttemptTimeoutError, CancelledError, judge, LeaseLostError } from "../g
 import { planOf } from "./plans.js";
 import { heldContext } from "./held.js";
 import { settle, type Outcome, type SettleOptions } from "./settle.js";
-import type { LifecycleLimits, StepContext } from "./step.js";
+import type { LifecycleLimits, Step, StepContext } from "./step.js";
+
+/** For so long an operation waits in its slot for what its provider has begun: giving it back costs more. */
+const HELD_MS = 1_000;
 
 export interface RunnerOptions extends SettleOptions {
   leases: LeaseKeeper;
@@ -76,7 +80,7 @@ async function runAttempt(options: RunnerOptions, attempt: Attempt): Promise<Out
     if (operation.cancel_requested_at !== null) throw new CancelledError("its cancellation was asked for");
     requireFewTakeovers(options, operation);
     context = makeContext(options, attempt, workspace);
-    for (const step of planOf(operation.kind, workspace.backend)) {
+    for (const step of stepsOf(operation, workspace)) {
       context.check();
       operation.phase = step.name;
       if (!(await setPhase(options.pool, hold, step.name)))
@@ -89,10 +93,13 @@ async function runAttempt(options: RunnerOptions, attempt: Attempt): Promise<Out
     return { kind: "succeeded" };
   } catch (thrown) {
     const verdict = judge(thrown, signal);
-    logger[verdict.kind === "failed" ? "warn" : "info"](
-      { err: thrown, phase: operation.phase },
-      verdict.kind,
-    );
+    if (verdict.kind === "waiting")
+      logger.debug({ phase: operation.phase, waitsFor: verdict.waitsFor }, "waiting");
+    else
+      logger[verdict.kind === "failed" ? "warn" : "info"](
+        { err: thrown, phase: operation.phase },
+        verdict.kind,
+      );
     try {
       return await settle(options, { operation, workspace, hold, signal, context }, verdict);
     } catch (error) {
@@ -102,6 +109,13 @@ async function runAttempt(options: RunnerOptions, attempt: Attempt): Promise<Out
       return { kind: "lost" };
     }
   }
+}
+
+/** All of its plan; where it has waited for its provider, what is left from the step that did. */
+function stepsOf(operation: Operation, workspace: Workspace): readonly Step[] {
+  const plan = planOf(operation.kind, workspace.backend);
+  const at = operation.waiting_since === null ? 0 : plan.findIndex(({ name }) => name === operation.phase);
+  return plan.slice(Math.max(at, 0));
 }
 
 function requireFewTakeovers(options: RunnerOptions, operation: Operation): void {
@@ -128,6 +142,10 @@ function makeContext(options: RunnerOptions, attempt: Attempt, workspace: Worksp
     operation,
     workspace,
     priority: priorityOf(operation),
+    patience: {
+      heldMs: operation.waiting_since === null ? HELD_MS : 0,
+      waitedMs: (waitsFor) => waitedFor(options.pool, operation.id, waitsFor),
+    },
     tokenOf: (generation) =>
       createHmac("sha256", options.secret)
         .update(`${options.limits.deploymentId}/${workspace.id}/${generation}`)

@@ -15,6 +15,7 @@ export type Outcome =
   | { kind: "succeeded" | "cancelled" }
   | { kind: "failed"; error: OperationError }
   | { kind: "retry"; error: OperationError; delayMs: number }
+  | { kind: "waiting"; delayMs: number }
   | { kind: "handed_back" | "lost" };
 
 export interface SettleOptions {
@@ -46,6 +47,9 @@ export async function settle(
       return { kind: "lost" };
     case "handed_back":
       return handBack(options, attempt);
+    case "waiting":
+      await options.gate.wait(attempt.hold, verdict);
+      return { kind: "waiting", delayMs: verdict.delayMs };
     case "cancelled":
       return endCancelled(options, attempt);
     case "failed":

@@ -4,6 +4,7 @@ import type { Operation } from "../db/operations.js";
 import type { Queryable, Tx } from "../db/pool.js";
 import type { OpenResource } from "../db/resources.js";
 import type { Workspace } from "../db/workspaces.js";
+import type { Patience } from "./patience.js";
 
 /** What may be used while a workspace's gate is held. Everything recorded goes through `fenced`. */
 export interface HeldContext {
@@ -22,6 +23,8 @@ export interface HeldContext {
   readonly unwanted: AbortSignal;
   /** How its provider calls rank among others'. */
   readonly priority: CallPriority;
+  /** Null for a sweep's work, which takes no slot of an operation: it waits where it is. */
+  readonly patience: Patience | null;
   /** A safe point. Called before each act on a provider. @throws LeaseLostError, CancelledError */
   check(): void;
   /** @throws LeaseLostError */
@@ -58,8 +61,8 @@ export interface Step {
 }
 
 /** Under whose signal, and how urgently, a provider is asked. */
-export function callOf({ signal, unwanted, priority }: HeldContext): CallOptions {
-  return { signal, unwanted, priority };
+export function callOf({ signal, unwanted, priority, patience }: HeldContext): CallOptions {
+  return { signal, unwanted, priority, ...(patience !== null && { patienceMs: patience.heldMs }) };
 }
 
 /** @throws BackendError `wrong_place` for a thing that was made elsewhere (I12) */

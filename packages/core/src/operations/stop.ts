@@ -1,5 +1,4 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { until } from "../base/until.js";
 import type { InstanceState } from "../compute/backend.js";
 import { BackendError } from "../compute/backend-error.js";
 import { insertEvents } from "../db/events.js";
@@ -11,6 +10,8 @@ import {
   type ResourceKind,
 } from "../db/resources.js";
 import { clearInstance } from "../db/workspaces.js";
+import { WaitingError } from "../gate/verdict.js";
+import { awaitProvider } from "./patience.js";
 import { callOf, instanceRef, requireHere, volumeRef, type HeldContext, type StepContext } from "./step.js";
 
 const PROBE_PACE = { firstMs: 100, longestMs: 2_000 };
@@ -103,29 +104,32 @@ export const removeName = {
   },
 };
 
-/** Asks for the end of one instance until the provider says that it is gone. @throws BackendError */
+/** Asks for the end of one instance until the provider says that it is gone. @throws BackendError, WaitingError */
 export async function untilGone(context: HeldContext, row: OpenResource): Promise<void> {
   const ref = instanceRef(row);
   const limitMs = context.limits.stopTimeoutMs;
+  let last: InstanceState = "unknown";
   await settled(context, row);
-  let asked = false;
-  let state: InstanceState | undefined;
-  const gone = await until({ limitMs, ...PROBE_PACE, signal: context.signal }, async () => {
-    context.check();
-    if (asked) {
-      state = (await context.backend.probe([ref], callOf(context))).get(ref.resourceId);
-      if (state === "gone") return true;
+  await awaitProvider(
+    context,
+    {
+      waitsFor: "stop",
+      limitMs,
+      pace: PROBE_PACE,
+      timedOut: () =>
+        new BackendError(
+          "backend_timeout",
+          "transient",
+          `instance ${row.provider_id ?? row.name} was asked to stop and is still ${last} after ` +
+            `${Math.round(limitMs / 1000)} s`,
+        ),
+    },
+    async () => {
+      if ((await context.backend.stop(ref, callOf(context))) === "gone") return true;
       context.check();
-    }
-    asked = true;
-    return (await context.backend.stop(ref, callOf(context))) === "gone" ? true : null;
-  });
-  if (gone !== null) return;
-  throw new BackendError(
-    "backend_timeout",
-    "transient",
-    `instance ${row.provider_id ?? row.name} was asked to stop and is still ${state ?? "unknown"} after ` +
-      `${Math.round(limitMs / 1000)} s`,
+      last = (await context.backend.probe([ref], callOf(context))).get(ref.resourceId) ?? "unknown";
+      return last === "gone" ? true : null;
+    },
   );
 }
 
@@ -136,7 +140,10 @@ export async function untilGone(context: HeldContext, row: OpenResource): Promis
 async function settled(context: HeldContext, row: OpenResource): Promise<void> {
   if (row.provider_id !== null || row.asked_ms_ago === null) return;
   const rest = context.backend.settleMs - row.asked_ms_ago;
-  if (rest > 0) await delay(rest, undefined, { signal: context.signal });
+  if (rest <= 0) return;
+  if (context.patience !== null && rest > context.patience.heldMs)
+    throw new WaitingError(`whether ${row.kind} ${row.name} appears`, Math.ceil(rest));
+  await delay(rest, undefined, { signal: context.signal });
 }
 
 async function open(context: HeldContext, kind: ResourceKind): Promise<OpenResource[]> {

@@ -1,8 +1,8 @@
-import { until } from "../base/until.js";
 import type { InstanceState } from "../compute/backend.js";
 import { BackendError } from "../compute/backend-error.js";
 import { markGone, type OpenResource } from "../db/resources.js";
 import { clearInstance } from "../db/workspaces.js";
+import { awaitProvider, giveBackSlot } from "./patience.js";
 import { callOf, instanceRef, type Step, type StepContext } from "./step.js";
 import { untilGone } from "./stop.js";
 import { find } from "./ledger.js";
@@ -20,21 +20,47 @@ export const waitUntilRunning: Step = {
     if (row === undefined) throw new Error("`launch` runs before `wait`");
     const ref = instanceRef(row);
     const limitMs = context.limits.startTimeoutMs;
-    let state: InstanceState | undefined;
-    const ending = await until({ limitMs, ...PROBE_PACE, signal: context.signal }, async () => {
-      context.check();
-      state = (await context.backend.probe([ref], callOf(context))).get(ref.resourceId);
-      return state === "running" || state === "stopped" || state === "gone" ? state : null;
-    });
-    if (ending === "running") return;
-    if (ending !== null) throw await endedEarly(context, row, ending);
-    throw new BackendError(
-      "backend_timeout",
-      "transient",
-      `the instance is ${state ?? "unknown"} and not running after ${Math.round(limitMs / 1000)} s`,
+    let last: InstanceState = "unknown";
+    const ending = await awaitProvider(
+      context,
+      {
+        waitsFor: "start",
+        limitMs,
+        pace: PROBE_PACE,
+        timedOut: () =>
+          new BackendError(
+            "backend_timeout",
+            "transient",
+            `the instance is ${last} and not running after ${Math.round(limitMs / 1000)} s`,
+          ),
+      },
+      async () => {
+        last = (await context.backend.probe([ref], callOf(context))).get(ref.resourceId) ?? "unknown";
+        return last === "running" || last === "stopped" || last === "gone" ? last : null;
+      },
     );
+    if (ending !== "running") throw await endedEarly(context, row, ending);
   },
 };
+
+/** It was launched and isn't up yet: it is asked for again. @throws WaitingError, BackendError */
+export function untilUp(context: StepContext, providerId: string): Promise<never> {
+  const limitMs = context.limits.startTimeoutMs;
+  return giveBackSlot(
+    context,
+    {
+      waitsFor: "launch",
+      limitMs,
+      timedOut: () =>
+        new BackendError(
+          "backend_timeout",
+          "transient",
+          `${providerId} is not running ${Math.round(limitMs / 1000)} s after its launch`,
+        ),
+    },
+    0,
+  );
+}
 
 /** Clears away an instance that ended before it was up. @returns what to fail with: its reason and last lines */
 async function endedEarly(

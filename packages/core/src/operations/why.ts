@@ -111,6 +111,11 @@ function explain(
   if (operation !== undefined) {
     const name = `its ${operation.kind} (attempt ${Math.max(operation.attempt, 1)} of ${operation.max_attempts})`;
     if (gate?.leased === true) return ["provider", `${name} runs, at step "${operation.phase ?? "start"}"`];
+    if (operation.next_attempt_at !== null && operation.waiting_since !== null)
+      return [
+        "provider",
+        `${name} waits for its provider since ${operation.waiting_since.toISOString()}, at step "${operation.phase}": ${operation.waits_for}`,
+      ];
     if (operation.next_attempt_at !== null)
       return ["retry", `${name} failed and is tried again at ${operation.next_attempt_at.toISOString()}`];
     if (elsewhere !== null) return ["place", `${name} waits for ${elsewhere}`];

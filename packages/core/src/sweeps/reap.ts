@@ -85,6 +85,7 @@ function ungated(deps: SweepDeps, { backend, place, group }: Reaping, signal: Ab
     signal,
     unwanted: signal,
     priority: "reconcile",
+    patience: null,
     check: () => signal.throwIfAborted(),
     fenced: (work) => transaction(deps.pool, work),
   };

@@ -11,8 +11,8 @@ import { stillThere } from "./running.js";
 
 export const DEVICE = "/dev/sdf";
 
-/** `taken`: another instance of ours that isn't proven gone holds the volume, so ours came too late. */
-export type Attached = "attached" | "taken";
+/** `attaching`: the caller's patience has ended first. `taken`: another instance of ours that isn't proven gone holds the volume, so ours came too late. */
+export type Attached = "attached" | "attaching" | "taken";
 
 /**
  * Attaches the data volume. A volume is attached to one instance at most, which makes it the arbiter between
@@ -25,7 +25,8 @@ export async function attachVolume(
   instance: SeenInstance,
   caller: Caller,
 ): Promise<Attached> {
-  const answer = await pollEc2(ec2.options.startTimeoutMs, caller.signal, async () => {
+  const { startTimeoutMs } = ec2.options;
+  const answer = await pollEc2(Math.min(startTimeoutMs, caller.patienceMs), caller.signal, async () => {
     const volume = await awaitVolume(ec2, ref, caller);
     if (volume === null || volume.state === "deleting")
       throw new BackendError("backend_failed", "transient", `volume ${ref.name} is not there any more`);
@@ -42,11 +43,12 @@ export async function attachVolume(
       return volume.attachment.state === "attached" ? ("attached" as const) : null;
     return (await letGo(ec2, volume, caller)) ? null : ("taken" as const);
   });
+  if (answer === null && caller.patienceMs < startTimeoutMs) return "attaching";
   if (answer === null)
     throw new BackendError(
       "backend_timeout",
       "transient",
-      `volume ${ref.providerId ?? ref.name} isn't attached to ${instance.id} after ${Math.round(ec2.options.startTimeoutMs / 1000)} s`,
+      `volume ${ref.providerId ?? ref.name} isn't attached to ${instance.id} after ${Math.round(startTimeoutMs / 1000)} s`,
     );
   return answer;
 }

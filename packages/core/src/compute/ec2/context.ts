@@ -19,10 +19,11 @@ export interface Ec2 {
   terminate: Terminator;
 }
 
-/** Under whose signal, and how urgent. */
+/** Under whose signal, how urgent, and how patient (`CallOptions.patienceMs`). */
 export interface Caller {
   signal: AbortSignal;
   priority: CallPriority;
+  patienceMs: number;
 }
 
 export function openEc2(options: Ec2Options): Ec2 {
@@ -38,8 +39,8 @@ export function openEc2(options: Ec2Options): Ec2 {
   };
 }
 
-export function callerOf({ signal, priority }: CallOptions, usual: CallPriority): Caller {
+export function callerOf({ signal, priority, patienceMs }: CallOptions, usual: CallPriority): Caller {
   // A probe of many instances waits for as many answers under one signal; Node would take that for a leak.
   setMaxListeners(0, signal);
-  return { signal, priority: priority ?? usual };
+  return { signal, priority: priority ?? usual, patienceMs: patienceMs ?? Infinity };
 }

@@ -15,6 +15,7 @@ export interface Launched {
   providerId: string;
   url: string | null;
   details: Details;
+  starting?: boolean;
 }
 
 /** See `Backend.launch`. Each step finds what an earlier call has done. @throws BackendError */
@@ -26,13 +27,18 @@ export async function launchInstance(ec2: Ec2, request: LaunchRequest, caller: C
   const started = alive ?? (await runInstance(ec2, request, { volume, dead, caller }));
   // One that ran and was stopped since is this generation's one run: `probe` tells of its end.
   if (started.state === "stopped" || started.state === "stopping") return answerOf(ec2, started);
+  const starting = (instance: SeenInstance): Launched => ({ ...answerOf(ec2, instance), starting: true });
   const running = await untilRunning(ec2, started.id, caller);
-  if ((await attachVolume(ec2, request, running, caller)) === "taken") {
+  if (running === null) return starting(started);
+  const attached = await attachVolume(ec2, request, running, caller);
+  if (attached === "attaching") return starting(running);
+  if (attached === "taken") {
     await undo(ec2, running, caller);
     throw await otherGeneration(ec2, request, caller);
   }
   // A stop that came meanwhile is seen here at the latest.
-  return answerOf(ec2, await untilRunning(ec2, running.id, caller));
+  const up = await untilRunning(ec2, running.id, caller);
+  return up === null ? starting(running) : answerOf(ec2, up);
 }
 
 /**

@@ -7,19 +7,20 @@ import { typeName } from "./wanted.js";
 /**
  * Waits until the instance runs. That it can't be seen right after its launch means nothing (docs/ec2-facts.md,
  * Eventual consistency).
+ * @returns null if the caller's patience ends first
  * @throws BackendError `start_failed` with the StateReason if it ended instead, `backend_timeout`
  */
-export async function untilRunning(ec2: Ec2, id: string, caller: Caller): Promise<SeenInstance> {
+export async function untilRunning(ec2: Ec2, id: string, caller: Caller): Promise<SeenInstance | null> {
   const { startTimeoutMs } = ec2.options;
   let last = "not visible yet";
-  const running = await pollEc2(startTimeoutMs, caller.signal, async () => {
+  const running = await pollEc2(Math.min(startTimeoutMs, caller.patienceMs), caller.signal, async () => {
     const seen = await ec2.lookups.instance(id, caller);
     if (seen === null) return null;
     last = seen.state;
     requireUnended(ec2, seen);
     return seen.state === "pending" ? null : seen;
   });
-  if (running === null)
+  if (running === null && caller.patienceMs >= startTimeoutMs)
     throw new BackendError(
       "backend_timeout",
       "transient",

@@ -23,10 +23,14 @@ export async function stopInstance(ec2: Ec2, ref: InstanceRef, caller: Caller): 
   }
   await ec2.absence.seen([ref.resourceId]);
   await askForEnd(ec2, first.things, caller);
-  const gone = await pollEc2(ec2.options.stopGraceMs, caller.signal, async () => {
-    const { things } = await findInstances(ec2, ref, caller);
-    return things.length > 0 && things.every(({ state }) => state === "terminated") ? true : null;
-  });
+  const gone = await pollEc2(
+    Math.min(ec2.options.stopGraceMs, caller.patienceMs),
+    caller.signal,
+    async () => {
+      const { things } = await findInstances(ec2, ref, caller);
+      return things.length > 0 && things.every(({ state }) => state === "terminated") ? true : null;
+    },
+  );
   return gone === true ? "gone" : "stopping";
 }
 
