@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { getPlace } from "@berth/core/db/places";
 import { getWorkspace } from "@berth/core/db/workspaces";
 import { getOperation } from "@berth/core/db/operations";
+import { confirmPlace } from "@berth/core/requests/places";
 import { describe, expect, it, vi } from "vitest";
 import { ended } from "../support/wait.js";
 import { openScene, type Scene } from "./scene.js";
@@ -153,5 +154,10 @@ describe("a place that has no identity yet", () => {
     await untouched(scene, id, operation);
     expect(await getPlace(scene.pool, "process")).toMatchObject({ identity: null, last_error: problem });
     expect(await scene.eventsOf("place.unconfirmed")).toHaveLength(1);
+
+    await confirmPlace(scene.pool, "process", null, { requestedBy: "alice" });
+    await ended(scene.pool, [operation]);
+    expect(await getPlace(scene.pool, "process")).toMatchObject({ confirmed_by: "alice", last_error: null });
+    expect(await scene.ledger(id), "she said that its word counts").toEqual(["instance gone", "volume gone"]);
   });
 });

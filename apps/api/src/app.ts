@@ -32,6 +32,7 @@ import { metricsRoutes } from "./routes/metrics.js";
 import { operationActRoutes } from "./routes/operations/act.js";
 import { operationReadRoutes } from "./routes/operations/read.js";
 import { queueRoutes } from "./routes/queues.js";
+import { placeRoutes } from "./routes/places.js";
 import { quotaRoutes } from "./routes/quotas.js";
 import { registryRoutes } from "./routes/registry.js";
 import { sweepRoutes } from "./routes/sweeps.js";
@@ -132,6 +133,7 @@ export function addRoutes(
   eventStreamRoutes(app, services, keyring);
   registryRoutes(app, services);
   keyRoutes(app, services, keyring);
+  placeRoutes(app, services);
   quotaRoutes(app, services);
   webhookManageRoutes(app, services);
   webhookDeliveryRoutes(app, services);

@@ -6,6 +6,7 @@ import { Leak } from "../schemas/leak.js";
 import { Bulk } from "../schemas/bulk.js";
 import { Operation } from "../schemas/operation.js";
 import { Problem } from "../schemas/problem.js";
+import { Place } from "../schemas/place.js";
 import { Quota } from "../schemas/quota.js";
 import { Resource } from "../schemas/resource.js";
 import { Sweep } from "../schemas/sweep.js";
@@ -24,6 +25,7 @@ export async function describeRoutes(app: App): Promise<void> {
     Leak,
     Sweep,
     ApiKey,
+    Place,
     Quota,
     Webhook,
     Delivery,
@@ -48,6 +50,7 @@ export async function describeRoutes(app: App): Promise<void> {
         { name: "events", description: "What happened, and why." },
         { name: "registry", description: "For the agents that run in workspaces." },
         { name: "keys", description: "Who may do what." },
+        { name: "places", description: "Daemons, accounts with their Regions, machines." },
         { name: "quotas", description: "How many workspaces of a label may run." },
         { name: "webhooks", description: "Who is told of events by HTTP." },
         { name: "leaks", description: "What is to go and isn't proven gone, and what nobody claims." },

@@ -11,6 +11,8 @@ export interface Place {
   identity: string | null;
   identified_at: Date | null;
   confirmed_by: string | null;
+  /** Who said that what carries no identity yet is the place; null: nobody, or it has been given one since. */
+  unmarked_confirmed_by: string | null;
   labels: Record<string, string>;
   /** How many workspaces may run there; null: any number. */
   capacity: number | null;
@@ -70,13 +72,60 @@ export async function takeIdentity(
   by: string | null,
 ): Promise<boolean> {
   const { rowCount } = await tx.query(
-    `update places p set identity = $2, identified_at = clock_timestamp(), confirmed_by = $3, last_error = null,
-       version = version + 1, updated_at = clock_timestamp()
+    `update places p set identity = $2, identified_at = clock_timestamp(), confirmed_by = coalesce($3, unmarked_confirmed_by), unmarked_confirmed_by = null,
+       last_error = null, version = version + 1, updated_at = clock_timestamp()
      where name = $1 and identity is null and lost_at is null and not exists (
        select from places other where other.backend = p.backend and other.identity = $2 and other.lost_at is null)`,
     [name, identity, by],
   );
   return rowCount === 1;
+}
+
+/** Locks the row. */
+export async function lockPlace(tx: Tx, name: string): Promise<Place | null> {
+  const { rows } = await tx.query<Place>("select * from places where name = $1 for update", [name]);
+  return rows[0] ?? null;
+}
+
+/** An operator says who a place is, whatever was recorded; null: what carries no identity, once a worker meets it. */
+export async function confirmIdentity(
+  tx: Tx,
+  name: string,
+  identity: string | null,
+  by: string,
+): Promise<void> {
+  await tx.query(
+    `update places set identity = $2, identified_at = case when $2::text is null then null else clock_timestamp() end,
+       confirmed_by = $3, unmarked_confirmed_by = case when $2::text is null then $3 end, last_error = null,
+       version = version + 1, updated_at = clock_timestamp()
+     where name = $1`,
+    [name, identity, by],
+  );
+}
+
+/** A place with what it has and who reaches it. */
+export type PlaceReport = Place & {
+  /** Those that have given a sign of life of late. */
+  workers: (Omit<PlaceWorker, "since" | "last_seen_at"> & { since: string; last_seen_at: string })[];
+  running: number;
+  waiting: number;
+  obligations: number;
+};
+
+export async function reportPlaces(db: Queryable, name: string | null = null): Promise<PlaceReport[]> {
+  const { rows } = await db.query<PlaceReport>(
+    `select p.*,
+       coalesce((select jsonb_agg(to_jsonb(w) order by w.worker) from place_workers w
+         where w.place = p.name and w.last_seen_at > clock_timestamp() - $2 * interval '1 millisecond'), '[]') as workers,
+       (select count(*)::int from workspaces w
+         where w.place = p.name and w.status not in ('removed', 'paused', 'hibernated')) as running,
+       (select count(*)::int from operations o
+         where o.place = p.name and o.state in ('queued', 'running')) as waiting,
+       (select count(*)::int from resources r where r.place = p.name and r.state = 'releasing') as obligations
+     from places p where $1::text is null or p.name = $1 order by p.name`,
+    [name, WORKER_SILENT_MS],
+  );
+  return rows;
 }
 
 /** Which place has this identity. */

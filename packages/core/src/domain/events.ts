@@ -138,6 +138,13 @@ export const EVENTS = {
     "identity",
     "confirmed_by",
   ]),
+  "place.confirmed": event("somebody said which one a place is, so that its word counts", [
+    "place",
+    "backend",
+    "identity",
+    "recorded",
+    "requested_by",
+  ]),
   "place.reached": event("a worker reaches a place again", CONTACT),
   "place.mismatch": event("a worker reaches another place than the one meant, and touches nothing", CONTACT),
   "place.unconfirmed": event("an operator must say whether a place is the one meant", CONTACT),

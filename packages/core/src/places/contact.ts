@@ -54,7 +54,8 @@ async function firstContact(
   call: CallOptions,
 ): Promise<Reached> {
   const things = await openThingsOf(pool, place.name);
-  if (things.length > 0) {
+  const said = seen === null && place.unmarked_confirmed_by !== null;
+  if (things.length > 0 && !said) {
     const owned = await backend.listOwned(call);
     // Whoever was asked first must also be the one who gave the list.
     const still = (await backend.identify(call)) === seen;

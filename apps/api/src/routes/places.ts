@@ -1,0 +1,78 @@
+import { reportPlaces } from "@berth/core/db/places";
+import { confirmPlace, requirePlace } from "@berth/core/requests/places";
+import Type from "typebox";
+import { requesterOf } from "../http/requester.js";
+import { answer } from "../schemas/answers.js";
+import { ref } from "../schemas/common.js";
+import { ConfirmBody, Place, PLACE_EXAMPLE, viewPlace } from "../schemas/place.js";
+import { problems } from "../schemas/problem.js";
+import type { App, Services } from "../services.js";
+
+const TAGS = ["places"];
+const Params = Type.Object({ name: Type.String({ description: "The place's name." }) });
+
+/** Where workspaces are: daemons, accounts with their Regions, machines. */
+export function placeRoutes(app: App, { pool }: Services): void {
+  const reportOf = async (name: string) => {
+    await requirePlace(pool, name);
+    return viewPlace((await reportPlaces(pool, name))[0]!);
+  };
+
+  app.get(
+    "/places",
+    {
+      config: { access: "viewer" },
+      schema: {
+        operationId: "listPlaces",
+        summary: "List the places",
+        description: "All there are, by name, each with who answers there and what it has.",
+        tags: TAGS,
+        response: { 200: answer("They.", Type.Array(ref(Place)), [PLACE_EXAMPLE]), ...problems() },
+      },
+    },
+    async () => (await reportPlaces(pool)).map(viewPlace),
+  );
+
+  app.get(
+    "/places/:name",
+    {
+      config: { access: "viewer" },
+      schema: {
+        operationId: "getPlace",
+        summary: "Read a place",
+        description: "Who it is, which workers reach it, and what is wrong.",
+        tags: TAGS,
+        params: Params,
+        response: { 200: answer("The place.", ref(Place), PLACE_EXAMPLE), ...problems("place_not_found") },
+      },
+    },
+    (request) => reportOf(request.params.name),
+  );
+
+  app.post(
+    "/places/:name/confirm",
+    {
+      config: { access: "admin" },
+      schema: {
+        operationId: "confirmPlace",
+        summary: "Say which provider a place is",
+        description:
+          "Where the first contact found none of a place's things, or its data was wiped, nothing is concluded until " +
+          "somebody says that what answers is the place all the same. From then on its word counts: what the ledger has and it " +
+          "doesn't is gone.",
+        tags: TAGS,
+        params: Params,
+        body: ConfirmBody,
+        response: {
+          200: answer("The place after it.", ref(Place), { ...PLACE_EXAMPLE, confirmed_by: "admin" }),
+          ...problems("invalid_request", "place_not_found", "place_lost", "identity_taken"),
+        },
+      },
+    },
+    async (request) => {
+      const { name } = request.params;
+      await confirmPlace(pool, name, request.body.identity, requesterOf(request));
+      return reportOf(name);
+    },
+  );
+}

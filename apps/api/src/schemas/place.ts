@@ -1,0 +1,107 @@
+import type { PlaceReport } from "@berth/core/db/places";
+import { BACKENDS } from "@berth/core/domain/backend";
+import Type, { type Static } from "typebox";
+import { iso, named, nullable, strictObject, time } from "./common.js";
+import { expecting } from "./expected.js";
+
+const Worker = Type.Object({
+  worker: Type.String(),
+  state: Type.Enum(["confirmed", "mismatch", "unreachable", "unconfirmed", "taken", "lost"]),
+  identity: nullable(Type.String(), { description: "Who answers it, as the provider tells it." }),
+  problem: nullable(Type.String(), { description: "In one sentence; null: none." }),
+  since: time("Since when it says so."),
+  last_seen_at: time("Its last sign of life."),
+});
+
+export const Place = named(
+  "Place",
+  Type.Object(
+    {
+      name: Type.String(),
+      backend: Type.Enum([...BACKENDS]),
+      identity: nullable(Type.String(), {
+        description: "Who it is, as its provider told at the first contact; null: none was recorded yet.",
+      }),
+      identified_at: nullable(time("When that was recorded.")),
+      confirmed_by: nullable(Type.String(), {
+        description: "Who said that it is the one; null: what was found there.",
+      }),
+      served: Type.Boolean({ description: "A live worker reaches it, and it is the one meant." }),
+      served_at: nullable(time("When a worker last did.")),
+      workers: Type.Array(Worker, { description: "Live workers that are configured for it." }),
+      running: Type.Integer({ description: "Workspaces there that aren't paused, hibernated or removed." }),
+      waiting: Type.Integer({ description: "Unfinished operations there." }),
+      obligations: Type.Integer({ description: "Things there that are to go and aren't proven gone." }),
+      last_error: nullable(Type.String(), { description: "What was last wrong with it; null: nothing now." }),
+      last_error_at: nullable(time("When that was.")),
+      version: Type.Integer({ description: "Counts its changes." }),
+      created_at: time("When it was first heard of."),
+    },
+    { description: "Where a backend makes things: one daemon, one account in one Region, one machine." },
+  ),
+);
+
+export const PLACE_EXAMPLE = {
+  name: "docker",
+  backend: "docker",
+  identity: "docker:7f1a4c1e-5d0b-4a6f-9c57-0c1a2b3d4e5f",
+  identified_at: "2026-11-28T09:30:00.000Z",
+  confirmed_by: null,
+  served: true,
+  served_at: "2026-11-28T09:31:05.000Z",
+  workers: [
+    {
+      worker: "host-a/4711/1f2e3d4c/p1",
+      state: "confirmed" as const,
+      identity: "docker:7f1a4c1e-5d0b-4a6f-9c57-0c1a2b3d4e5f",
+      problem: null,
+      since: "2026-11-28T09:30:00.000Z",
+      last_seen_at: "2026-11-28T09:31:05.000Z",
+    },
+  ],
+  running: 12,
+  waiting: 0,
+  obligations: 0,
+  last_error: null,
+  last_error_at: null,
+  version: 2,
+  created_at: "2026-11-28T09:29:58.000Z",
+} satisfies Static<typeof Place>;
+
+export const ConfirmBody = strictObject(
+  {
+    identity: nullable(
+      expecting("an identity as a worker reports it", Type.String({ minLength: 1, maxLength: 512 })),
+      { description: "As `workers` of the place say it; null: that which carries none yet." },
+    ),
+  },
+  { examples: [{ identity: PLACE_EXAMPLE.identity }] },
+);
+
+export function viewPlace(place: PlaceReport): Static<typeof Place> {
+  const { name, backend, identity, confirmed_by, workers, running, waiting, obligations, version } = place;
+  return {
+    name,
+    backend,
+    identity,
+    identified_at: iso(place.identified_at),
+    confirmed_by,
+    served: workers.some(({ state }) => state === "confirmed"),
+    served_at: iso(place.served_at),
+    workers: workers.map((one) => ({
+      worker: one.worker,
+      state: one.state,
+      identity: one.identity,
+      problem: one.problem,
+      since: one.since,
+      last_seen_at: one.last_seen_at,
+    })),
+    running,
+    waiting,
+    obligations,
+    last_error: place.last_error,
+    last_error_at: iso(place.last_error_at),
+    version,
+    created_at: place.created_at.toISOString(),
+  };
+}

@@ -1,0 +1,55 @@
+import { BerthError } from "../base/errors.js";
+import { insertEvents } from "../db/events.js";
+import { confirmIdentity, getPlace, lockPlace, placeOfIdentity, type Place } from "../db/places.js";
+import type { Pool, Queryable } from "../db/pool.js";
+import { acceptIdempotently, type Asker } from "./idempotency.js";
+
+/** @throws BerthError `place_not_found` */
+export async function requirePlace(db: Queryable, name: string): Promise<Place> {
+  const place = await getPlace(db, name);
+  if (place !== null) return place;
+  throw new BerthError("place_not_found", `there is no place ${JSON.stringify(name.slice(0, 64))}`, {
+    place: name,
+  });
+}
+
+/**
+ * An operator says which of those that answer under a place's name is the one meant; null: the one that carries no
+ * identity yet, which is then given one. From here on what that one says of the place's things counts, so those that it
+ * doesn't have are gone.
+ * @throws BerthError `place_not_found`, `place_lost`, `identity_taken`
+ */
+export async function confirmPlace(
+  pool: Pool,
+  name: string,
+  identity: string | null,
+  asker: Asker,
+): Promise<Place> {
+  const by = asker.requestedBy;
+  return acceptIdempotently(pool, null, asker, async (tx) => {
+    await requirePlace(tx, name);
+    const place = (await lockPlace(tx, name))!;
+    if (place.lost_at !== null)
+      throw new BerthError("place_lost", `place ${name} was given up: it can't be confirmed`, {
+        place: name,
+      });
+    const other = identity === null ? null : await placeOfIdentity(tx, place.backend, identity);
+    if (other !== null && other !== name)
+      throw new BerthError("identity_taken", `${identity} is place ${other}`, { place: other, identity });
+    await confirmIdentity(tx, name, identity, by);
+    await insertEvents(tx, [
+      {
+        event_type: "place.confirmed",
+        workspace_id: null,
+        payload: {
+          place: name,
+          backend: place.backend,
+          identity,
+          recorded: place.identity,
+          requested_by: by,
+        },
+      },
+    ]);
+    return (await getPlace(tx, name))!;
+  });
+}
