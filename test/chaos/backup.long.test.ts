@@ -81,7 +81,8 @@ describe("a database restored from ten minutes ago", () => {
     const deleted = fleet.lab.calls("DeleteVolume").length;
 
     await restore(fleet.pool, backup);
-    await fleet.queues.operationsOf("ec2").obliterate({ force: true });
+    for (const queue of [fleet.queues.operationsOf("ec2"), fleet.queues.endsOf("ec2")])
+      await queue.obliterate({ force: true });
     open();
     const runs = await runsOf(fleet, "leaked-instances");
     await expect.poll(() => runsOf(fleet, "leaked-instances")).toBeGreaterThan(runs + 4);
@@ -117,7 +118,8 @@ describe("a database restored from ten minutes ago", () => {
     const alive = fleet.lab.alive();
     await before.close();
     await restore(fleet.pool, backup);
-    await fleet.queues.operationsOf("ec2").obliterate({ force: true });
+    for (const queue of [fleet.queues.operationsOf("ec2"), fleet.queues.endsOf("ec2")])
+      await queue.obliterate({ force: true });
     open();
     // Its instance of generation 1 is gone, and generation 3 is in the way of the second.
     await expect.poll(() => getWorkspace(fleet.pool, id)).toMatchObject({ status: "failed", generation: 2 });
@@ -153,7 +155,8 @@ describe("a database restored from ten minutes ago", () => {
     const { instance_id: survivor } = (await getWorkspace(fleet.pool, resumed))!;
     await before.close();
     await restore(fleet.pool, backup);
-    await fleet.queues.operationsOf("ec2").obliterate({ force: true });
+    for (const queue of [fleet.queues.operationsOf("ec2"), fleet.queues.endsOf("ec2")])
+      await queue.obliterate({ force: true });
     open();
     await expect
       .poll(() => getWorkspace(fleet.pool, paused))

@@ -2,7 +2,7 @@ import type { Backend } from "@berth/core/compute/backend";
 import type { WorkerConfig } from "@berth/core/config/config";
 import type { Pool } from "@berth/core/db/pool";
 import type { Logger } from "@berth/core/base/logger";
-import { OPERATIONS_QUEUE, operationsQueue, type OperationJob } from "@berth/core/queues/names";
+import { endsQueue, OPERATIONS_QUEUE, operationsQueue, type OperationJob } from "@berth/core/queues/names";
 import { openWorker } from "@berth/core/queues/worker";
 import { startLogReader } from "./log-reader.js";
 import { createProcessor, RetryError, type ProcessorOptions } from "./processor.js";
@@ -20,7 +20,10 @@ interface Closing {
   close(limitMs: number): Promise<void>;
 }
 
-/** The queues of the places that this worker serves, each with slots of its own (I15), and the one of old processes. */
+/**
+ * The queues of the places that this worker serves, two each: what starts something there and what ends it have slots of
+ * their own (I15). And the one of old processes.
+ */
 export interface PlaceQueues extends Closing {
   /** Begins or ceases to take the work of a place. What it has begun ends by itself. */
   serve(place: string, served: boolean): void;
@@ -33,14 +36,16 @@ export function openPlaceQueues(options: PlaceQueuesOptions): PlaceQueues {
   const { config, pool, served, logger } = options;
   const open = new Map<string, readonly Closing[]>();
   const ending = new Set<Promise<unknown>>();
-  const unplaced = openOperations(options, null);
+  const unplaced = openOperations(options, OPERATIONS_QUEUE, null);
   return {
     serve(place, now) {
       const had = open.get(place);
       if (now === (had !== undefined)) return;
       if (now) {
         const logs = startLogReader({ config, pool, backends: served, place, logger });
-        open.set(place, [openOperations(options, place), logs]);
+        const starts = openOperations(options, operationsQueue(place), place);
+        const ends = openOperations(options, endsQueue(place), place);
+        open.set(place, [starts, ends, logs]);
         return;
       }
       open.delete(place);
@@ -56,21 +61,20 @@ export function openPlaceQueues(options: PlaceQueuesOptions): PlaceQueues {
   };
 }
 
-function openOperations({ config, processor, onError }: PlaceQueuesOptions, place: string | null): Closing {
-  return openWorker<OperationJob>(
-    config,
-    place === null ? OPERATIONS_QUEUE : operationsQueue(place),
-    createProcessor({ ...processor, place }),
-    {
-      concurrency: config.concurrency,
-      lockDuration: config.lockMs,
-      stalledInterval: config.stalledEveryMs,
-      maxStalledCount: UNLIMITED_STALLS,
-      settings: {
-        backoffStrategy: (_attempts, _type, error) =>
-          error instanceof RetryError ? error.delayMs : config.retryDelayMs,
-      },
-      onError,
+function openOperations(
+  { config, processor, onError }: PlaceQueuesOptions,
+  queue: string,
+  place: string | null,
+): Closing {
+  return openWorker<OperationJob>(config, queue, createProcessor({ ...processor, place }), {
+    concurrency: config.concurrency,
+    lockDuration: config.lockMs,
+    stalledInterval: config.stalledEveryMs,
+    maxStalledCount: UNLIMITED_STALLS,
+    settings: {
+      backoffStrategy: (_attempts, _type, error) =>
+        error instanceof RetryError ? error.delayMs : config.retryDelayMs,
     },
-  );
+    onError,
+  });
 }

@@ -96,7 +96,13 @@ export function createStateMetrics(
       async read() {
         const places = (await listPlacesInUse(pool)).map(({ name }) => name);
         const shown = [
-          { queue: "operations", from: [queues.unplaced, ...places.map(queues.operationsOf)] },
+          {
+            queue: "operations",
+            from: [
+              queues.unplaced,
+              ...places.flatMap((place) => [queues.operationsOf(place), queues.endsOf(place)]),
+            ],
+          },
           { queue: "sweeps", from: [queues.sweeps] },
           { queue: "webhooks", from: [queues.webhooks] },
         ];

@@ -49,7 +49,8 @@ export async function queueRoutes(
       for (const { name: place } of await listPlacesInUse(pool).catch(() => [])) {
         if (places.has(place)) continue;
         places.add(place);
-        board.addQueue(new BullMQAdapter(queues.operationsOf(place) as never));
+        for (const queue of [queues.operationsOf(place), queues.endsOf(place)])
+          board.addQueue(new BullMQAdapter(queue as never));
       }
       void reply.header("content-security-policy", CONTENT_SECURITY_POLICY);
     });

@@ -53,6 +53,11 @@ const RULES: Readonly<Record<OperationKind, OperationRules>> = {
   delete: { from: STATUSES, after: "removed", retry: () => "delete" },
 };
 
+/** True of what only ends things. It has slots of its own: no launch that hangs keeps it out (I15). */
+export function isEnding(kind: OperationKind): boolean {
+  return kind === "delete" || kind === "pause" || kind === "hibernate";
+}
+
 /** False of a kind that a newer Berth has accepted. */
 export function isKnown(kind: string): kind is OperationKind {
   return Object.hasOwn(RULES, kind);

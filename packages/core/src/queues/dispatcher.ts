@@ -1,6 +1,7 @@
 import type { JobsOptions } from "bullmq";
 import { within } from "../base/deadline.js";
 import { RETRY_JITTER } from "../domain/backoff.js";
+import { isEnding } from "../domain/operation.js";
 import type { DispatchedOperation, Dispatcher } from "../gate/dispatcher.js";
 import { BACKOFF, jobId, type OperationJob } from "./names.js";
 import { PRODUCER_LIMIT_MS, type AnyQueue, type QueueConfig, type Store } from "./store.js";
@@ -14,7 +15,7 @@ const FINISHED_JOBS: Pick<JobsOptions, "removeOnComplete" | "removeOnFail"> = {
 
 /** What {@link Dispatcher} asks for, on BullMQ. */
 export function createDispatcher(
-  queueOf: (place: string) => AnyQueue<OperationJob>,
+  { operationsOf, endsOf }: Record<"operationsOf" | "endsOf", (place: string) => AnyQueue<OperationJob>>,
   store: Store,
   config: QueueConfig,
 ): Dispatcher {
@@ -23,10 +24,11 @@ export function createDispatcher(
     if (store.redis !== null && DOWN.has(store.redis.status)) throw new Error("the queue's store is down");
     return within(PRODUCER_LIMIT_MS, [], work);
   };
+  const queueOf = ({ kind, place }: DispatchedOperation) => (isEnding(kind) ? endsOf : operationsOf)(place);
   const add = async (operation: DispatchedOperation, delayMs: number): Promise<void> => {
     const data = { workspaceId: operation.workspace_id, operationId: operation.id, ticket: operation.ticket };
     await ask(() =>
-      queueOf(operation.place).add(operation.kind, data, {
+      queueOf(operation).add(operation.kind, data, {
         jobId: jobId(operation.workspace_id, operation.ticket),
         delay: delayMs,
         attempts: operation.max_attempts,
@@ -35,9 +37,9 @@ export function createDispatcher(
       }),
     );
   };
-  const promote = async (workspaceId: string, ticket: number, place: string): Promise<boolean> => {
+  const promoteIn = async (queue: AnyQueue<OperationJob>, id: string): Promise<boolean> => {
     try {
-      await ask(() => queueOf(place).getBackend().promote(jobId(workspaceId, ticket)));
+      await ask(() => queue.getBackend().promote(id));
       return true;
     } catch {
       // BullMQ has one error for "not there" and "not delayed"; the caller finds out which by adding it.
@@ -46,19 +48,21 @@ export function createDispatcher(
   };
   return {
     add: (operation, when) => add(operation, when === "parked" ? config.parkMs : 0),
-    promote,
+    async promote(workspaceId, ticket, place) {
+      const id = jobId(workspaceId, ticket);
+      return (await promoteIn(operationsOf(place), id)) || promoteIn(endsOf(place), id);
+    },
     async wake(operation) {
-      const { workspace_id, ticket, place } = operation;
-      const id = jobId(workspace_id, ticket);
-      const queue = queueOf(place);
-      if (await promote(workspace_id, ticket, place)) return true;
+      const id = jobId(operation.workspace_id, operation.ticket);
+      const queue = queueOf(operation);
+      if (await promoteIn(queue, id)) return true;
       const state = await ask(() => queue.getJobState(id));
       // A finished job whose operation isn't: its id would make the add a silent no-op.
       if (state === "completed" || state === "failed") await ask(() => queue.remove(id));
       const missing = state === "unknown" || state === "completed" || state === "failed";
       if (missing) await add(operation, 0);
       // A producer's parked add may have landed between the first promotion and this add.
-      return (await promote(workspace_id, ticket, place)) || missing;
+      return (await promoteIn(queue, id)) || missing;
     },
   };
 }

@@ -12,9 +12,14 @@ export const WEBHOOKS_QUEUE = "webhooks";
 /** The backoff whose delays the gate has recorded already: exponential with jitter and a cap. */
 export const BACKOFF = "capped-exponential";
 
-/** Operations to be carried out in a place: only workers that serve it take them (I15). */
+/** Operations that start something in a place: only workers that serve it take them (I15). */
 export function operationsQueue(place: string): string {
   return `${OPERATIONS_QUEUE}-${place}`;
+}
+
+/** Operations that only end things there, with slots of their own. */
+export function endsQueue(place: string): string {
+  return `ends-${place}`;
 }
 
 /** Questions for the logs of what runs in a place, which its workers answer. */

@@ -5,6 +5,7 @@ import type { LogsQuestion } from "../domain/logs.js";
 import type { Dispatcher } from "../gate/dispatcher.js";
 import { createDispatcher } from "./dispatcher.js";
 import {
+  endsQueue,
   logsQueue,
   OPERATIONS_QUEUE,
   operationsQueue,
@@ -20,6 +21,8 @@ import { openStore, PRODUCER_LIMIT_MS, type AnyQueue, type QueueConfig } from ".
 export interface Queues {
   /** Of a place; opened when it is first asked for. */
   operationsOf(place: string): AnyQueue<OperationJob>;
+  /** Of a place, what only ends things there. */
+  endsOf(place: string): AnyQueue<OperationJob>;
   /** Of processes from before there were places. */
   unplaced: AnyQueue<OperationJob>;
   sweeps: AnyQueue<Record<string, never>>;
@@ -65,6 +68,7 @@ export async function openQueues(config: QueueConfig, onError: (error: Error) =>
     return found as AnyQueue<Data>;
   };
   const operationsOf = (place: string) => lazily<OperationJob>(operationsQueue(place));
+  const endsOf = (place: string) => lazily<OperationJob>(endsQueue(place));
   const unplaced = open<OperationJob>(OPERATIONS_QUEUE);
   const sweeps = open<Record<string, never>>(SWEEPS_QUEUE);
   const webhooks = open<WebhookLane>(WEBHOOKS_QUEUE);
@@ -73,12 +77,13 @@ export async function openQueues(config: QueueConfig, onError: (error: Error) =>
   if (store.redis === null) await Promise.all(all.map((queue) => queue.waitUntilReady()));
   return {
     operationsOf,
+    endsOf,
     unplaced,
     sweeps,
     sweepsOf: (place) => lazily<Record<string, never>>(sweepsQueue(place)),
     logsOf: (place) => lazily<LogsQuestion>(logsQueue(place)),
     webhooks,
-    dispatcher: createDispatcher(operationsOf, store, config),
+    dispatcher: createDispatcher({ operationsOf, endsOf }, store, config),
     ping: async () => {
       await within(PRODUCER_LIMIT_MS, [], () => unplaced.getJobCountByTypes("active"));
     },
