@@ -11,6 +11,7 @@ import { removeWorkspace } from "@berth/core/requests/delete";
 import { expect, onTestFinished, vi } from "vitest";
 import { BY_TEST, newWorkspace, startFleet, type Fleet } from "../support/fleet.js";
 import { ended } from "../support/wait.js";
+import { INSTALLATION } from "../support/installations.js";
 
 /** Machines as the backend `process` knows them: a directory is all of one. */
 export interface Scene extends Fleet {
@@ -31,7 +32,12 @@ export async function openScene(env: Readonly<Record<string, string>> = {}): Pro
   const directory = await mkdtemp(join(tmpdir(), "places-"));
   const opened: Backend[] = [];
   const open = (dataDir: string): Backend => {
-    const backend = createProcessBackend({ dataDir, deploymentId: "berth", stopGraceMs: 500 });
+    const backend = createProcessBackend({
+      dataDir,
+      deploymentId: "berth",
+      installationId: INSTALLATION,
+      stopGraceMs: 500,
+    });
     opened.push(backend);
     return backend;
   };

@@ -10,6 +10,7 @@ import type {
 } from "@berth/core/compute/backend";
 import { BackendError, volumeMissing } from "@berth/core/compute/backend-error";
 import type { Pool } from "@berth/core/db/pool";
+import { INSTALLATION } from "./installations.js";
 
 /** How a recorded provider misbehaves. Times in ms, shares 0 to 1. */
 export interface ProviderFaults {
@@ -55,6 +56,7 @@ export async function createRecordedBackend(
   await pool.query(
     `create table if not exists provider_things (id text primary key, kind text not null, workspace_id uuid not null,
        generation int, removed_at timestamptz, deployment text not null default 'berth',
+       installation text default '${INSTALLATION}',
        state text not null default 'running', created_at timestamptz not null default clock_timestamp());
      create table if not exists provider_calls (id bigint generated always as identity primary key,
        workspace_id uuid not null, call text not null, generation int, outcome text,
@@ -140,33 +142,40 @@ export async function createRecordedBackend(
       return backend.faults.onProbe(states, instances);
     },
     async listOwned() {
-      const { rows } = await pool.query<{
-        id: string;
-        kind: "instance" | "volume";
-        workspace_id: string;
-        generation: number | null;
-        state: InstanceState;
-        created_at: Date;
-      }>(`select * from provider_things where ${live} and deployment = $1 order by created_at, id`, [
-        deployment,
-      ]);
-      return backend.faults.onList(
-        rows.map((row) => ({
-          kind: row.kind,
-          providerId: row.id,
-          name: `ws-${row.workspace_id}`,
-          workspaceId: row.workspace_id,
-          generation: row.generation,
-          createdAt: row.created_at,
-          state: row.state,
-        })),
-      );
+      return backend.faults.onList((await listAll()).filter(({ installation }) => !isOther(installation)));
+    },
+    async listLookalikes() {
+      return (await listAll()).filter(({ installation }) => isOther(installation));
     },
     async logs(instance, options) {
       return backend.faults.onLogs(instance, options);
     },
     async close() {},
   };
+
+  async function listAll(): Promise<OwnedResource[]> {
+    const { rows } = await pool.query<{
+      id: string;
+      kind: "instance" | "volume";
+      workspace_id: string;
+      generation: number | null;
+      state: InstanceState;
+      installation: string | null;
+      created_at: Date;
+    }>(`select * from provider_things where ${live} and deployment = $1 order by created_at, id`, [
+      deployment,
+    ]);
+    return rows.map((row) => ({
+      kind: row.kind,
+      providerId: row.id,
+      name: `ws-${row.workspace_id}`,
+      workspaceId: row.workspace_id,
+      generation: row.generation,
+      installation: row.installation,
+      createdAt: row.created_at,
+      state: row.state,
+    }));
+  }
 
   async function find(instance: InstanceRef): Promise<string | undefined> {
     const { rows } = await pool.query<{ id: string }>(
@@ -229,4 +238,8 @@ export async function liveThings(pool: Pool): Promise<{ kind: string; workspace_
     "select kind, workspace_id from provider_things where removed_at is null order by workspace_id, kind",
   );
   return rows;
+}
+
+function isOther(installation: string | null): boolean {
+  return installation !== null && installation !== INSTALLATION;
 }

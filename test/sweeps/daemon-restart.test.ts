@@ -8,6 +8,7 @@ import { describe, expect, inject, onTestFinished, test } from "vitest";
 import { startDockerd } from "../support/dockerd.js";
 import { BY_TEST, newWorkspace, startFleet } from "../support/fleet.js";
 import { importTestImages, BUSYBOX_IMAGE } from "../support/images.js";
+import { INSTALLATION } from "../support/installations.js";
 import { ended } from "../support/wait.js";
 
 const HOW_MANY = 8;
@@ -19,6 +20,7 @@ describe.skipIf(inject("docker") === null)("a daemon that is stopped and started
     await importTestImages(dockerd.socketPath);
     const backend = createDockerBackend({
       deploymentId: "berth",
+      installationId: INSTALLATION,
       host: `unix://${dockerd.socketPath}`,
       stopGraceMs: 1_000,
     });

@@ -20,6 +20,7 @@ import { BY_TEST, fleetEnvironment, newWorkspace } from "../support/fleet.js";
 import { createTestDatabase } from "../support/postgres.js";
 import { createRecordedBackend, type RecordedBackend } from "../support/recorded-backend.js";
 import { virtualTime, type VirtualTime } from "../support/virtual-time.js";
+import { INSTALLATION } from "../support/installations.js";
 
 export const NOTHING = "00000000-0000-0000-0000-000000000000";
 
@@ -57,6 +58,8 @@ export interface Stage {
     kind?: "instance" | "volume";
     ageMs?: number;
     deployment?: string;
+    /** Null: it names none, as things from before installations had ids. */
+    installation?: string | null;
   }): Promise<string>;
   /** Ends an instance behind Berth's back. */
   kill(instanceId: string): Promise<void>;
@@ -192,12 +195,18 @@ export async function openStage(env: Readonly<Record<string, string>> = {}, wait
         "update heartbeat_listeners set listening_since = clock_timestamp() - interval '1 day' where owner = 'api'",
       );
     },
-    async leak({ workspaceId = randomUUID(), kind = "instance", ageMs = 0, deployment = "berth" } = {}) {
+    async leak({
+      workspaceId = randomUUID(),
+      kind = "instance",
+      ageMs = 0,
+      deployment = "berth",
+      installation = INSTALLATION,
+    } = {}) {
       const id = kind === "instance" ? `i-${randomUUID()}` : `vol-${randomUUID()}`;
       await pool.query(
-        `insert into provider_things (id, kind, workspace_id, generation, deployment, created_at)
-         values ($1, $2, $3, case when $2 = 'instance' then 1 end, $4, clock_timestamp() - $5 * interval '1 millisecond')`,
-        [id, kind, workspaceId, deployment, ageMs],
+        `insert into provider_things (id, kind, workspace_id, generation, deployment, created_at, installation)
+         values ($1, $2, $3, case when $2 = 'instance' then 1 end, $4, clock_timestamp() - $5 * interval '1 millisecond', $6)`,
+        [id, kind, workspaceId, deployment, ageMs, installation],
       );
       return id;
     },
@@ -230,7 +239,7 @@ export async function openStage(env: Readonly<Record<string, string>> = {}, wait
       await pool.query("drop function if exists poison() cascade");
       await pool.query(
         `truncate workspaces, gates, operations, resources, structure_events, sweeps, sweep_runs, sightings,
-           heartbeat_listeners, provider_things, provider_calls, bulk_operations, bulk_items`,
+           heartbeat_listeners, provider_things, provider_calls, bulk_operations, bulk_items, place_sharers`,
       );
     },
     async close() {

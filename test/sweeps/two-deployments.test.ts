@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,6 +7,8 @@ import type { Backend, OwnedResource } from "@berth/core/compute/backend";
 import { createDockerBackend } from "@berth/core/compute/docker/backend";
 import { createEc2Backend } from "@berth/core/compute/ec2/backend";
 import { createProcessBackend } from "@berth/core/compute/process/backend";
+import { openInstallation } from "@berth/core/db/installation";
+import type { Owner } from "@berth/core/domain/owner";
 import type { SweepName } from "@berth/core/domain/sweep";
 import { startSimulator } from "berth-ec2-simulator/server";
 import { optionsFor, QUICK_DELAYS } from "../compute/ec2/harness.js";
@@ -14,7 +17,7 @@ import { BUSYBOX_IMAGE } from "../support/images.js";
 import { openStage, type Stage } from "./stage.js";
 
 interface Provider {
-  open(deploymentId: string): Backend;
+  open(owner: Owner): Backend;
   close(): Promise<void>;
 }
 
@@ -24,7 +27,7 @@ const PROVIDERS: Readonly<Record<string, { sweep: SweepName; start(): Promise<Pr
     async start() {
       const dataDir = await mkdtemp(join(tmpdir(), "two-"));
       return {
-        open: (deploymentId) => createProcessBackend({ dataDir, deploymentId, stopGraceMs: 1_000 }),
+        open: (owner) => createProcessBackend({ dataDir, ...owner, stopGraceMs: 1_000 }),
         close: () => rm(dataDir, { recursive: true, force: true }),
       };
     },
@@ -34,9 +37,9 @@ const PROVIDERS: Readonly<Record<string, { sweep: SweepName; start(): Promise<Pr
     async start() {
       const { socketPath } = inject("docker")!;
       return {
-        open: (deploymentId) =>
+        open: (owner) =>
           createDockerBackend({
-            deploymentId,
+            ...owner,
             host: `unix://${socketPath}`,
             stopGraceMs: 1_000,
             callTimeoutMs: 20_000,
@@ -50,7 +53,7 @@ const PROVIDERS: Readonly<Record<string, { sweep: SweepName; start(): Promise<Pr
     async start() {
       const simulator = await startSimulator({ delays: QUICK_DELAYS });
       return {
-        open: (deploymentId) => createEc2Backend({ ...optionsFor(simulator.url), deploymentId }),
+        open: (owner) => createEc2Backend({ ...optionsFor(simulator.url), ...owner }),
         close: () => simulator.close(),
       };
     },
@@ -61,7 +64,19 @@ const PROVIDERS: Readonly<Record<string, { sweep: SweepName; start(): Promise<Pr
 interface Deployment {
   stage: Stage;
   backend: Backend;
+  installationId: string;
 }
+
+const DAY_MS = 86_400_000;
+/** Each sweep that acts on what a provider lists or tells. */
+const ACTING: readonly SweepName[] = [
+  "docker-orphans",
+  "leaked-instances",
+  "removed-instances",
+  "instance-state",
+  "provisioning-timeout",
+  "expiry",
+];
 
 describe.each(Object.keys(PROVIDERS))("two deployments on one %s", (name) => {
   const { sweep, start } = PROVIDERS[name]!;
@@ -70,13 +85,16 @@ describe.each(Object.keys(PROVIDERS))("two deployments on one %s", (name) => {
   beforeEach(async (context) => {
     context.skip(name === "docker" && inject("docker") === null, "no Docker daemon here");
     provider = await start();
-    for (const id of ["one", "two"]) {
-      const stage = await openStage();
-      const backend = provider.open(id);
-      (stage.deps.backends as Map<string, Backend>).set(name, backend);
-      deployments.push({ stage, backend });
-    }
   });
+  const open = async (deploymentId: string, env: Record<string, string> = {}): Promise<Deployment> => {
+    const stage = await openStage(env);
+    const { id: installationId } = await openInstallation(stage.pool);
+    const backend = provider.open({ deploymentId, installationId });
+    (stage.deps.backends as Map<string, Backend>).set(name, backend);
+    const made = { stage, backend, installationId };
+    deployments.push(made);
+    return made;
+  };
   afterEach(async () => {
     for (const { stage, backend } of deployments.splice(0)) {
       for (const thing of (await owned(backend)).toSorted((a, b) => a.kind.localeCompare(b.kind)))
@@ -116,7 +134,8 @@ describe.each(Object.keys(PROVIDERS))("two deployments on one %s", (name) => {
     });
 
   it("never touch each other's things, though each calls the other's unknown to it (I10)", async () => {
-    const [one, two] = deployments as [Deployment, Deployment];
+    const one = await open("one");
+    const two = await open("two");
     const first = await online(one);
     const second = await online(two);
     expect([first.status, second.status]).toEqual(["online", "online"]);
@@ -137,5 +156,40 @@ describe.each(Object.keys(PROVIDERS))("two deployments on one %s", (name) => {
     });
     expect(await two.stage.eventTypes()).not.toContain("workspace.leak.reaped");
     expect((await one.stage.eventTypes()).filter((type) => type === "workspace.leak.reaped")).toHaveLength(2);
+  });
+
+  it("don't touch each other's under one name either: two installations, of which one was never asked for anything (I10)", async () => {
+    const deploymentId = `same-${randomUUID().slice(0, 8)}`;
+    const days = { BERTH_LEAK_VOLUME_GRACE_DAYS: "1" };
+    const asked = await open(deploymentId, days);
+    const idle = await open(deploymentId, days);
+    const made = await online(asked);
+    expect(made.status).toBe("online");
+    const before = (await owned(asked.backend)).map(({ providerId }) => providerId).toSorted();
+    for (let pass = 0; pass < 6; pass++) {
+      for (const one of ACTING) await idle.stage.run(one);
+      await idle.stage.time.advance(pass < 3 ? 300_000 : 2 * DAY_MS);
+    }
+    expect((await owned(asked.backend)).map(({ providerId }) => providerId).toSorted()).toEqual(before);
+    expect(await owned(idle.backend)).toEqual([]);
+    const { rows } = await idle.stage.pool.query("select kind, why, attempts from sightings order by kind");
+    const why = expect.stringContaining(asked.installationId);
+    expect(rows).toMatchObject([
+      { kind: "instance", why, attempts: 0 },
+      { kind: "volume", why, attempts: 0 },
+    ]);
+    const types = await idle.stage.eventTypes();
+    expect(types.filter((type) => type === "place.shared")).toHaveLength(1);
+    expect(types).not.toContain("workspace.leak.reaped");
+
+    // The other one goes on as if it were alone: it heals what it loses.
+    const instance = (await owned(asked.backend)).find(({ kind }) => kind === "instance")!;
+    await remove(asked.backend, instance);
+    await asked.stage.time.advance(300_000);
+    await asked.stage.run("instance-state");
+    await asked.stage.settle();
+    await idle.stage.run(sweep);
+    expect(await asked.stage.workspace(made.id)).toMatchObject({ status: "online", generation: 2 });
+    expect((await owned(asked.backend)).map(({ kind }) => kind).toSorted()).toEqual(["instance", "volume"]);
   });
 });

@@ -227,9 +227,11 @@ describe("what nobody claims", () => {
       name,
       workspaceId: null,
       generation: null,
+      installation: null,
       createdAt: new Date(0),
       state: "running" as const,
     };
+    const { listLookalikes } = stage.backend;
     stage.backend.listLookalikes = () => Promise.resolve([alike]);
     try {
       expect(await pass(10)).toMatchObject({ kept: 1, would_act: 0, unclaimed: 0 });
@@ -240,7 +242,7 @@ describe("what nobody claims", () => {
       );
       expect(calls.rows, "its provider isn't even asked").toEqual([]);
     } finally {
-      delete stage.backend.listLookalikes;
+      stage.backend.listLookalikes = listLookalikes!;
     }
     await pass(1);
     expect((await stage.pool.query("select 1 from sightings")).rows, "forgotten once it is gone").toEqual([]);

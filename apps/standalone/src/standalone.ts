@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { startApi } from "@berth/api/start";
 import type { ApiConfig, Config, WorkerConfig } from "@berth/core/config/config";
+import { openInstallation } from "@berth/core/db/installation";
 import { createPool } from "@berth/core/db/pool";
 import type { BackendName } from "@berth/core/domain/backend";
 import type { Logger } from "@berth/core/base/logger";
@@ -90,7 +91,7 @@ async function startServers(
   endings.add("connections", () => pool.end());
   const queues = await openQueues(config, (error) => log.debug({ err: error }, "queue"));
   endings.add("queues", () => queues.close());
-  const backends = openBackends(config, pool, log, aws);
+  const backends = openBackends(config, pool, await openInstallation(pool), log, aws);
   endings.add("backends", async () => {
     await Promise.all([...backends.values()].map((backend) => backend.close()));
   });

@@ -8,13 +8,15 @@ import type { WorkerConfig } from "@berth/core/config/config";
 import type { BackendName } from "@berth/core/domain/backend";
 import type { Logger } from "@berth/core/base/logger";
 import { forgetAbsences, noteAbsences } from "@berth/core/db/absences";
+import type { Installation } from "@berth/core/db/installation";
 import type { Pool } from "@berth/core/db/pool";
 import { type AwsPlace, ec2Options } from "./ec2-options.js";
 
-/** The backends that a worker with this configuration serves. `aws` is where EC2 is, if not where the SDK looks. */
+/** The backends that a worker of this installation with this configuration serves. `aws` is where EC2 is, if not where the SDK looks. */
 export function openBackends(
   config: WorkerConfig,
   pool: Pool,
+  { id: installationId }: Installation,
   logger: Logger,
   aws?: AwsPlace,
 ): Map<BackendName, Backend> {
@@ -22,6 +24,7 @@ export function openBackends(
     docker: () =>
       createDockerBackend({
         deploymentId: config.deploymentId,
+        installationId,
         host: config.dockerHost ?? undefined,
         network: config.dockerNetwork ?? undefined,
         callTimeoutMs: config.callTimeoutMs,
@@ -33,11 +36,12 @@ export function openBackends(
     process: () =>
       createProcessBackend({
         deploymentId: config.deploymentId,
+        installationId,
         dataDir: config.dataDir,
         stopGraceMs: config.stopGraceMs,
         logger,
       }),
-    ec2: () => createEc2Backend({ ...ec2Options(config, absencesIn(pool)), ...aws, logger }),
+    ec2: () => createEc2Backend({ ...ec2Options(config, installationId, absencesIn(pool)), ...aws, logger }),
     external: createExternalBackend,
   };
   return new Map(config.backends.map((name) => [name, open[name]()]));

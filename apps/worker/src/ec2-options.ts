@@ -5,9 +5,10 @@ import type { WorkerConfig } from "@berth/core/config/config";
 /** An EC2 that the SDK wouldn't find by itself. */
 export type AwsPlace = Pick<Ec2Options, "endpoint" | "region" | "credentials">;
 
-export function ec2Options(config: WorkerConfig, absences: Absences): Ec2Options {
+export function ec2Options(config: WorkerConfig, installationId: string, absences: Absences): Ec2Options {
   return {
     deploymentId: config.deploymentId,
+    installationId,
     defaults: {
       ...given("image_id", config.ec2Image),
       ...given("launch_template", config.ec2LaunchTemplate),

@@ -1,5 +1,6 @@
 import { readConfig } from "@berth/core/config/config";
 import { migrate } from "@berth/core/db/migrate";
+import { openInstallation } from "@berth/core/db/installation";
 import { createPool } from "@berth/core/db/pool";
 import { createLogger } from "@berth/core/base/logger";
 import { openQueues } from "@berth/core/queues/producer";
@@ -16,8 +17,9 @@ await serve("berth-worker", async () => {
     max: 10 + Math.ceil(config.concurrency / 2),
     name: "berth-worker",
   });
+  const installation = await openInstallation(pool);
   const queues = await openQueues(config, (error) => logger.debug({ err: error }, "queue producer"));
-  const backends = openBackends(config, pool, logger);
+  const backends = openBackends(config, pool, installation, logger);
   const worker = startWorker({
     config,
     pool,

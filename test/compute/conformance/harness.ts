@@ -17,7 +17,7 @@ export interface BackendHarness {
   /** Of the backends that `open` makes when it isn't told another. */
   deploymentId: string;
   /** A backend with a client of its own, as in another worker process. Its grace for a stop is 1 s. */
-  open(deploymentId?: string): Backend;
+  open(deploymentId?: string, installationId?: string): Backend;
   /** As `open`, for a provider that doesn't answer. */
   openUnreachable(): Promise<Backend>;
   /** The spec of an instance that runs this program, or any that stays up if the provider can't run one. */
@@ -119,8 +119,8 @@ function openBench(harness: BackendHarness) {
     request,
     stateOf,
     /** Another worker's backend. */
-    another(deploymentId?: string): Backend {
-      const made = harness.open(deploymentId);
+    another(deploymentId?: string, installationId?: string): Backend {
+      const made = harness.open(deploymentId, installationId);
       opened.push(made);
       return made;
     },

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { ANOTHER, INSTALLATION } from "../../support/installations.js";
 import { type Bench, failure } from "./harness.js";
 
 export function describeOwnership(use: () => Bench): void {
@@ -14,6 +15,35 @@ export function describeOwnership(use: () => Bench): void {
       expect((await other.logs(instance, { ...call, tail: 10 })).lines).toEqual([]);
       expect(await stateOf(instance)).toBe("running");
       expect(await backend.listOwned(call)).toHaveLength(2);
+    });
+
+    test("two installations of one deployment's name see each other's only as lookalikes, and don't touch them", async () => {
+      const { prepared, request, running, another, stateOf, harness, backend, call } = use();
+      const of = await prepared();
+      const instance = await running(of);
+      const other = another(harness.deploymentId, ANOTHER);
+      const taken = failure("name_taken", "permanent");
+      expect(await other.listOwned(call)).toEqual([]);
+      const alike = (await other.listLookalikes!(call)).filter(({ workspaceId }) => workspaceId === of.id);
+      expect(alike.map(({ kind, installation }) => [kind, installation]).toSorted()).toEqual([
+        ["instance", INSTALLATION],
+        ["volume", INSTALLATION],
+      ]);
+      expect(await stateOf(instance, other), "it says nothing of what that one's ledger means").toBe(
+        "unknown",
+      );
+      await expect(other.stop(instance, call)).rejects.toThrow(taken);
+      await expect(other.stop({ ...instance, providerId: null }, call)).rejects.toThrow(taken);
+      await expect(other.launch(request(of, instance), call)).rejects.toThrow(taken);
+      const volume = alike.find(({ kind }) => kind === "volume")!;
+      await expect(other.removeVolume({ ...of.volume, providerId: volume.providerId }, call)).rejects.toThrow(
+        taken,
+      );
+      expect(await stateOf(instance)).toBe("running");
+      expect((await backend.listOwned(call)).map(({ installation }) => installation)).toEqual([
+        INSTALLATION,
+        INSTALLATION,
+      ]);
     });
 
     test("a foreign instance with our name is reported, and stays as it is", async (context) => {

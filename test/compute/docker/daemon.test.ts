@@ -6,6 +6,7 @@ import { dockerCli } from "../../support/docker-cli.js";
 import { BUSYBOX_IMAGE, importBusybox } from "../../support/images.js";
 import { failure, useBench } from "../conformance/harness.js";
 import { dockerHarness } from "./harness.js";
+import { INSTALLATION } from "../../support/installations.js";
 
 const daemon = inject("docker");
 const socketPath = daemon?.socketPath ?? "";
@@ -142,7 +143,12 @@ describe.skipIf(daemon === null)("docker: what the daemon does (needs Linux and 
   test("a network that isn't there is a permanent failure, and leaves nothing", async () => {
     const { prepared, request, harness, backend, call } = use();
     const { deploymentId } = harness;
-    const options = { deploymentId, host: `unix://${socketPath}`, network: "no-such-network" };
+    const options = {
+      deploymentId,
+      installationId: INSTALLATION,
+      host: `unix://${socketPath}`,
+      network: "no-such-network",
+    };
     const elsewhere = createDockerBackend(options);
     const workspace = await prepared();
     const launch = elsewhere.launch(request(workspace, workspace.instance()), call);
@@ -155,7 +161,12 @@ describe.skipIf(daemon === null)("docker: what the daemon does (needs Linux and 
   test("the network of the configuration is the container's", async () => {
     const { prepared, request, harness, call } = use();
     const { deploymentId } = harness;
-    const backend = createDockerBackend({ deploymentId, host: `unix://${socketPath}`, network: "host" });
+    const backend = createDockerBackend({
+      installationId: INSTALLATION,
+      deploymentId,
+      host: `unix://${socketPath}`,
+      network: "host",
+    });
     const workspace = await prepared();
     await backend.launch(request(workspace, workspace.instance()), call);
     const [{ HostConfig: host }] = await inspect(workspace.volume.name);
@@ -180,7 +191,11 @@ describe.skipIf(daemon === null)("docker: what the daemon does (needs Linux and 
     try {
       for (const scheme of ["tcp", "http"]) {
         const host = `${scheme}://127.0.0.1:${port}`;
-        const backend = createDockerBackend({ deploymentId: harness.deploymentId, host });
+        const backend = createDockerBackend({
+          installationId: INSTALLATION,
+          deploymentId: harness.deploymentId,
+          host,
+        });
         expect(await stateOf(instance, backend), scheme).toBe("running");
         await backend.close();
       }

@@ -3,6 +3,7 @@ import { createDockerBackend } from "@berth/core/compute/docker/backend";
 import { dockerCli } from "../../support/docker-cli.js";
 import { BUSYBOX_IMAGE } from "../../support/images.js";
 import type { BackendHarness } from "../conformance/harness.js";
+import { INSTALLATION } from "../../support/installations.js";
 
 interface HostConfig {
   Memory: number;
@@ -15,12 +16,19 @@ interface HostConfig {
 export async function dockerHarness(socketPath: string, network?: string): Promise<BackendHarness> {
   const docker = dockerCli(socketPath);
   const deploymentId = `test-${randomUUID().slice(0, 8)}`;
-  const open = (id = deploymentId, host = `unix://${socketPath}`) =>
-    createDockerBackend({ deploymentId: id, host, network, stopGraceMs: 1_000, callTimeoutMs: 20_000 });
+  const open = (id = deploymentId, installationId = INSTALLATION, host = `unix://${socketPath}`) =>
+    createDockerBackend({
+      deploymentId: id,
+      installationId,
+      host,
+      network,
+      stopGraceMs: 1_000,
+      callTimeoutMs: 20_000,
+    });
   return {
     deploymentId,
     open,
-    openUnreachable: async () => open(deploymentId, `unix://${socketPath}.absent`),
+    openUnreachable: async () => open(deploymentId, INSTALLATION, `unix://${socketPath}.absent`),
     spec: (command) => ({ image: BUSYBOX_IMAGE, command: [...command] }),
     crash: async (instance) => void (await docker("kill", instance.name)),
     volumePath: "/workspace",

@@ -6,13 +6,18 @@ import { describe, expect, inject, onTestFinished, test } from "vitest";
 import { dockerCli } from "../../support/docker-cli.js";
 import { startDockerd } from "../../support/dockerd.js";
 import { unmountAllUnder } from "../../support/process-tree.js";
+import { INSTALLATION } from "../../support/installations.js";
 
 const daemon = inject("docker");
 
 describe.skipIf(daemon === null)("docker: which daemon it is (needs Linux and root)", () => {
   const call = { signal: new AbortController().signal };
   const identityOf = async (socketPath: string) => {
-    const backend = createDockerBackend({ deploymentId: "test", host: `unix://${socketPath}` });
+    const backend = createDockerBackend({
+      installationId: INSTALLATION,
+      deploymentId: "test",
+      host: `unix://${socketPath}`,
+    });
     const identity = await backend.identify(call);
     expect(await backend.mark?.(call)).toBe(identity);
     await backend.close();

@@ -13,6 +13,7 @@ import { dockerCli } from "../../support/docker-cli.js";
 import { BUSYBOX_IMAGE, importBusybox } from "../../support/images.js";
 import { failure, useBench } from "../conformance/harness.js";
 import { dockerHarness } from "./harness.js";
+import { INSTALLATION } from "../../support/installations.js";
 
 const exec = promisify(execFile);
 const daemon = inject("docker");
@@ -29,7 +30,12 @@ describe.skipIf(daemon === null)("docker: images (needs Linux and root)", () => 
   ) => {
     const { prepared, request, harness } = use();
     const { deploymentId } = harness;
-    const backend = createDockerBackend({ deploymentId, host: `unix://${socketPath}`, ...limits });
+    const backend = createDockerBackend({
+      installationId: INSTALLATION,
+      deploymentId,
+      host: `unix://${socketPath}`,
+      ...limits,
+    });
     onTestFinished(() => backend.close());
     const workspace = await prepared();
     const instance = workspace.instance();

@@ -9,6 +9,7 @@ import { dockerCli } from "../../support/docker-cli.js";
 import { describeBackend } from "../conformance.js";
 import { failure, useBench } from "../conformance/harness.js";
 import { dockerHarness } from "./harness.js";
+import { INSTALLATION } from "../../support/installations.js";
 
 describe("with a Podman service in place of a Docker daemon", () => {
   let podman: TestPodman | undefined;
@@ -39,6 +40,7 @@ describe("with a Podman service in place of a Docker daemon", () => {
     test("a network that isn't there is a permanent failure that names it, and leaves nothing", async () => {
       const { harness, prepared, request, backend, call } = use();
       const elsewhere = createDockerBackend({
+        installationId: INSTALLATION,
         deploymentId: harness.deploymentId,
         host: `unix://${podman?.socketPath ?? ""}`,
         network: "no-such-network",

@@ -8,6 +8,7 @@ import { createDockerBackend } from "@berth/core/compute/docker/backend";
 import { messageOf } from "@berth/core/compute/docker/failure";
 import { afterEach, describe, expect, onTestFinished, test } from "vitest";
 import { failure } from "../conformance/harness.js";
+import { INSTALLATION } from "../../support/installations.js";
 
 const call = { signal: new AbortController().signal };
 const servers: Server[] = [];
@@ -27,7 +28,12 @@ async function backendOn(listener: RequestListener) {
   const server = createServer(listener).listen(socketPath);
   servers.push(server);
   await once(server, "listening");
-  return createDockerBackend({ deploymentId: "test", host: `unix://${socketPath}`, callTimeoutMs: 300 });
+  return createDockerBackend({
+    installationId: INSTALLATION,
+    deploymentId: "test",
+    host: `unix://${socketPath}`,
+    callTimeoutMs: 300,
+  });
 }
 
 function instance() {
@@ -139,14 +145,21 @@ describe("docker: replies that prove nothing (I4, I5)", () => {
     const { port } = server.address() as { port: number };
     server.close();
     await once(server, "close");
-    const backend = createDockerBackend({ deploymentId: "test", host: `tcp://127.0.0.1:${port}` });
+    const backend = createDockerBackend({
+      installationId: INSTALLATION,
+      deploymentId: "test",
+      host: `tcp://127.0.0.1:${port}`,
+    });
     await expect(backend.listOwned(call)).rejects.toThrow(failure("backend_unreachable", "transient"));
     await backend.close();
   });
 
   test("a host of another form is refused when the backend is made", () => {
     for (const host of ["ssh://docker", "docker.sock", "unix://relative", "tcp://", "npipe:////./pipe/x"])
-      expect(() => createDockerBackend({ deploymentId: "test", host }), host).toThrow(/docker host/);
+      expect(
+        () => createDockerBackend({ installationId: INSTALLATION, deploymentId: "test", host }),
+        host,
+      ).toThrow(/docker host/);
   });
 
   test("what a daemon says of a request never shows its secrets", () => {

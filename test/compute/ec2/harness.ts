@@ -5,6 +5,7 @@ import { createEc2Backend } from "@berth/core/compute/ec2/backend";
 import type { Ec2Options } from "@berth/core/compute/ec2/settings";
 import { startSimulator, type RunningSimulator, type ServerOptions } from "berth-ec2-simulator/server";
 import type { BackendHarness } from "../conformance/harness.js";
+import { INSTALLATION } from "../../support/installations.js";
 
 export const REGION = "eu-west-1";
 export const IMAGE = "ami-0123456789abcdef0";
@@ -42,6 +43,7 @@ const ABSENCES: Ec2Options["absences"] = {
 export function optionsFor(url: string, changes: Partial<Ec2Options> = {}): Ec2Options {
   return {
     deploymentId: "conformance",
+    installationId: INSTALLATION,
     defaults: { image_id: IMAGE, instance_types: ["t3.small", "t3a.small"], volume_gb: 1 },
     volumeType: "gp3",
     agentCommand: null,
@@ -68,8 +70,8 @@ export async function ec2Harness(
 ): Promise<BackendHarness & { simulator: RunningSimulator }> {
   const simulator = await startSimulator({ delays: QUICK_DELAYS, ...options });
   const deploymentId = "conformance";
-  const open = (id = deploymentId): Backend =>
-    createEc2Backend(optionsFor(simulator.url, { deploymentId: id }));
+  const open = (id = deploymentId, installationId = INSTALLATION): Backend =>
+    createEc2Backend(optionsFor(simulator.url, { deploymentId: id, installationId }));
   return {
     simulator,
     deploymentId,

@@ -9,6 +9,7 @@ import { startProcess } from "../../support/worker-process.js";
 import { useBench, textOf } from "../conformance/harness.js";
 import { markedProcesses } from "./marked-processes.js";
 import { pidOf, processHarness } from "./harness.js";
+import { INSTALLATION } from "../../support/installations.js";
 
 const ENTRY = new URL("../launch-once.ts", import.meta.url);
 
@@ -92,7 +93,7 @@ describe("process: workers that crash, freeze and lose files", () => {
     const { prepared, running, stateOf, backend, call } = use();
     const workspace = await prepared();
     const first = await running(workspace);
-    const places = openPlaces(dataDir, deploymentId);
+    const places = openPlaces(dataDir, { deploymentId, installationId: INSTALLATION });
     const proven = (await readClaim(places, recordOf(first))) as Claim;
     expect(await backend.stop(first, call)).toBe("gone");
     const second = await running(workspace);

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { InstanceRef } from "@berth/core/compute/backend";
 import { createProcessBackend } from "@berth/core/compute/process/backend";
 import type { BackendHarness } from "../conformance/harness.js";
+import { INSTALLATION } from "../../support/installations.js";
 
 const STOP_GRACE_MS = 1_000;
 
@@ -15,11 +16,16 @@ export async function processHarness(): Promise<BackendHarness & { dataDir: stri
   return {
     dataDir,
     deploymentId,
-    open: (id = deploymentId) =>
-      createProcessBackend({ dataDir, deploymentId: id, stopGraceMs: STOP_GRACE_MS }),
+    open: (id = deploymentId, installationId = INSTALLATION) =>
+      createProcessBackend({ dataDir, deploymentId: id, installationId, stopGraceMs: STOP_GRACE_MS }),
     async openUnreachable() {
       const lost = join(directory, "lost");
-      const backend = createProcessBackend({ dataDir: lost, deploymentId, stopGraceMs: STOP_GRACE_MS });
+      const backend = createProcessBackend({
+        dataDir: lost,
+        deploymentId,
+        installationId: INSTALLATION,
+        stopGraceMs: STOP_GRACE_MS,
+      });
       await rm(lost, { recursive: true });
       return backend;
     },

@@ -8,6 +8,7 @@ import { psTable } from "@berth/core/compute/process/ps-table";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { failure, useBench, textOf } from "../conformance/harness.js";
 import { processHarness } from "./harness.js";
+import { INSTALLATION } from "../../support/installations.js";
 
 describe("process: what is ours and what isn't (I10)", () => {
   let dataDir = "";
@@ -44,7 +45,11 @@ describe("process: what is ours and what isn't (I10)", () => {
   test("another data directory with the same deployment id is another's", async () => {
     const { prepared, running, backend, call } = use();
     const instance = await running(await prepared());
-    const elsewhere = createProcessBackend({ dataDir: join(dataDir, "other"), deploymentId: "conformance" });
+    const elsewhere = createProcessBackend({
+      dataDir: join(dataDir, "other"),
+      deploymentId: "conformance",
+      installationId: INSTALLATION,
+    });
     expect(await elsewhere.listOwned(call)).toEqual([]);
     expect((await elsewhere.probe([instance], call)).get(instance.resourceId)).toBe("gone");
     expect(await elsewhere.stop(instance, call)).toBe("gone");

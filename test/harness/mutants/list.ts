@@ -117,9 +117,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "takes another deployment's things for its own",
     breaks: "I10",
-    file: `${CORE}/compute/ec2/tags.ts`,
-    find: 'if (deployment !== deploymentId) return "others";',
-    replace: 'if (deployment === "" && deploymentId !== "") return "others";',
+    file: `${CORE}/domain/owner.ts`,
+    find: 'if (deployment !== owner.deploymentId) return "others";',
+    replace: 'if (deployment === "" && owner.deploymentId !== "") return "others";',
     tests: ["test/compute/ec2/conformance.test.ts", "test/sweeps/two-deployments.test.ts"],
   },
   {
@@ -237,8 +237,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: "takes what has the name for its own",
     breaks: "I10",
     file: `${CORE}/compute/docker/labels.ts`,
-    find: "if (labels?.[DEPLOYMENT] === deploymentId && labels[WORKSPACE] === workspaceId) return;",
-    replace: "if (deploymentId !== workspaceId || labels === null) return;",
+    find: 'if ((whose === "ours" || whose === "unsigned") && labels?.[WORKSPACE] === workspaceId) return;',
+    replace: 'if (whose !== "another" || labels === null) return;',
     tests: ["test/compute/docker/conformance.test.ts"],
   },
   {

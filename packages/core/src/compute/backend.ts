@@ -8,8 +8,10 @@ import type { Spec } from "../domain/spec.js";
  * - **Idempotent.** A method may be called again with the same arguments after any crash, also while the
  *   first call is still being carried out, and has the same effect as one call.
  * - **"Already gone" is an answer,** never an error.
- * - **Ownership (I10).** A backend only ever changes what carries its deployment id. A name taken by a
- *   foreign thing is `BackendError` (backend-error.ts) `name_taken`, and the thing stays as it is.
+ * - **Ownership (I10).** A backend only ever changes what carries its deployment's name and its installation's
+ *   id, or the name alone, as what was made before installations had ids. What carries the name and another
+ *   installation's id is `name_taken` to acts, `unknown` to probes, and listed among the lookalikes. A name taken
+ *   by a foreign thing is `BackendError` (backend-error.ts) `name_taken`, and the thing stays as it is.
  *
  * Methods reject with `BackendError`; every provider call has a time limit of its own and obeys
  * `signal`.
@@ -86,12 +88,15 @@ export interface Backend {
    */
   probe(instances: readonly InstanceRef[], options: CallOptions): Promise<Map<string, InstanceState>>;
 
-  /** All instances, volumes and names of this deployment, in any state, or a rejection: never a part. */
+  /**
+   * All instances, volumes and names of this installation, in any state, and those of its deployment that name no
+   * installation, or a rejection: never a part.
+   */
   listOwned(options: CallOptions): Promise<OwnedResource[]>;
 
   /**
-   * What is named as ours are (`ws-<workspace id>`) and carries no label of any deployment. It is shown to
-   * operators and never touched (I10). All of it, or a rejection. Undefined where names are marks themselves.
+   * What is named as ours are (`ws-<workspace id>`) and carries no label of any deployment, or that of another
+   * installation of ours. It is shown to operators and never touched (I10). All of it, or a rejection.
    */
   listLookalikes?(options: CallOptions): Promise<OwnedResource[]>;
 
@@ -236,6 +241,8 @@ export interface OwnedResource {
   name: string;
   workspaceId: string | null;
   generation: number | null;
+  /** Which installation has made it; null: one that had no id yet, or nobody that says so. */
+  installation: string | null;
   /** By the provider's clock; null where it keeps none. */
   createdAt: Date | null;
   /** Of an instance; anything else, which doesn't run, is `stopped`. */

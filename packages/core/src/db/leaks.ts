@@ -39,7 +39,7 @@ const LEAKS = `
   where r.state = 'releasing' or (r.state <> 'gone' and w.id is null)
   union all
   select s.id, 'unclaimed', s.kind, coalesce(p.backend, s.backend), s.backend, s.provider_id, s.name, s.workspace_id, s.generation,
-    s.first_seen_at, s.created_at, s.seen, s.attempts, s.last_error, s.next_attempt_at, false, '{}', s.why
+    s.first_seen_at, s.created_at, s.seen, s.attempts, s.last_error, greatest(s.next_attempt_at, s.held_until), false, '{}', s.why
   from sightings s left join places p on p.name = s.backend where s.released is null`;
 
 /** Where a leak stands in the list: since when, in microseconds, and its id. */
@@ -77,12 +77,13 @@ export async function countLeaks(
   return rows;
 }
 
-/** Makes it due now. */
+/** Makes it due now: the word of a person ends a hold. */
 export async function makeDue(tx: Tx, leak: Pick<Leak, "id" | "source">): Promise<void> {
   await tx.query(
     leak.source === "obligation"
       ? "update resources set next_attempt_at = clock_timestamp() where id = $1 and state = 'releasing'"
-      : "update sightings set next_attempt_at = clock_timestamp() where id = $1",
+      : `update sightings set next_attempt_at = clock_timestamp(), held_until = least(held_until, clock_timestamp())
+         where id = $1`,
     [leak.id],
   );
 }

@@ -23,16 +23,19 @@ export interface Sighting {
   attempts: number;
   last_error: OperationError | null;
   next_attempt_at: Date | null;
+  /** Until when it is only reported; null: it isn't held. */
+  held_until: Date | null;
   released: { by: string; why: string; at: string } | null;
 }
 
 /** With what only the database's clock can tell. */
-export type SightingNow = Sighting & { first_seen_ms_ago: number; due: boolean };
+export type SightingNow = Sighting & { first_seen_ms_ago: number; due: boolean; held_is_over: boolean };
 
 export async function listSightings(db: Queryable, place: string | null = null): Promise<SightingNow[]> {
   const { rows } = await db.query<SightingNow>(
     `select *, backend as place, floor(extract(epoch from clock_timestamp() - first_seen_at) * 1000)::int8 as first_seen_ms_ago,
-       next_attempt_at is null or next_attempt_at <= clock_timestamp() as due
+       next_attempt_at is null or next_attempt_at <= clock_timestamp() as due,
+       coalesce(held_until <= clock_timestamp(), false) as held_is_over
      from sightings where $1::text is null or backend = $1
      order by coalesce(next_attempt_at, first_seen_at), id`,
     [place],
@@ -46,18 +49,28 @@ export type NewSighting = Pick<
 > & {
   /** Null where the provider keeps no time: it then counts from the first sighting. */
   created_at: Date | null;
+  /** For how long from its first sighting on it is only reported, in ms; null: it needn't be. */
+  hold_ms: number | null;
 };
 
-/** Counts one more run that saw each of these. Another thing under a known id is seen for the first time. */
-export async function noteSightings(tx: Tx, place: string, seen: readonly NewSighting[]): Promise<void> {
-  if (seen.length === 0) return;
-  await tx.query(
+/**
+ * Counts one more run that saw each of these. Another thing under a known id is seen for the first time. A hold that
+ * has begun is never made longer. @returns them as they are now
+ */
+export async function noteSightings(
+  tx: Tx,
+  place: string,
+  seen: readonly NewSighting[],
+): Promise<Sighting[]> {
+  if (seen.length === 0) return [];
+  const { rows } = await tx.query<Sighting>(
     `insert into sightings as s (backend, kind, provider_id, name, workspace_id, generation, state, created_at, why,
-       first_seen_at, last_seen_at)
+       first_seen_at, last_seen_at, held_until)
      select $1, x.kind, x.provider_id, x.name, x.workspace_id, x.generation, x.state,
-       coalesce(x.created_at, known.created_at, clock_timestamp()), x.why, clock_timestamp(), clock_timestamp()
+       coalesce(x.created_at, known.created_at, clock_timestamp()), x.why, clock_timestamp(), clock_timestamp(),
+       clock_timestamp() + x.hold_ms * interval '1 millisecond'
      from jsonb_to_recordset($2) as x (kind text, provider_id text, name text, workspace_id uuid, generation int,
-       state text, created_at timestamptz, why text)
+       state text, created_at timestamptz, why text, hold_ms int8)
      left join sightings known
        on known.backend = $1 and known.kind = x.kind and known.provider_id = x.provider_id
      on conflict (backend, kind, provider_id) do update set last_seen_at = clock_timestamp(),
@@ -66,9 +79,14 @@ export async function noteSightings(tx: Tx, place: string, seen: readonly NewSig
        seen = case when s.created_at = excluded.created_at then s.seen + 1 else 1 end,
        attempts = case when s.created_at = excluded.created_at then s.attempts else 0 end,
        released = case when s.created_at = excluded.created_at then s.released end,
-       first_seen_at = case when s.created_at = excluded.created_at then s.first_seen_at else clock_timestamp() end`,
+       held_until = case when excluded.held_until is null then null
+         when s.created_at = excluded.created_at and s.held_until is not null then s.held_until
+         else excluded.held_until end,
+       first_seen_at = case when s.created_at = excluded.created_at then s.first_seen_at else clock_timestamp() end
+     returning *, backend as place`,
     [place, JSON.stringify(seen)],
   );
+  return rows;
 }
 
 /** Forgets things that are no longer unclaimed. @returns those that it forgot. */
@@ -147,6 +165,29 @@ export async function claimsOn(
      select 'instance', instance_id, id, generation from workspaces
      where place = $1 and $2 = 'instance' and instance_id = $3 and status <> 'removed'`,
     [place, thing.kind, thing.provider_id, thing.workspace_id],
+  );
+  return rows;
+}
+
+/** What this database knows of a workspace that some of a place's things name: since it was made, it made them. */
+export interface KnownWorkspace {
+  workspace_id: string;
+  /** The ledger says that its volume is to go, or was said to be gone: not for want of a row. */
+  volume_given_up: boolean;
+}
+
+export async function listKnownWorkspaces(
+  db: Queryable,
+  place: string,
+  workspaceIds: readonly string[],
+): Promise<KnownWorkspace[]> {
+  const { rows } = await db.query<KnownWorkspace>(
+    `select workspace_id, bool_or(kind = 'volume' and state in ('releasing', 'gone')) as volume_given_up
+     from resources where place = $1 and workspace_id = any ($2::uuid[]) group by workspace_id
+     union all
+     select w.id, false from workspaces w where w.id = any ($2::uuid[]) and not exists (
+       select from resources r where r.place = $1 and r.workspace_id = w.id)`,
+    [place, workspaceIds],
   );
   return rows;
 }

@@ -34,8 +34,10 @@ export const EVENT_FIELDS = {
   first_seen_at: field<Date>("when it was first seen unclaimed"),
   from: field<string>("the status before"),
   generation: field<number | null>("the workspace's incarnation"),
+  held_until: field<Date>("until when it is only reported"),
   heartbeat_ms_ago: field<number | null>("how long ago the agent was last heard, in ms"),
   identity: field<string | null>("who answers, as the provider tells it; null: it tells nothing"),
+  installation: field<string>("the other installation's id"),
   instance_id: field<string | null>("the provider's id of the instance"),
   key_id: field<string>("the key"),
   kind: field<string>("the kind of the operation, or of the thing: `instance`, `volume` or `dns_record`"),
@@ -72,6 +74,7 @@ export const EVENT_FIELDS = {
   new_volume: field<boolean>("an empty volume was asked for and takes its place"),
   volume_id: field<string | null>("the provider's id of the volume"),
   waited_ms: field<number>("how long it was waited for, in ms"),
+  things: field<number>("how many things of its were seen"),
   was: field<number | null>("how many might run before; null: as many as like"),
   webhook_id: field<string>("the webhook"),
   why: field<string>("why, in a sentence"),
@@ -83,3 +86,17 @@ export const EVENT_FIELDS = {
 } as const;
 
 export type FieldName = keyof typeof EVENT_FIELDS;
+
+/** What each event of a failure tells. */
+export const FAILURE = [
+  "workspace_id",
+  "instance_id",
+  "phase",
+  "attempts",
+  "code",
+  "provider_code",
+  "message",
+  "owed",
+  "next_attempt_at",
+  "requested_by",
+] as const;

@@ -1,5 +1,5 @@
 import { OPERATION_KINDS, type OperationKind } from "./operation.js";
-import { EVENT_FIELDS, type Field, type FieldName } from "./event-fields.js";
+import { EVENT_FIELDS, FAILURE, type Field, type FieldName } from "./event-fields.js";
 
 /** What an event tells: when it is written, which fields its payload always has, and which only at times. */
 export interface EventRule<
@@ -22,19 +22,6 @@ function event<const A extends FieldName, const T extends FieldName = never, con
 ): EventRule<A, T, M> {
   return { when, always, atTimes, more };
 }
-
-const FAILURE = [
-  "workspace_id",
-  "instance_id",
-  "phase",
-  "attempts",
-  "code",
-  "provider_code",
-  "message",
-  "owed",
-  "next_attempt_at",
-  "requested_by",
-] as const;
 
 const LEAK = ["leak_id", "source", "backend", "kind", "provider_id", "name", "requested_by"] as const;
 
@@ -125,6 +112,10 @@ export const EVENTS = {
     "attempts",
     "why",
   ]),
+  "workspace.leak.held": event(
+    "a volume whose workspace has no row was seen: it is only reported until then",
+    ["sweep", "backend", "place", "kind", "provider_id", "name", "created_at", "held_until", "why"],
+  ),
   "workspace.leak.retry_requested": event("somebody wants a leak tried again", LEAK),
   "workspace.leak.released": event("somebody says that a leak is handled", [...LEAK, "why"]),
   "bulk.requested": event("a bulk operation was accepted", ["bulk_id", "kind", "workspaces", "requested_by"]),
@@ -148,6 +139,13 @@ export const EVENTS = {
   "place.reached": event("a worker reaches a place again", CONTACT),
   "place.mismatch": event("a worker reaches another place than the one meant, and touches nothing", CONTACT),
   "place.unconfirmed": event("an operator must say whether a place is the one meant", CONTACT),
+  "place.shared": event("another installation of the same deployment's name has things in a place", [
+    "place",
+    "backend",
+    "installation",
+    "things",
+    "why",
+  ]),
   "place.unreachable": event("a worker can't reach a place", CONTACT),
   "sweep.held": event(
     "a sweep's breaker holds its acts",

@@ -3,6 +3,7 @@ import type { Logger } from "../base/logger.js";
 import type { Backend } from "../compute/backend.js";
 import { guard } from "../compute/guard.js";
 import { insertEvents } from "../db/events.js";
+import { noteShared } from "../db/place-sharers.js";
 import { ensurePlace, forgetWorker, noteContact, notePlaceError } from "../db/places.js";
 import { transaction, type Pool } from "../db/pool.js";
 import type { Contact } from "../domain/place.js";
@@ -44,6 +45,8 @@ export function keepPlaces(options: PlaceKeeperOptions): PlaceKeeper {
   const recorded = new Map<string, string | null>();
   const looks = new Map<string, Promise<void>>();
   const timers = new Map<string, NodeJS.Timeout>();
+  /** Who else has things in a place, as it was when this worker began to serve it. */
+  const shared = new Map<string, string | null>();
   const ending = new AbortController();
 
   const guarded = (name: string, backend: Backend): Backend =>
@@ -67,7 +70,10 @@ export function keepPlaces(options: PlaceKeeperOptions): PlaceKeeper {
     recorded.set(name, found.state === "lost" ? null : found.recorded);
     if (found.state === "confirmed") serve(name, backend, true);
     else if (REFUSED.includes(found.state)) serve(name, backend, false);
-    await tell(options, name, backend, found);
+    await tell(options, name, backend, { ...found, problem: found.problem ?? shared.get(name) ?? null });
+    // It keeps nobody from the place, so it comes last; the sweep over what is unclaimed goes on looking.
+    if (found.state === "confirmed" && !shared.has(name))
+      shared.set(name, await whoShares(options, name, backend, ending.signal));
   };
   const look = (name: string): Promise<void> => {
     const running = looks.get(name);
@@ -106,6 +112,28 @@ export function keepPlaces(options: PlaceKeeperOptions): PlaceKeeper {
   };
 }
 
+/** Which other installations of this deployment's name have things there; null: none, or that can't be told now. */
+async function whoShares(
+  { pool, logger }: PlaceKeeperOptions,
+  place: string,
+  backend: Backend,
+  ending: AbortSignal,
+): Promise<string | null> {
+  try {
+    const things = await withDeadline(LOOK_LIMIT_MS, [ending], async (signal) =>
+      backend.listLookalikes?.({ signal, priority: "reconcile" }),
+    );
+    const problem = await transaction(pool, (tx) =>
+      noteShared(tx, { place, backend: backend.name }, things ?? []),
+    );
+    if (problem !== null) logger.warn({ place }, problem);
+    return problem;
+  } catch (error) {
+    logger.debug({ err: error, place }, "not known who shares a place");
+    return null;
+  }
+}
+
 /** Notes what was found, and tells of what has changed since this worker's last word. */
 async function tell(
   { pool, worker, logger }: PlaceKeeperOptions,
@@ -129,7 +157,8 @@ async function tell(
       ]);
     return true;
   });
-  if (changed) logger[problem === null ? "info" : "error"]({ place, identity }, problem ?? "place reached");
+  if (changed)
+    logger[state === "confirmed" ? "info" : "error"]({ place, identity }, problem ?? "place reached");
 }
 
 const EVENTS = {

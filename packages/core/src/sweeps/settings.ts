@@ -14,6 +14,8 @@ export function intervalsOf(config: Config): Record<SweepName, number> {
 /** One look at the instances of a fleet must not outlast the interval of looks. */
 const PROBE_TIMEOUT_MS = 10_000;
 
+const DAY_MS = 86_400_000;
+
 export function settingsOf(config: Config): SweepSettings {
   const grace = { machine: config.leakGraceMs, cloud: config.leakGraceEc2Ms };
   return {
@@ -21,6 +23,7 @@ export function settingsOf(config: Config): SweepSettings {
     dryRun: config.sweepsDryRun ?? [],
     paused: config.sweepsPaused ?? [],
     graceMs: Object.fromEntries(BACKENDS.map((name) => [name, grace[computeOf(name)?.grace ?? "cloud"]])),
+    volumeGraceMs: config.leakVolumeGraceDays * DAY_MS,
     secondSightingMs: config.secondSightingMs,
     probeTimeoutMs: PROBE_TIMEOUT_MS,
     restartsAtOnce: config.restartsAtOnce,

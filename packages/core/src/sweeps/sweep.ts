@@ -13,6 +13,8 @@ export interface SweepSettings {
   paused: readonly string[];
   /** How old an unclaimed thing must be, by backend. */
   graceMs: Readonly<Record<string, number>>;
+  /** How long a volume whose workspace has no row is only reported, whatever its age. */
+  volumeGraceMs: number;
   /** How long after its first sighting a thing is acted on at the earliest. */
   secondSightingMs: number;
   /** How long one look at a provider's instances may take. */

@@ -1,24 +1,22 @@
 import { within } from "../base/deadline.js";
 import type { Backend, OwnedResource } from "../compute/backend.js";
-import { insertEvents } from "../db/events.js";
 import { listBreaks } from "../db/memory.js";
-import { transaction } from "../db/pool.js";
 import {
-  forgetSightings,
   listClaims,
+  listKnownWorkspaces,
   listOrphanedRows,
   listSightings,
-  noteSightings,
+  type KnownWorkspace,
   type OrphanedRow,
-  type SightingNow,
 } from "../db/sightings.js";
 import { getWorkspaces } from "../db/workspaces.js";
 import { BACKENDS, computeOf } from "../domain/backend.js";
 import type { SweepName } from "../domain/sweep.js";
 import { unclaimedOf } from "./compare.js";
-import { reap, reapedEvent, type Group, type Ripe } from "./reap.js";
+import { reap, type Group, type Ripe } from "./reap.js";
+import { keyOf, record, type SightingOf } from "./note-unclaimed.js";
 import { defineSweep, type Action, type Plan, type Sweep, type SweepDeps } from "./sweep.js";
-import { isRipe, UNLABELLED, whyOf, type Known, type Why } from "./judge-unclaimed.js";
+import { isHeld, isRipe, type Known, ofOthers, whyOf } from "./judge-unclaimed.js";
 
 const LIST_TIMEOUT_MS = 30_000;
 
@@ -49,6 +47,8 @@ export function unclaimed(name: SweepName): Sweep {
           young: sum("young"),
           not_yet: sum("not_yet"),
           kept: sum("kept"),
+          held: sum("held"),
+          others: sum("others"),
           unlisted: failures.length,
         },
         async record(held) {
@@ -66,7 +66,7 @@ async function planOne(sweep: SweepName, deps: SweepDeps, place: string, backend
   const alike = await list(deps, backend.listLookalikes, backend);
   const { claims, nowMs } = await listClaims(deps.pool, place);
   const orphaned = await listOrphanedRows(deps.pool, place);
-  const known = new Map(
+  const sightings = new Map(
     (await listSightings(deps.pool, place)).map((row) => [keyOf(row.kind, row.provider_id), row]),
   );
   const graceMs = deps.settings.graceMs[backend.name] ?? Math.max(...Object.values(deps.settings.graceMs));
@@ -80,16 +80,19 @@ async function planOne(sweep: SweepName, deps: SweepDeps, place: string, backend
     ...orphaned.map((row) => ({ workspaceId: row.workspace_id })),
   ]);
 
+  const known = await knownOf(deps, place, old);
   const unlabelled = unclaimedOf(alike, claims);
   const seen: SightingOf[] = [
-    ...old.map((thing) => ({ thing, why: whyOf(thing, statuses, claims, breaks) })),
-    ...unlabelled.map((thing) => ({ thing, why: UNLABELLED })),
+    ...old.map((thing) => ({ thing, why: whyOf(thing, { statuses, known, claims, breaks }) })),
+    ...unlabelled.map((thing) => ({ thing, why: ofOthers(thing) })),
   ];
   const ripe: Ripe[] = [];
   let kept = 0;
+  let held = 0;
   for (const { thing, why } of seen) {
-    const sighting = known.get(keyOf(thing.kind, thing.providerId));
+    const sighting = sightings.get(keyOf(thing.kind, thing.providerId));
     if (why.kept) kept++;
+    else if (isHeld(why, deps) && sighting?.held_is_over !== true) held++;
     else if (sighting !== undefined && isRipe(thing, sighting, graceMs, deps))
       ripe.push({ thing, sighting, why: why.text });
   }
@@ -101,8 +104,10 @@ async function planOne(sweep: SweepName, deps: SweepDeps, place: string, backend
     notes: {
       unclaimed: old.length,
       young: lost.length - old.length,
-      not_yet: seen.length - kept - ripe.length,
+      not_yet: seen.length - kept - held - ripe.length,
       kept,
+      held,
+      others: alike.filter(({ installation }) => installation !== null).length,
     },
     actions: groups.map((group): Action => {
       const things = group.ripe.map(({ thing }) => `${thing.kind} ${thing.providerId}`);
@@ -123,14 +128,10 @@ async function planOne(sweep: SweepName, deps: SweepDeps, place: string, backend
         seen,
         [...lost, ...unlabelled],
         [...listed, ...alike],
-        [...known.values()],
+        [...sightings.values()],
+        alike,
       ),
   };
-}
-
-interface SightingOf {
-  thing: OwnedResource;
-  why: Why;
 }
 
 async function list(
@@ -148,6 +149,15 @@ async function statusesOf(
 ): Promise<Map<string, Known>> {
   const ids = [...new Set(things.flatMap((thing) => thing.workspaceId ?? []))];
   return new Map((await getWorkspaces(deps.pool, ids)).map((row) => [row.id, row]));
+}
+
+async function knownOf(
+  deps: SweepDeps,
+  place: string,
+  things: readonly OwnedResource[],
+): Promise<Map<string, KnownWorkspace>> {
+  const ids = [...new Set(things.flatMap((thing) => thing.workspaceId ?? []))];
+  return new Map((await listKnownWorkspaces(deps.pool, place, ids)).map((one) => [one.workspace_id, one]));
 }
 
 /** What belongs to one workspace goes in one act: the instances, then the volumes (I8). */
@@ -177,49 +187,6 @@ function groupsOf(
   for (const row of orphaned)
     if (row.due && row.age_ms >= graceMs && !present.has(row.workspace_id)) groupOf(row.workspace_id);
   return [...groups.values()];
-}
-
-/** Counts the sightings, and forgets what is claimed again or gone: gone after a try of ours is a reaping. */
-async function record(
-  deps: SweepDeps,
-  { place, backend, sweep }: { place: string; backend: Backend; sweep: SweepName },
-  seen: readonly SightingOf[],
-  lost: readonly OwnedResource[],
-  listed: readonly OwnedResource[],
-  known: readonly SightingNow[],
-): Promise<void> {
-  const still = new Set(lost.map((thing) => keyOf(thing.kind, thing.providerId)));
-  const there = new Set(listed.map((thing) => keyOf(thing.kind, thing.providerId)));
-  await transaction(deps.pool, async (tx) => {
-    await noteSightings(
-      tx,
-      place,
-      seen.map(({ thing, why }) => ({
-        kind: thing.kind,
-        provider_id: thing.providerId,
-        name: thing.name,
-        workspace_id: thing.workspaceId,
-        generation: thing.generation,
-        state: thing.state,
-        created_at: thing.createdAt,
-        why: why.text,
-      })),
-    );
-    const forgotten = await forgetSightings(
-      tx,
-      known.filter((row) => !still.has(keyOf(row.kind, row.provider_id))).map((row) => row.id),
-    );
-    await insertEvents(
-      tx,
-      forgotten
-        .filter((row) => row.attempts > 0 && !there.has(keyOf(row.kind, row.provider_id)))
-        .map((row) => reapedEvent(row, sweep, backend.name)),
-    );
-  });
-}
-
-function keyOf(kind: string, providerId: string): string {
-  return `${kind} ${providerId}`;
 }
 
 function workspaceKey(thing: OwnedResource): string {

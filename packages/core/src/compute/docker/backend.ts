@@ -1,4 +1,5 @@
 import type { Logger } from "../../base/logger.js";
+import type { Owner } from "../../domain/owner.js";
 import type { Backend } from "../backend.js";
 import { checked } from "../decorate.js";
 import { createEnds } from "../ends.js";
@@ -11,9 +12,8 @@ import { probeContainers } from "./probe.js";
 import { stopContainer } from "./stop.js";
 import { createVolume, removeVolume, requireVolume } from "./volumes.js";
 
-export interface DockerBackendOptions {
-  /** Everything this backend makes is labelled with it, and nothing else is touched (I10). */
-  deploymentId: string;
+/** Everything this backend makes is labelled with its owner, and nothing of others is touched (I10). */
+export interface DockerBackendOptions extends Owner {
   /** As in `DOCKER_HOST`. Default `unix:///var/run/docker.sock`. */
   host?: string | undefined;
   /** The network of containers; the daemon's default one if unset. */
@@ -35,10 +35,10 @@ export interface DockerBackendOptions {
  * @throws TypeError for a `host` of an unknown form.
  */
 export function createDockerBackend(options: DockerBackendOptions): Backend {
-  const { deploymentId, host, network, logger } = options;
+  const { host, network, logger } = options;
   const { callTimeoutMs = 30_000, stopGraceMs = 10_000 } = options;
   const { pullTimeoutMs = 600_000, pullStallMs = 45_000 } = options;
-  const client = createDockerClient(host, deploymentId, callTimeoutMs);
+  const client = createDockerClient(host, options, callTimeoutMs);
   const ends = createEnds();
   const graceSeconds = Math.ceil(stopGraceMs / 1000);
   const backend: Backend = {

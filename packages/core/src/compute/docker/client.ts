@@ -1,12 +1,12 @@
 import { Agent as HttpAgent } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
 import Docker from "dockerode";
+import type { Owner } from "../../domain/owner.js";
 
 const DEFAULT_HOST = "unix:///var/run/docker.sock";
 
-export interface DockerClient {
+export interface DockerClient extends Owner {
   docker: Docker;
-  deploymentId: string;
   /** For each request to the daemon, in ms. */
   callTimeoutMs: number;
   close(): void;
@@ -19,7 +19,7 @@ export interface DockerClient {
  */
 export function createDockerClient(
   host: string | undefined,
-  deploymentId: string,
+  owner: Owner,
   callTimeoutMs: number,
 ): DockerClient {
   const { https, ...target } = parseHost(host ?? DEFAULT_HOST);
@@ -40,7 +40,8 @@ export function createDockerClient(
     protocol: https ? "https" : "http",
     agent,
   } as Docker.DockerOptions);
-  return { docker, deploymentId, callTimeoutMs, close: () => agent.destroy() };
+  const { deploymentId, installationId } = owner;
+  return { docker, deploymentId, installationId, callTimeoutMs, close: () => agent.destroy() };
 }
 
 export function parseHost(host: string): {

@@ -1,12 +1,12 @@
 import type { ContainerCreateOptions } from "dockerode";
+import type { Owner } from "../../domain/owner.js";
 import { limitsOf } from "../../domain/spec.js";
 import type { LaunchRequest } from "../backend.js";
 import { labelsOf } from "./labels.js";
 
 const CPU_PERIOD_US = 100_000;
 
-export interface ContainerSettings {
-  deploymentId: string;
+export interface ContainerSettings extends Owner {
   /** A network of the daemon; its default one if unset. */
   network: string | undefined;
   /** Also for a daemon that shuts down, and for `docker stop` by hand. */
@@ -16,7 +16,7 @@ export interface ContainerSettings {
 /** The container of a workspace. `command` takes the place of the image's CMD, as with `docker run`. */
 export function containerOf(
   { instance, volume, spec, env }: LaunchRequest,
-  { deploymentId, network, graceSeconds }: ContainerSettings,
+  { network, graceSeconds, ...owner }: ContainerSettings,
 ): ContainerCreateOptions {
   const limits = limitsOf(spec);
   return {
@@ -25,7 +25,7 @@ export function containerOf(
     ...(spec.command && { Cmd: spec.command }),
     // Last, so that a spec can't pretend to be another workspace.
     Env: Object.entries({ ...spec.env, ...env }).map(([key, value]) => `${key}=${value}`),
-    Labels: labelsOf(deploymentId, instance),
+    Labels: labelsOf(owner, instance),
     StopTimeout: graceSeconds,
     HostConfig: {
       // Reaps orphans, and ends at once on SIGTERM where the program as PID 1 would ignore it.
@@ -49,7 +49,7 @@ export function containerOf(
           // Should the volume vanish before the start, the daemon makes a new one: not one without an owner.
           VolumeOptions: {
             NoCopy: false,
-            Labels: labelsOf(deploymentId, volume),
+            Labels: labelsOf(owner, volume),
             DriverConfig: { Name: "local", Options: {} },
           },
         },

@@ -4,7 +4,7 @@ import { BackendError } from "../backend-error.js";
 import { demand } from "./ask.js";
 import type { DockerClient } from "./client.js";
 import { STATES } from "./engine.js";
-import { generationIn, type Labels, ownedBy, RESOURCE, WORKSPACE } from "./labels.js";
+import { generationIn, insistOnOwnership, type Labels, ownedBy, RESOURCE, WORKSPACE } from "./labels.js";
 
 /** Of Docker's list calls; a name matches where it is a part of one. */
 export type Filters = Partial<Record<"label" | "name", string[]>>;
@@ -22,7 +22,8 @@ export interface FoundContainer {
 }
 
 /**
- * The containers of this deployment (of one workspace, if it is given), in any state, in one call. What
+ * The containers of this deployment (of one workspace, if it is given), whichever installation's, in any state, in
+ * one call. What
  * isn't in it isn't there: the daemon lists from one snapshot of its state. @throws BackendError
  */
 export async function listContainers(
@@ -50,14 +51,21 @@ export async function listBy(
  * Those of `containers` that `ref` means. One whose id is known is meant by that id, or by its ledger row if
  * a launch was repeated and its last answer got lost; an unknown one by workspace and generation. Never by
  * name alone, which all generations share (I9).
+ * @throws BackendError `name_taken` if one of them is another installation's
  */
-export function meantBy(ref: InstanceRef, containers: readonly FoundContainer[]): FoundContainer[] {
-  return containers.filter(
+export function meantBy(
+  client: DockerClient,
+  ref: InstanceRef,
+  containers: readonly FoundContainer[],
+): FoundContainer[] {
+  const meant = containers.filter(
     ({ id, labels }) =>
       labels[WORKSPACE] === ref.workspaceId &&
       generationIn(labels) === ref.generation &&
       (ref.providerId === null || id === ref.providerId || labels[RESOURCE] === ref.resourceId),
   );
+  for (const { name, labels } of meant) insistOnOwnership("container", name, labels, client, ref.workspaceId);
+  return meant;
 }
 
 /** The only place of a list in which the exit code is: `Exited (137) 5 seconds ago`. */

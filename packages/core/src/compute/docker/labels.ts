@@ -1,7 +1,9 @@
+import { type Owner, refusalOf, type Whose, whoseIs } from "../../domain/owner.js";
 import type { InstanceRef, VolumeRef } from "../backend.js";
 import { BackendError } from "../backend-error.js";
 
 export const DEPLOYMENT = "berth.deployment";
+export const INSTALLATION = "berth.installation";
 export const WORKSPACE = "berth.workspace";
 export const GENERATION = "berth.generation";
 /** The ledger row. */
@@ -9,9 +11,10 @@ export const RESOURCE = "berth.resource";
 
 export type Labels = Readonly<Record<string, string>>;
 
-export function labelsOf(deploymentId: string, ref: InstanceRef | VolumeRef): Record<string, string> {
+export function labelsOf(owner: Owner, ref: InstanceRef | VolumeRef): Record<string, string> {
   return {
-    [DEPLOYMENT]: deploymentId,
+    [DEPLOYMENT]: owner.deploymentId,
+    [INSTALLATION]: owner.installationId,
     [WORKSPACE]: ref.workspaceId,
     [RESOURCE]: ref.resourceId,
     ...("generation" in ref && { [GENERATION]: String(ref.generation) }),
@@ -30,18 +33,23 @@ export function generationIn(labels: Labels): number | null {
   return /^\d{1,15}$/.test(text) ? Number(text) : null;
 }
 
-/** Refuses what doesn't carry this deployment and workspace (I10). @throws BackendError `name_taken` */
+export function whoseLabels(owner: Owner, labels: Labels | null | undefined): Whose {
+  return whoseIs(owner, labels?.[DEPLOYMENT], labels?.[INSTALLATION]);
+}
+
+/** Refuses what doesn't carry this deployment and workspace, or is another installation's (I10). @throws BackendError `name_taken` */
 export function insistOnOwnership(
   kind: "container" | "volume",
   name: string,
   labels: Labels | null | undefined,
-  deploymentId: string,
+  owner: Owner,
   workspaceId: string,
 ): void {
-  if (labels?.[DEPLOYMENT] === deploymentId && labels[WORKSPACE] === workspaceId) return;
+  const whose = whoseLabels(owner, labels);
+  if ((whose === "ours" || whose === "unsigned") && labels?.[WORKSPACE] === workspaceId) return;
   throw new BackendError(
     "name_taken",
     "permanent",
-    `a ${kind} ${name} exists that is not this deployment's (${deploymentId}); it was left as it is`,
+    `a ${kind} ${name} exists that ${refusalOf(owner, whose === "another" ? labels?.[INSTALLATION] : null)}`,
   );
 }

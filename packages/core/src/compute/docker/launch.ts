@@ -49,7 +49,12 @@ async function createOrAdopt(
   options: CallOptions,
 ): Promise<{ id: string; toStart: boolean }> {
   const { name } = request.instance;
-  const container = containerOf(request, { deploymentId: client.deploymentId, ...settings });
+  const container = containerOf(request, {
+    deploymentId: client.deploymentId,
+    installationId: client.installationId,
+    network: settings.network,
+    graceSeconds: settings.graceSeconds,
+  });
   const secrets = secretsOf(request);
   const create = () =>
     ask(client, `create ${name}`, { ...options, expects: [404, 409, 500], secrets }, (abortSignal) =>
@@ -101,7 +106,7 @@ function creationFailure(name: string, refusal: Refusal, { network }: LaunchSett
 /** True if the container found in place of a new one still has to be started. @throws BackendError */
 function adopt(client: DockerClient, { instance }: LaunchRequest, found: ContainerInspectInfo): boolean {
   const { Labels: labels } = found.Config;
-  insistOnOwnership("container", instance.name, labels, client.deploymentId, instance.workspaceId);
+  insistOnOwnership("container", instance.name, labels, client, instance.workspaceId);
   const generation = generationIn(labels);
   if (generation !== instance.generation) {
     // An older one may yet be stopped; a newer one says that this launch is out of date (I9).

@@ -23,7 +23,7 @@ export async function readLogs(
   ref: InstanceRef,
   { tail, since, wholeLines = false, ...options }: LogOptions,
 ): Promise<Logs> {
-  const [container] = meantBy(ref, await listContainers(client, options, ref.workspaceId));
+  const [container] = meantBy(client, ref, await listContainers(client, options, ref.workspaceId));
   const limit = Math.min(tail, MAX_LINES);
   if (container === undefined || limit < 1) return NO_LOGS;
   const [, seconds, nanos, told = "0"] = CURSOR.exec(since ?? "") ?? [];

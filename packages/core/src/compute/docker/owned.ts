@@ -5,13 +5,17 @@ import { looksOurs } from "../request-check.js";
 import { demand } from "./ask.js";
 import type { DockerClient } from "./client.js";
 import { type Filters, type FoundContainer, listBy, listContainers } from "./find.js";
-import { DEPLOYMENT, generationIn, type Labels, ownedBy, WORKSPACE } from "./labels.js";
+import { generationIn, INSTALLATION, type Labels, ownedBy, whoseLabels, WORKSPACE } from "./labels.js";
 
 /** See `Backend.listOwned`. @throws BackendError */
 export async function listOwned(client: DockerClient, options: CallOptions): Promise<OwnedResource[]> {
   const containers = await listContainers(client, options);
   const volumes = await listVolumes(client, options, ownedBy(client.deploymentId));
-  return [...containers.map(instanceOf), ...volumes.map(volumeOf)];
+  const owned = (labels: Labels | null): boolean => whoseLabels(client, labels) !== "another";
+  return [
+    ...containers.filter(({ labels }) => owned(labels)).map(instanceOf),
+    ...volumes.filter((volume) => owned(labelsIn(volume))).map(volumeOf),
+  ];
 }
 
 /** See `Backend.listLookalikes`. The daemon's filter matches parts of names, so each is looked at again. */
@@ -19,9 +23,11 @@ export async function listLookalikes(client: DockerClient, options: CallOptions)
   const filters = { name: ["ws-"] };
   const containers = await listBy(client, options, filters);
   const volumes = await listVolumes(client, options, filters);
+  const alike = (labels: Labels | null): boolean =>
+    ["nobody", "another"].includes(whoseLabels(client, labels));
   return [
-    ...containers.filter(({ labels }) => labels[DEPLOYMENT] === undefined).map(instanceOf),
-    ...volumes.filter(({ Labels }) => (Labels as Labels | null)?.[DEPLOYMENT] === undefined).map(volumeOf),
+    ...containers.filter(({ labels }) => alike(labels)).map(instanceOf),
+    ...volumes.filter((volume) => alike(labelsIn(volume))).map(volumeOf),
   ].filter(({ name }) => looksOurs(name));
 }
 
@@ -32,6 +38,7 @@ function instanceOf({ id, name, labels, createdAt, state }: FoundContainer): Own
     name,
     workspaceId: labels[WORKSPACE] ?? null,
     generation: generationIn(labels),
+    installation: labels[INSTALLATION] ?? null,
     createdAt,
     state,
   };
@@ -57,14 +64,19 @@ async function listVolumes(
 }
 
 /** Docker's types say that a volume always has labels; one without any has `null`. */
+function labelsIn(volume: VolumeInspectInfo): Labels | null {
+  return volume.Labels as Labels | null;
+}
+
 function volumeOf(volume: VolumeInspectInfo): OwnedResource {
-  const labels = volume.Labels as Record<string, string> | null;
+  const labels = labelsIn(volume);
   return {
     kind: "volume",
     providerId: volume.Name,
     name: volume.Name,
     workspaceId: labels?.[WORKSPACE] ?? null,
     generation: null,
+    installation: labels?.[INSTALLATION] ?? null,
     createdAt: new Date((volume as { CreatedAt?: string }).CreatedAt ?? 0),
     state: "stopped",
   };

@@ -1,4 +1,5 @@
 import type { CallOptions, InstanceRef, InstanceState } from "../backend.js";
+import { BackendError } from "../backend-error.js";
 import { type Ends, reasonOfExit } from "../ends.js";
 import type { DockerClient } from "./client.js";
 import { type FoundContainer, listContainers, meantBy } from "./find.js";
@@ -18,10 +19,27 @@ export async function probeContainers(
   if (first === undefined) return new Map();
   const one = instances.every((instance) => instance.workspaceId === first.workspaceId);
   const listed = await listContainers(client, options, one ? first.workspaceId : undefined);
-  const found = instances.map((ref) => ({ ref, container: meantBy(ref, listed)[0] }));
-  for (const { ref, container } of found)
-    if (container !== undefined) await noteEnd(client, ends, ref, container, options);
-  return new Map(found.map(({ ref, container }) => [ref.resourceId, container?.state ?? "gone"]));
+  const states = new Map<string, InstanceState>();
+  for (const ref of instances) {
+    const container = containerOf(client, ref, listed);
+    if (container !== undefined && container !== null) await noteEnd(client, ends, ref, container, options);
+    states.set(ref.resourceId, container === null ? "unknown" : (container?.state ?? "gone"));
+  }
+  return states;
+}
+
+/** Undefined if it isn't there; null if another installation's is there, which says nothing of ours (I5). */
+function containerOf(
+  client: DockerClient,
+  ref: InstanceRef,
+  listed: readonly FoundContainer[],
+): FoundContainer | null | undefined {
+  try {
+    return meantBy(client, ref, listed)[0];
+  } catch (error) {
+    if (error instanceof BackendError && error.code === "name_taken") return null;
+    throw error;
+  }
 }
 
 /**

@@ -20,7 +20,7 @@ export async function stopContainer(
   graceSeconds: number,
   options: CallOptions,
 ): Promise<"gone" | "stopping"> {
-  const find = async () => meantBy(ref, await listContainers(client, options, ref.workspaceId));
+  const find = async () => meantBy(client, ref, await listContainers(client, options, ref.workspaceId));
   const deadline = performance.now() + PROOF_TIMEOUT_MS + graceSeconds * 1000;
   for (const container of await find()) {
     // While it can still be asked. What ends by this call is no finding.

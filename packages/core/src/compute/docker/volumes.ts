@@ -21,7 +21,7 @@ export async function createVolume(
     client.docker.createVolume({
       Name: volume.name,
       Driver: "local",
-      Labels: labelsOf(client.deploymentId, volume),
+      Labels: labelsOf(client, volume),
       abortSignal,
     }),
   );
@@ -91,6 +91,6 @@ async function inspectVolume(
     (abortSignal) => client.docker.getVolume(volume.name).inspect({ abortSignal }),
   );
   if (!found.ok) return null;
-  insistOnOwnership("volume", volume.name, found.value.Labels, client.deploymentId, volume.workspaceId);
+  insistOnOwnership("volume", volume.name, found.value.Labels, client, volume.workspaceId);
   return found.value;
 }

@@ -7,11 +7,12 @@ import {
 } from "@aws-sdk/client-route-53";
 import type { Details, Dns, InstanceRef, OwnedResource, VolumeRef } from "../backend.js";
 import { BackendError } from "../backend-error.js";
+import type { Owner } from "../../domain/owner.js";
 import { send } from "./aws.js";
 import { type Caller, callerOf, type Ec2 } from "./context.js";
 import { failureOf } from "./failure.js";
 import { findInstances } from "./identity.js";
-import { DEPLOYMENT, WORKSPACE } from "./tags.js";
+import { DEPLOYMENT, INSTALLATION, WORKSPACE } from "./tags.js";
 import { addressOf, urlOf } from "./url.js";
 
 const TTL_S = 60;
@@ -39,7 +40,7 @@ export function createDns(ec2: Ec2, { zoneId, suffix }: { zoneId: string; suffix
 }
 
 /**
- * Each mark of this deployment is a record, whatever the A record beside it says. Records come in the order of
+ * Each mark of this installation, and each of this deployment that names none, is a record, whatever the A record beside it says. Records come in the order of
  * their labels from the right, so those under the suffix follow one another.
  * https://docs.aws.amazon.com/Route53/latest/APIReference/API_ListResourceRecordSets.html
  */
@@ -48,7 +49,10 @@ async function listMarks(
   { zoneId, suffix }: { zoneId: string; suffix: string },
   caller: Caller,
 ): Promise<OwnedResource[]> {
-  const marker = new RegExp(`^"${DEPLOYMENT}=${ec2.options.deploymentId},${WORKSPACE}=([0-9a-f-]{36}) `);
+  const { deploymentId, installationId } = ec2.options;
+  const marker = new RegExp(
+    `^"${DEPLOYMENT}=${deploymentId},(?:${INSTALLATION}=(${installationId}),)?${WORKSPACE}=([0-9a-f-]{36}) `,
+  );
   const found: OwnedResource[] = [];
   let start: Pick<
     ListResourceRecordSetsRequest,
@@ -65,7 +69,7 @@ async function listMarks(
     );
     for (const { Name, Type, ResourceRecords: [first] = [] } of page.ResourceRecordSets ?? []) {
       const name = /^_berth\.(.+?)\.?$/.exec(Name ?? "")?.[1];
-      const workspaceId = Type === "TXT" ? marker.exec(first?.Value ?? "")?.[1] : undefined;
+      const [, installation = null, workspaceId] = (Type === "TXT" && marker.exec(first?.Value ?? "")) || [];
       if (name === undefined || workspaceId === undefined) continue;
       const providerId = `${zoneId}/${name}`;
       found.push({
@@ -74,6 +78,7 @@ async function listMarks(
         name,
         workspaceId,
         generation: null,
+        installation,
         createdAt: null,
         state: "stopped",
       });
@@ -119,10 +124,12 @@ async function removeRecord(ec2: Ec2, zone: string, record: VolumeRef, caller: C
     return "gone";
   for (let attempt = 0; attempt < MAX_LOOKS; attempt++) {
     const records = await read(ec2, zone, record, caller);
-    const changes = removable(records, markerOf(ec2, record)).map((set): Change => ({
-      Action: "DELETE",
-      ResourceRecordSet: set,
-    }));
+    const changes = [markerOf(ec2.options, record), unsignedMarkerOf(ec2.options, record)]
+      .flatMap((marker) => removable(records, marker))
+      .map((set): Change => ({
+        Action: "DELETE",
+        ResourceRecordSet: set,
+      }));
     if (changes.length === 0 || (await changed(ec2, zone, changes, caller))) return "gone";
   }
   throw new BackendError("backend_failed", "transient", `the records of ${record.name} change all the time`);
@@ -202,7 +209,7 @@ function recordsOf(ec2: Ec2, record: VolumeRef, value: string, action: "UPSERT" 
   });
   return [
     set(record.name, "A", value),
-    set(markName(record.name), "TXT", `"${markerOf(ec2, record)} ${value}"`),
+    set(markName(record.name), "TXT", `"${markerOf(ec2.options, record)} ${value}"`),
   ];
 }
 
@@ -211,8 +218,13 @@ function markName(name: string): string {
   return `_berth.${name}`;
 }
 
-function markerOf({ options }: Ec2, { workspaceId }: VolumeRef): string {
-  return `${DEPLOYMENT}=${options.deploymentId},${WORKSPACE}=${workspaceId}`;
+function markerOf({ deploymentId, installationId }: Owner, { workspaceId }: VolumeRef): string {
+  return `${DEPLOYMENT}=${deploymentId},${INSTALLATION}=${installationId},${WORKSPACE}=${workspaceId}`;
+}
+
+/** As it was before installations had ids. */
+function unsignedMarkerOf({ deploymentId }: Owner, { workspaceId }: VolumeRef): string {
+  return `${DEPLOYMENT}=${deploymentId},${WORKSPACE}=${workspaceId}`;
 }
 
 function sameName(a: string | undefined, b: string): boolean {

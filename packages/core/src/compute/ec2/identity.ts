@@ -1,9 +1,10 @@
+import { refusalOf } from "../../domain/owner.js";
 import type { InstanceRef, VolumeRef } from "../backend.js";
 import { BackendError } from "../backend-error.js";
 import type { Caller, Ec2 } from "./context.js";
 import { pollEc2 } from "./pause.js";
 import type { SeenInstance, SeenVolume } from "./seen.js";
-import { generationIn, ownerOf, type Tags } from "./tags.js";
+import { generationIn, INSTALLATION, ownerOf, type Tags } from "./tags.js";
 
 const INSTANCE_ID = /^i-(?:[0-9a-f]{8}|[0-9a-f]{17})$/;
 const VOLUME_ID = /^vol-(?:[0-9a-f]{8}|[0-9a-f]{17})$/;
@@ -20,7 +21,7 @@ export interface Found<Thing> {
 /**
  * The instances that are meant: the one with the provider's id, or all of the workspace and generation.
  * Those of other deployments aren't there for us.
- * @throws BackendError: AWS's failures; `name_taken` for one whose tags are gone; a malformed id
+ * @throws BackendError: AWS's failures; `name_taken` for one whose tags are gone or another installation's; a malformed id
  */
 export async function findInstances(
   ec2: Ec2,
@@ -30,7 +31,7 @@ export async function findInstances(
   const { lookups } = ec2;
   if (ref.providerId === null) {
     const things = (await lookups.instancesOf(ref.workspaceId, caller)).filter(
-      ({ tags }) => generationIn(tags) === ref.generation,
+      ({ id, tags }) => generationIn(tags) === ref.generation && insistOnOwnership(ec2, ref, id, tags),
     );
     return { things, doubt: things.length > 0 ? null : doubtOf(ec2, ref), absent: false };
   }
@@ -49,7 +50,12 @@ export async function findInstances(
 
 /** As {@link findInstances}, for a volume. @throws BackendError */
 export async function findVolume(ec2: Ec2, ref: VolumeRef, caller: Caller): Promise<SeenVolume | null> {
-  if (ref.providerId === null) return (await ec2.lookups.volumesFor(ref.resourceId, caller))[0] ?? null;
+  if (ref.providerId === null)
+    return (
+      (await ec2.lookups.volumesFor(ref.resourceId, caller)).find(({ id, tags }) =>
+        insistOnOwnership(ec2, ref, id, tags),
+      ) ?? null
+    );
   if (!VOLUME_ID.test(ref.providerId)) throw malformed("InvalidVolumeID.Malformed", ref.providerId);
   const seen = await ec2.lookups.volume(ref.providerId, caller);
   return seen !== null && insistOnOwnership(ec2, ref, seen.id, seen.tags) ? seen : null;
@@ -71,8 +77,15 @@ export function doubtOf(ec2: Ec2, ref: InstanceRef | VolumeRef): string | null {
   return null;
 }
 
-function insistOnOwnership(ec2: Ec2, ref: InstanceRef | VolumeRef, id: string, tags: Tags): boolean {
-  const owner = ownerOf(tags, ec2.options.deploymentId, ref.workspaceId);
+export function insistOnOwnership(ec2: Ec2, ref: InstanceRef | VolumeRef, id: string, tags: Tags): boolean {
+  const owner = ownerOf(tags, ec2.options, ref.workspaceId);
+  if (owner === "another")
+    throw new BackendError(
+      "name_taken",
+      "permanent",
+      `${id} ${refusalOf(ec2.options, tags.get(INSTALLATION))}`,
+      { providerCode: "another_installation" },
+    );
   if (owner === "unclear")
     throw new BackendError(
       "name_taken",

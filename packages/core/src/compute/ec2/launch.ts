@@ -2,7 +2,7 @@ import type { Details, LaunchRequest } from "../backend.js";
 import { BackendError } from "../backend-error.js";
 import { attachVolume } from "./attach.js";
 import type { Caller, Ec2 } from "./context.js";
-import { awaitVolume } from "./identity.js";
+import { awaitVolume, insistOnOwnership } from "./identity.js";
 import { pollEc2 } from "./pause.js";
 import { runInstance } from "./run.js";
 import { untilRunning } from "./running.js";
@@ -51,7 +51,10 @@ async function existing(
   { instance: ref }: LaunchRequest,
   caller: Caller,
 ): Promise<{ alive: SeenInstance | null; dead: Set<string> }> {
-  const look = (): Promise<SeenInstance[]> => ec2.lookups.instancesOf(ref.workspaceId, caller);
+  const look = async (): Promise<SeenInstance[]> =>
+    (await ec2.lookups.instancesOf(ref.workspaceId, caller)).filter(({ id, tags }) =>
+      insistOnOwnership(ec2, ref, id, tags),
+    );
   let all = await look();
   // One that shuts down still holds the volume, and may still run something: it ends first (I1, I8).
   if (all.some(({ state, tags }) => state === "shutting-down" && generationIn(tags) === ref.generation))

@@ -4,7 +4,7 @@ import type { Aws } from "./aws.js";
 import type { Caller, Ec2 } from "./context.js";
 import { listInstances, listVolumes } from "./listing.js";
 import { contractState, type SeenInstance, type SeenVolume } from "./seen.js";
-import { DEPLOYMENT, generationIn, ROLE, type Tags, WORKSPACE } from "./tags.js";
+import { DEPLOYMENT, generationIn, INSTALLATION, ROLE, type Tags, whoseTags, WORKSPACE } from "./tags.js";
 
 /** Terminated ones can be seen for about an hour and are no more. */
 const UNENDED = ["pending", "running", "shutting-down", "stopping", "stopped"];
@@ -12,23 +12,27 @@ const UNENDED = ["pending", "running", "shutting-down", "stopping", "stopped"];
 /** See `Backend.listOwned`: both listings with all their pages, or a rejection. @throws BackendError */
 export async function listOwned({ aws, options }: Ec2, caller: Caller): Promise<OwnedResource[]> {
   const { instances, volumes } = await listBy(aws, `tag:${DEPLOYMENT}`, options.deploymentId, caller);
+  const owned = ({ tags }: { tags: Tags }): boolean => whoseTags(options, tags) !== "another";
   return [
-    ...instances.map(instanceOf),
-    ...volumes
-      // A root disk is a part of its instance, until it outlives it.
-      .filter(({ tags, attachment }) => tags.get(ROLE) !== "root" || attachment === null)
-      .map(volumeOf),
+    ...instances.filter(owned).map(instanceOf),
+    ...volumes.filter(owned).filter(standsAlone).map(volumeOf),
   ];
 }
 
 /** See `Backend.listLookalikes`. @throws BackendError */
-export async function listLookalikes({ aws }: Ec2, caller: Caller): Promise<OwnedResource[]> {
+export async function listLookalikes({ aws, options }: Ec2, caller: Caller): Promise<OwnedResource[]> {
   const { instances, volumes } = await listBy(aws, "tag:Name", "ws-*", caller);
-  const unlabelled = ({ tags }: { tags: Tags }): boolean => !tags.has(DEPLOYMENT);
+  const alike = ({ tags }: { tags: Tags }): boolean =>
+    ["nobody", "another"].includes(whoseTags(options, tags));
   return [
-    ...instances.filter(unlabelled).map(instanceOf),
-    ...volumes.filter(unlabelled).map(volumeOf),
+    ...instances.filter(alike).map(instanceOf),
+    ...volumes.filter(alike).filter(standsAlone).map(volumeOf),
   ].filter(({ name }) => looksOurs(name));
+}
+
+/** A root disk is a part of its instance, until it outlives it. */
+function standsAlone({ tags, attachment }: SeenVolume): boolean {
+  return tags.get(ROLE) !== "root" || attachment === null;
 }
 
 async function listBy(aws: Aws, tag: string, value: string, caller: Caller) {
@@ -55,6 +59,14 @@ function volumeOf({ id, tags, createdAt }: SeenVolume): OwnedResource {
   return { kind: "volume", ...nameOf(id, tags), generation: null, createdAt, state: "stopped" };
 }
 
-function nameOf(providerId: string, tags: Tags): Pick<OwnedResource, "providerId" | "name" | "workspaceId"> {
-  return { providerId, name: tags.get("Name") ?? providerId, workspaceId: tags.get(WORKSPACE) ?? null };
+function nameOf(
+  providerId: string,
+  tags: Tags,
+): Pick<OwnedResource, "providerId" | "name" | "workspaceId" | "installation"> {
+  return {
+    providerId,
+    name: tags.get("Name") ?? providerId,
+    workspaceId: tags.get(WORKSPACE) ?? null,
+    installation: tags.get(INSTALLATION) ?? null,
+  };
 }

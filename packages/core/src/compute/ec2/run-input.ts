@@ -24,9 +24,9 @@ export function runInputOf(
   { type, subnet }: Candidate,
   { volumeId, options }: { volumeId: string; options: Ec2Options },
 ): RunInstancesCommandInput {
-  const { deploymentId, agentCommand } = options;
+  const { agentCommand } = options;
   const { instanceProfile: profile, launchTemplate: template } = wanted;
-  const tags = tagsOf(deploymentId, request.instance, wanted.tags);
+  const tags = tagsOf(options, request.instance, wanted.tags);
   return {
     MinCount: 1,
     MaxCount: 1,

@@ -1,10 +1,10 @@
 import type { Ec2Spec } from "../../domain/ec2-spec.js";
+import type { Owner } from "../../domain/owner.js";
 import type { Logger } from "../../base/logger.js";
 import type { Absences } from "./absence.js";
 
 /** What the backend is told by the configuration. Times in ms. */
-export interface Ec2Options {
-  deploymentId: string;
+export interface Ec2Options extends Owner {
   /** Used where a spec leaves them unset. */
   defaults: Omit<Ec2Spec, "tags" | "spot" | "containers">;
   volumeType: string;

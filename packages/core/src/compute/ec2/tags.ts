@@ -1,7 +1,9 @@
 import type { Tag } from "@aws-sdk/client-ec2";
+import { type Owner, type Whose, whoseIs } from "../../domain/owner.js";
 import type { InstanceRef, VolumeRef } from "../backend.js";
 
 export const DEPLOYMENT = "berth:deployment";
+export const INSTALLATION = "berth:installation";
 export const WORKSPACE = "berth:workspace";
 export const GENERATION = "berth:generation";
 /** The ledger row. */
@@ -12,13 +14,14 @@ export const ROLE = "berth:role";
 export type Tags = ReadonlyMap<string, string>;
 
 export function tagsOf(
-  deploymentId: string,
+  owner: Owner,
   ref: InstanceRef | VolumeRef,
   more: Readonly<Record<string, string>>,
 ): Tag[] {
   const own = {
     Name: ref.name,
-    [DEPLOYMENT]: deploymentId,
+    [DEPLOYMENT]: owner.deploymentId,
+    [INSTALLATION]: owner.installationId,
     [WORKSPACE]: ref.workspaceId,
     [RESOURCE]: ref.resourceId,
     ...("generation" in ref && { [GENERATION]: String(ref.generation) }),
@@ -30,15 +33,23 @@ export function readTags(tags: readonly Tag[] | undefined): Tags {
   return new Map((tags ?? []).map(({ Key = "", Value = "" }) => [Key, Value]));
 }
 
+export function whoseTags(owner: Owner, tags: Tags): Whose {
+  return whoseIs(owner, tags.get(DEPLOYMENT), tags.get(INSTALLATION));
+}
+
 /**
  * Whose a thing is: ours, that of another deployment, or nobody's who says so. The last may be ours with its
- * tags stripped, so it counts neither as ours nor as gone (I4, I10).
+ * tags stripped, and another installation's may be what our ledger means, if that is a copy: neither counts as ours
+ * or as gone (I4, I10).
  */
-export function ownerOf(tags: Tags, deploymentId: string, workspaceId: string): "us" | "others" | "unclear" {
-  const deployment = tags.get(DEPLOYMENT);
-  if (deployment === undefined) return "unclear";
-  if (deployment !== deploymentId) return "others";
-  return tags.get(WORKSPACE) === workspaceId ? "us" : "unclear";
+export function ownerOf(
+  tags: Tags,
+  owner: Owner,
+  workspaceId: string,
+): "us" | "others" | "another" | "unclear" {
+  const whose = whoseTags(owner, tags);
+  if (whose === "others" || whose === "another") return whose;
+  return whose !== "nobody" && tags.get(WORKSPACE) === workspaceId ? "us" : "unclear";
 }
 
 export function generationIn(tags: Tags): number | null {

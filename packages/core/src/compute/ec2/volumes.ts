@@ -62,7 +62,7 @@ async function createIn(
         TagSpecifications: [
           {
             ResourceType: "volume",
-            Tags: tagsOf(ec2.options.deploymentId, ref, { ...wanted.tags, [ROLE]: "data" }),
+            Tags: tagsOf(ec2.options, ref, { ...wanted.tags, [ROLE]: "data" }),
           },
         ],
       }),

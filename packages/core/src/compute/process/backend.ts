@@ -1,4 +1,5 @@
 import type { Logger } from "../../base/logger.js";
+import type { Owner } from "../../domain/owner.js";
 import type { Backend } from "../backend.js";
 import { BackendError } from "../backend-error.js";
 import { checked } from "../decorate.js";
@@ -6,17 +7,17 @@ import { createEnds } from "../ends.js";
 import { identifyMachine, markMachine } from "./identity.js";
 import { launchProcess } from "./launch.js";
 import { readLog } from "./log.js";
-import { listOwned } from "./owned.js";
+import { listLookalikes, listOwned } from "./owned.js";
+import { insistOnOwnership } from "./owners.js";
 import { openPlaces } from "./places.js";
 import { probeProcesses } from "./probe.js";
 import { openProcessTable } from "./open-process-table.js";
 import { stopProcess } from "./stop.js";
 import { createVolume, removeVolume } from "./volumes.js";
 
-export interface ProcessBackendOptions {
+export interface ProcessBackendOptions extends Owner {
   /** Everything lies below `<dataDir>/process/<deployment id>`, on a disk of this machine. */
   dataDir: string;
-  deploymentId: string;
   /** Between SIGTERM and SIGKILL. Default 10 s. */
   stopGraceMs?: number;
   logger?: Logger;
@@ -29,9 +30,9 @@ export interface ProcessBackendOptions {
  * @throws if the directories can't be made.
  */
 export function createProcessBackend(options: ProcessBackendOptions): Backend {
-  const { dataDir, deploymentId, stopGraceMs = 10_000, logger } = options;
+  const { dataDir, deploymentId, installationId, stopGraceMs = 10_000, logger } = options;
   if (process.platform === "win32") throw new Error("the process backend needs a POSIX system");
-  const places = openPlaces(dataDir, deploymentId);
+  const places = openPlaces(dataDir, { deploymentId, installationId });
   const table = openProcessTable();
   const ends = createEnds();
   const backend: Backend = {
@@ -65,6 +66,7 @@ export function createProcessBackend(options: ProcessBackendOptions): Backend {
       return { providerId: await launchProcess(places, table, request, call), url: null };
     },
     async stop(instance, call) {
+      await insistOnOwnership(places, instance.workspaceId);
       return await stopProcess(places, table, ends, instance, stopGraceMs, call);
     },
     async probe(instances, { signal }) {
@@ -76,8 +78,13 @@ export function createProcessBackend(options: ProcessBackendOptions): Backend {
       refuseAborted(signal);
       return await listOwned(places, table);
     },
+    async listLookalikes({ signal }) {
+      refuseAborted(signal);
+      return await listLookalikes(places, table);
+    },
     async logs(instance, call) {
       refuseAborted(call.signal);
+      await insistOnOwnership(places, instance.workspaceId);
       return await readLog(places, instance, call);
     },
     async close() {

@@ -1,5 +1,6 @@
 import { dirname } from "node:path";
 import type { LaunchRequest } from "../backend.js";
+import type { Places } from "./places.js";
 import { MARKER } from "./process-table.js";
 
 const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -9,6 +10,8 @@ export interface Marked {
   workspaceId: string;
   generation: number;
   resourceId: string;
+  /** Null: made before installations had ids. */
+  installation: string | null;
 }
 
 /**
@@ -17,7 +20,7 @@ export interface Marked {
  */
 export function environmentOf(
   { instance, spec, env }: LaunchRequest,
-  mark: string,
+  { mark, owner }: Pick<Places, "mark" | "owner">,
   home: string,
 ): Record<string, string> {
   return {
@@ -27,13 +30,13 @@ export function environmentOf(
     ...spec.env,
     // After the spec's, so that it can't pretend to be another workspace.
     ...env,
-    [MARKER]: `${mark}/${instance.workspaceId}/${instance.generation}/${instance.resourceId}`,
+    [MARKER]: `${mark}/${instance.workspaceId}/${instance.generation}/${instance.resourceId}/${owner.installationId}`,
   };
 }
 
 /** Null for a process of another deployment or data directory, or of none (I10). `mark` as in `Places`. */
 export function readMarker(marker: string | null, mark: string): Marked | null {
-  const [owner, workspaceId, generation, resourceId] = marker?.split("/") ?? [];
+  const [owner, workspaceId, generation, resourceId, installation = null] = marker?.split("/") ?? [];
   if (owner !== mark || workspaceId === undefined || resourceId === undefined) return null;
-  return { workspaceId, generation: Number(generation), resourceId };
+  return { workspaceId, generation: Number(generation), resourceId, installation };
 }

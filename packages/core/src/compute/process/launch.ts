@@ -9,6 +9,7 @@ import { keepEnd } from "./end.js";
 import { environmentOf } from "./environment.js";
 import { CANNOT_RUN, CLAIMED_BY_ANOTHER, type Launcher, launcherFor, NO_IDENTITY } from "./launcher.js";
 import { logFile } from "./log.js";
+import { insistOnOwnership } from "./owners.js";
 import { codeOf, listRecords, listVolumes, type Places, recordOf, unreachable } from "./places.js";
 import type { ProcessTable } from "./process-table.js";
 
@@ -29,7 +30,7 @@ export async function launchProcess(
 ): Promise<string> {
   const record = recordOf(request.instance);
   await requireVolume(places, request);
-  const env = environmentOf(request, places.mark, join(places.volumes, request.volume.name));
+  const env = environmentOf(request, places, join(places.volumes, request.volume.name));
   const launcher = await launcherFor(env);
   const made = await makeRecord(places, record);
   const claim = await readClaim(places, record);
@@ -43,6 +44,7 @@ export async function launchProcess(
 
 /** Before there is a record: one that gets no further would stay. */
 async function requireVolume(places: Places, { volume }: LaunchRequest): Promise<void> {
+  await insistOnOwnership(places, volume.workspaceId);
   if ((await listVolumes(places)).some(({ name }) => name === volume.name)) return;
   if (volume.providerId !== null) throw volumeMissing(volume);
   throw new BackendError("backend_failed", "transient", `volume ${volume.name} is not there`);

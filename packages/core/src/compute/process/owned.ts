@@ -4,14 +4,29 @@ import type { InstanceState, OwnedResource } from "../backend.js";
 import { providerIdOf, readClaim, VOID } from "./claim.js";
 import { readMarker } from "./environment.js";
 import { isRunning } from "./members.js";
+import { readOwner } from "./owners.js";
 import { codeOf, listRecords, listVolumes, type Places, unreachable } from "./places.js";
 import type { ProcessTable } from "./process-table.js";
 
-/**
- * See `Backend.listOwned`. Processes that carry this deployment's marker and have no record are instances
- * as well. @throws BackendError
- */
+/** See `Backend.listOwned`. @throws BackendError */
 export async function listOwned(places: Places, table: ProcessTable): Promise<OwnedResource[]> {
+  return (await listAll(places, table)).filter(({ installation }) => !isOther(places, installation));
+}
+
+/** See `Backend.listLookalikes`: what another installation keeps in the same data directory. @throws BackendError */
+export async function listLookalikes(places: Places, table: ProcessTable): Promise<OwnedResource[]> {
+  return (await listAll(places, table)).filter(({ installation }) => isOther(places, installation));
+}
+
+function isOther({ owner }: Places, installation: string | null): boolean {
+  return installation !== null && installation !== owner.installationId;
+}
+
+/**
+ * All of this deployment. Processes that carry its marker and have no record are instances as well.
+ * @throws BackendError
+ */
+async function listAll(places: Places, table: ProcessTable): Promise<OwnedResource[]> {
   const owned: OwnedResource[] = [];
   const all = await table.all();
   const byPid = new Map(all.map((entry) => [entry.pid, entry]));
@@ -27,7 +42,16 @@ export async function listOwned(places: Places, table: ProcessTable): Promise<Ow
     else if (claimed && isRunning(claim, byPid)) state = "running";
     recorded.add(`${workspaceId}.${generation}`);
     const providerId = claimed ? providerIdOf(claim) : record;
-    owned.push({ kind: "instance", providerId, name, workspaceId, generation, createdAt, state });
+    owned.push({
+      kind: "instance",
+      providerId,
+      name,
+      workspaceId,
+      generation,
+      installation: await readOwner(places, workspaceId),
+      createdAt,
+      state,
+    });
   }
   for (const { name, workspaceId } of await listVolumes(places)) {
     const createdAt = await timeOf(join(places.volumes, name));
@@ -38,6 +62,7 @@ export async function listOwned(places: Places, table: ProcessTable): Promise<Ow
         name,
         workspaceId,
         generation: null,
+        installation: await readOwner(places, workspaceId),
         createdAt,
         state: "stopped",
       });
@@ -53,6 +78,7 @@ export async function listOwned(places: Places, table: ProcessTable): Promise<Ow
       name: `ws-${marked.workspaceId}`,
       workspaceId: marked.workspaceId,
       generation: marked.generation,
+      installation: marked.installation ?? (await readOwner(places, marked.workspaceId)),
       createdAt: (await timeOf(`/proc/${entry.pid}`)) ?? new Date(0),
       state: "running",
     });

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import type { Owner } from "../../domain/owner.js";
 import type { InstanceRef } from "../backend.js";
 import { BackendError } from "../backend-error.js";
 
@@ -15,6 +16,7 @@ const VOLUME = /^ws-([0-9a-f-]{36})$/;
 
 /** Where a deployment keeps what it runs on this machine. All worker processes of it share these. */
 export interface Places {
+  owner: Owner;
   /** Names these places in the marker of each instance: another data directory's instances aren't ours. */
   mark: string;
   /** The directory of all of these. */
@@ -23,6 +25,8 @@ export interface Places {
   instances: string;
   /** One directory `ws-<workspace id>` a volume. */
   volumes: string;
+  /** One file `ws-<workspace id>` a workspace: whose it is. */
+  owners: string;
 }
 
 export interface RecordName {
@@ -37,13 +41,22 @@ export interface RecordName {
  * Makes the directories once. They aren't made again when they are missing later: an empty new one would
  * say of every instance that it is gone.
  */
-export function openPlaces(dataDir: string, deploymentId: string): Places {
+export function openPlaces(dataDir: string, owner: Owner): Places {
+  const { deploymentId } = owner;
   if (!DEPLOYMENT_ID.test(deploymentId)) throw new TypeError("the deployment id must be a plain file name");
   const root = join(resolve(dataDir), "process", deploymentId);
   const mark = `${deploymentId}:${createHash("sha256").update(root).digest("hex").slice(0, 12)}`;
-  const places = { mark, root, instances: join(root, "instances"), volumes: join(root, "volumes") };
+  const places = {
+    owner,
+    mark,
+    root,
+    instances: join(root, "instances"),
+    volumes: join(root, "volumes"),
+    owners: join(root, "owners"),
+  };
   mkdirSync(places.instances, { recursive: true, mode: 0o700 });
   mkdirSync(places.volumes, { recursive: true, mode: 0o700 });
+  mkdirSync(places.owners, { recursive: true, mode: 0o700 });
   clearRemoved(places);
   return places;
 }

@@ -4,6 +4,7 @@ import { type Claim, isMeant, readClaim, VOID } from "./claim.js";
 import { noteEnd } from "./end.js";
 import { boundLog } from "./log.js";
 import { isRunning, membersOf } from "./members.js";
+import { isAnothers } from "./owners.js";
 import { listRecords, type Places, recordOf } from "./places.js";
 import type { ProcessTable } from "./process-table.js";
 
@@ -21,6 +22,11 @@ export async function probeProcesses(
   const all = instances.every((ref) => claims.has(ref)) ? [] : await table.all();
   const states = new Map<string, InstanceState>();
   for (const ref of instances) {
+    // Another installation's says nothing of ours (I5, I10).
+    if (await isAnothers(places, ref.workspaceId)) {
+      states.set(ref.resourceId, "unknown");
+      continue;
+    }
     const claim = claims.get(ref);
     let state: InstanceState = "stopped";
     if (claim === undefined)

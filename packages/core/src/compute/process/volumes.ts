@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { VolumeRef } from "../backend.js";
 import { BackendError, volumeMissing } from "../backend-error.js";
 import { readMarker } from "./environment.js";
+import { giveUpOwnership, insistOnOwnership, takeOwnership } from "./owners.js";
 import { codeOf, listRecords, listVolumes, type Places, unreachable } from "./places.js";
 import type { ProcessTable } from "./process-table.js";
 
@@ -10,9 +11,11 @@ import type { ProcessTable } from "./process-table.js";
 export async function createVolume(places: Places, volume: VolumeRef): Promise<string> {
   const path = join(places.volumes, volume.name);
   if (volume.providerId !== null) {
+    await insistOnOwnership(places, volume.workspaceId);
     if (!(await listVolumes(places)).some(({ name }) => name === volume.name)) throw volumeMissing(volume);
     return volume.name;
   }
+  await takeOwnership(places, volume.workspaceId);
   try {
     await mkdir(path, { mode: 0o700 });
   } catch (error) {
@@ -34,6 +37,7 @@ export async function removeVolume(
   { workspaceId, name }: VolumeRef,
 ): Promise<"gone" | "in_use"> {
   const path = join(places.volumes, name);
+  await insistOnOwnership(places, workspaceId);
   if ((await listRecords(places)).some((record) => record.workspaceId === workspaceId)) return "in_use";
   const all = await table.all();
   const held = all.some(({ marker }) => readMarker(marker, places.mark)?.workspaceId === workspaceId);
@@ -52,6 +56,7 @@ export async function removeVolume(
   // `rm` says nothing where the whole directory of volumes is out of reach.
   if ((await readdir(places.volumes).catch(() => null)) === null)
     throw unreachable("remove a volume", new Error("the data directory isn't there"));
+  await giveUpOwnership(places, workspaceId);
   return "gone";
 }
 
