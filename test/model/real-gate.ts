@@ -116,7 +116,15 @@ export class RealGate {
     const workspace = (await getWorkspace(this.database.pool, this.id))!;
     const endings = {
       succeeded: () => succeeded(operation, workspace),
-      failed: () => failed(operation, { phase: "launch", error: ERROR, instanceId: null, owed: [] }),
+      failed: () =>
+        failed(operation, workspace, {
+          phase: "launch",
+          error: ERROR,
+          owed: [],
+          passing: false,
+          kept: false,
+          restartInMs: 0,
+        }),
       cancelled: () => cancelled(operation, operation.cancel_requested_by),
     };
     return held(async () => {

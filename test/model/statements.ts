@@ -202,7 +202,7 @@ export function finish(
   else if (how === "cancelled") {
     if (operation.cancel === "nobody") breaks(state, "I7: an operation is cancelled that nobody cancelled");
     endAs(state, operation, cancelled(told(operation), by));
-  } else endAs(state, operation, failed(told(operation), FAILURE));
+  } else endAs(state, operation, failed(told(operation), WORKSPACE, FAILURE));
   if (operation.kind === "delete") state.owes = how !== "succeeded";
   pass(state, rules);
   const next = operationOf(state, state.gate.head + 1);
@@ -279,6 +279,8 @@ const WORKSPACE = { backend: "process", spec: { readiness: "running" } } as Para
 const FAILURE = {
   phase: "launch",
   error: { code: "backend_failed", message: "it failed", provider_code: null },
-  instanceId: null,
   owed: [],
+  passing: false,
+  kept: false,
+  restartInMs: 0,
 };

@@ -102,8 +102,8 @@ describe("a cancelled operation", () => {
     expect(await stage.things()).toHaveLength(2);
   });
 
-  it("that had begun to stop the instance leaves the workspace failed, with its volume, to be started again", async () => {
-    const { id } = await stage.online();
+  it("whose request to stop no provider has taken leaves what ran as it was, and no sweep ends it (I14)", async () => {
+    const { id, instance_id } = await stage.online();
     const { stop } = stage.backend;
     stage.backend.stop = () => Promise.reject(new Error("not now"));
     const { operation } = await requestPause(stage.deps, id, BY_TEST);
@@ -113,9 +113,9 @@ describe("a cancelled operation", () => {
     await cancel(operation.id);
     await stage.pool.query("update operations set next_attempt_at = null where id = $1", [operation.id]);
     await stage.settle();
-    expect([await state(operation.id), (await stage.workspace(id)).status]).toEqual(["cancelled", "failed"]);
+    expect([await state(operation.id), (await stage.workspace(id)).status]).toEqual(["cancelled", "online"]);
     await sweep();
-    expect(await stage.things()).toEqual([`vol-${id}`]);
+    expect(await stage.things()).toEqual([instance_id, `vol-${id}`]);
     await restart(id);
     await stage.settle();
     expect((await stage.workspace(id)).status).toBe("online");

@@ -144,7 +144,14 @@ class World {
     if (how === "fail")
       return this.gate.finish({
         hold,
-        ...failed(operation, { phase: "stop", error, instanceId: null, owed: [] }),
+        ...failed(operation, workspace, {
+          phase: "stop",
+          error,
+          owed: [],
+          passing: false,
+          kept: false,
+          restartInMs: 0,
+        }),
       });
     return this.gate.finish({ hold, ...succeeded(operation, workspace) });
   }

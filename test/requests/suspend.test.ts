@@ -86,22 +86,43 @@ describe("pause and resume", () => {
     });
   });
 
-  it("that can't be proven leaves the workspace failed and the instance to the sweep", async () => {
-    const { id } = await stage.online();
+  it("that no provider has taken leaves the workspace as it was, and its agent is heard (I14)", async () => {
+    const { id, instance_id } = await stage.withAgent();
     stage.backend.faults.failBefore = 1;
     await requestPause(stage.deps, id, BY_TEST);
     await stage.settle();
     await stage.time.advance(60_000);
     await stage.settle();
-    expect(await stage.workspace(id)).toMatchObject({ status: "failed" });
+    expect(await stage.workspace(id)).toMatchObject({ status: "online", instance_id });
     expect(await stage.eventTypes(id)).toContain("workspace.pause.stop_retry_exhausted");
     stage.backend.faults.failBefore = 0;
     await stage.time.advance(60_000);
     await stage.run("removed-instances");
-    expect(await stage.things()).toEqual([`vol-${id}`]);
+    expect(await stage.things()).toEqual([instance_id, `vol-${id}`]);
+    await stage.beat(id);
+    expect((await stage.workspace(id)).last_heartbeat_at!.getTime()).toBeGreaterThan(0);
     await requestPause(stage.deps, id, BY_TEST);
     await stage.settle();
     expect(await status(id)).toBe("paused");
+  });
+
+  it("that a provider has taken and not proven is carried on to its end by the sweep (I14)", async () => {
+    const { id } = await stage.online();
+    const { stop } = stage.backend;
+    stage.backend.stop = () => Promise.resolve("stopping");
+    const limits = { ...stage.deps.limits };
+    stage.deps.limits.stopTimeoutMs = 50;
+    await requestPause(stage.deps, id, BY_TEST);
+    await stage.settle();
+    await stage.time.advance(60_000);
+    await stage.settle();
+    stage.deps.limits.stopTimeoutMs = limits.stopTimeoutMs;
+    expect(await status(id)).toBe("failed");
+    stage.backend.stop = stop;
+    await stage.time.advance(60_000);
+    await stage.run("removed-instances");
+    expect(await stage.workspace(id)).toMatchObject({ status: "paused", instance_id: null });
+    expect(await stage.things()).toEqual([`vol-${id}`]);
   });
 });
 

@@ -113,6 +113,7 @@ export async function openStage(env: Readonly<Record<string, string>> = {}, wait
     ]),
     limits: { startTimeoutMs: waitMs, stopTimeoutMs: waitMs, publicUrl: "", deploymentId: "berth" },
     retry: { delayMs: config.retryDelayMs, maxDelayMs: config.retryMaxDelayMs, jitter: 0 },
+    restartPause: { delayMs: 30_000, maxDelayMs: config.restartLongestPauseMs, jitter: 0 },
     random: () => 0,
     logger,
   };

@@ -38,6 +38,8 @@ export interface RunningWorker {
 }
 
 const MAX_TAKEOVERS = 20;
+/** After the first restart that failed for a cause that may pass. */
+const FIRST_RESTART_PAUSE_MS = 30_000;
 /** How long after its launch a workspace that Berth restarts again and again is restarted once more. */
 const AUTO_RESTART_BACKOFF = { delayMs: 30_000, maxDelayMs: 600_000, jitter: 0 };
 /** What handing back may take after the grace time, in ms. */
@@ -73,6 +75,11 @@ export function startWorker(deps: WorkerDeps): RunningWorker {
       deploymentId: config.deploymentId,
     },
     retry: { delayMs: config.retryDelayMs, maxDelayMs: config.retryMaxDelayMs, jitter: RETRY_JITTER },
+    restartPause: {
+      delayMs: Math.min(FIRST_RESTART_PAUSE_MS, config.restartLongestPauseMs),
+      maxDelayMs: config.restartLongestPauseMs,
+      jitter: RETRY_JITTER,
+    },
     random: Math.random,
   };
   const run = createRunner({

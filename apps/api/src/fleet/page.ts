@@ -47,7 +47,7 @@ export function fleetPage(fleet: Fleet, nonce: string): string {
           ${fleet.at.toISOString()}, read again every 10 s · <a href="/admin/queues">queues</a> ·
           <a href="/docs">calls</a> · <a href="/login">log out</a>
         </p>
-        ${held.map(heldSweep)}
+        ${trouble(fleet)} ${held.map(heldSweep)}
         <h2>Leaks</h2>
         ${leaks(fleet)}
         <h2>Sweeps</h2>
@@ -100,7 +100,21 @@ function heldSweep({ name, held }: SweepLiveness): Html {
   </div>`;
 }
 
-function leaks({ leaks: rows, leakCount }: Fleet): Html {
+/** What waits for a person, or may never end: said before anything that is well. */
+function trouble({ workspaces, operations }: Fleet): Html {
+  const sum = (rows: readonly { n: number }[]): number => rows.reduce((total, { n }) => total + n, 0);
+  const failed = sum(workspaces.filter(({ status }) => status === "failed"));
+  const offline = sum(workspaces.filter(({ status }) => status === "offline"));
+  const deletes = sum(operations.filter(({ kind }) => kind === "delete"));
+  return html`${failed > 0 ? html`<p class="bad">${failed} workspaces have failed: nothing more happens to them by itself.</p>` : []}
+  ${offline > 0 ? html`<p class="bad">${offline} workspaces are offline; each one's why says what is waited for.</p>` : []}
+  ${deletes > 0 ? html`<p>${deletes} deletes are under way: what they are to remove isn't proven gone.</p>` : []}`;
+}
+
+function leaks({ leaks: rows, leakCount, operations }: Fleet): Html {
+  const ends = operations.every(({ kind }) => kind !== "delete");
+  if (leakCount === 0 && !ends)
+    return html`<p>None beside what deletes that are under way are to remove.</p>`;
   if (leakCount === 0) return html`<p class="good">None: all that is to go is proven gone.</p>`;
   return html`<p>
       ${leakCount} in all${rows.length < leakCount ? `, the ${rows.length} oldest here` : ""};

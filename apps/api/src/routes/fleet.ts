@@ -18,11 +18,10 @@ export function fleetRoutes(app: App, { config, pool, prices }: Services): void 
         countWorkspaces(pool),
         countOperations(pool),
         livenessOfSweeps(pool),
-        listLeaks(pool, { prices, limit: LEAKS_SHOWN }),
+        // What an ordinary delete is about to release is no leak yet.
+        listLeaks(pool, { prices, limit: LEAKS_SHOWN, underWay: false }),
         countLeaks(pool),
       ]);
-      // What an ordinary delete is about to release is no leak yet.
-      const open = leaks.filter((leak) => !leak.under_way);
       const nonce = randomBytes(16).toString("base64");
       const page = fleetPage(
         {
@@ -31,10 +30,10 @@ export function fleetRoutes(app: App, { config, pool, prices }: Services): void 
           workspaces,
           operations: operations.unfinished,
           sweeps,
-          leaks: open,
+          leaks,
           leakCount: Math.max(
             leakCounts.reduce((sum, one) => sum + one.n, 0),
-            open.length,
+            leaks.length,
           ),
         },
         nonce,

@@ -6,6 +6,8 @@ export interface RestartAllowance {
   restarts: number;
   /** Null if it was never launched. */
   launchedMsAgo: number | null;
+  /** When the next try after a failed restart is due; null: none has failed. */
+  nextRestartInMs: number | null;
 }
 
 export async function restartAllowance(
@@ -13,16 +15,26 @@ export async function restartAllowance(
   workspaceId: string,
   windowMs: number,
 ): Promise<RestartAllowance> {
-  const { rows } = await tx.query<{ restarts: number; launched_ms_ago: number | null }>(
+  const { rows } = await tx.query<{
+    restarts: number;
+    launched_ms_ago: number | null;
+    next_in_ms: number | null;
+  }>(
     `select case when auto_restarts_since > clock_timestamp() - $2 * interval '1 millisecond'
          and not exists (select 1 from operations o where o.workspace_id = w.id and o.source in ('api', 'schedule')
            and o.kind in ('restart', 'resume') and o.created_at > w.auto_restarts_since)
        then auto_restarts else 0 end as restarts,
-       floor(extract(epoch from clock_timestamp() - last_launched_at) * 1000)::int8 as launched_ms_ago
+       floor(extract(epoch from clock_timestamp() - last_launched_at) * 1000)::int8 as launched_ms_ago,
+       case when restart_tries > 0
+         then ceil(extract(epoch from next_restart_at - clock_timestamp()) * 1000)::int8 end as next_in_ms
      from workspaces w where id = $1`,
     [workspaceId, windowMs],
   );
-  return { restarts: rows[0]?.restarts ?? 0, launchedMsAgo: rows[0]?.launched_ms_ago ?? null };
+  return {
+    restarts: rows[0]?.restarts ?? 0,
+    launchedMsAgo: rows[0]?.launched_ms_ago ?? null,
+    nextRestartInMs: rows[0]?.next_in_ms ?? null,
+  };
 }
 
 /** Counts a restart; the first one opens a window. */

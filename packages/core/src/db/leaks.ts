@@ -51,13 +51,13 @@ export interface LeakPosition {
 /** Those that are to go for longest first, after the position given. */
 export async function listLeaks(
   db: Queryable,
-  { limit, after }: { limit: number; after?: LeakPosition },
+  { limit, after, underWay = true }: { limit: number; after?: LeakPosition; underWay?: boolean },
 ): Promise<(Leak & Pick<LeakPosition, "micros">)[]> {
   const { rows } = await db.query<Leak & Pick<LeakPosition, "micros">>(
     `select * from (select *, (extract(epoch from since) * 1000000)::bigint::text as micros from (${LEAKS}) all_leaks) leaks
-     where $2::bigint is null or (since, id) > (timestamptz 'epoch' + $2 * interval '1 microsecond', $3::uuid)
+     where (not under_way or $4) and ($2::bigint is null or (since, id) > (timestamptz 'epoch' + $2 * interval '1 microsecond', $3::uuid))
      order by since, id limit $1`,
-    [limit, after?.micros ?? null, after?.id ?? null],
+    [limit, after?.micros ?? null, after?.id ?? null, underWay],
   );
   return rows;
 }

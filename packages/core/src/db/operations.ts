@@ -1,4 +1,5 @@
 import type { OperationKind, OperationState, Source } from "../domain/operation.js";
+import type { Status } from "../domain/status.js";
 import type { Queryable, Tx } from "./pool.js";
 
 /** Why an attempt failed: Berth's code, a sentence, and the provider's own code if it gave one. */
@@ -30,6 +31,8 @@ export interface Operation {
   /** What it waits, or waited last, for at its provider while it holds no gate, and since when: `waits.ts`. */
   waits_for: string | null;
   waiting_since: Date | null;
+  /** What the workspace was when it began; null: it hasn't noted that. */
+  status_before: Status | null;
   cancel_requested_at: Date | null;
   /** Null if a delete asks. */
   cancel_requested_by: string | null;
@@ -218,7 +221,33 @@ export async function setPhase(
   return rowCount === 1;
 }
 
+/** Notes what the workspace is before the operation changes it, once. @returns what was noted */
+export async function noteStatusBefore(tx: Tx, id: string): Promise<Status | null> {
+  const { rows } = await tx.query<{ status_before: Status }>(
+    `update operations o set status_before = coalesce(o.status_before, w.status)
+     from workspaces w where o.id = $1 and w.id = o.workspace_id returning o.status_before`,
+    [id],
+  );
+  return rows[0]?.status_before ?? null;
+}
+
 /** Records the generation that an operation launches: a second attempt launches the same one. */
 export async function setGeneration(tx: Tx, id: string, generation: number): Promise<void> {
   await tx.query("update operations set generation = $2 where id = $1", [id, generation]);
+}
+
+/** The last operation of a workspace that is failed, if it was to suspend it and could only not prove the stop. */
+export async function stoppedHalfway(
+  tx: Tx,
+  workspaceId: string,
+): Promise<{ kind: "pause" | "hibernate"; generation: number } | null> {
+  const { rows } = await tx.query<{ kind: "pause" | "hibernate"; generation: number }>(
+    `select o.kind, w.generation from workspaces w
+     cross join lateral (
+       select * from operations where workspace_id = w.id order by ticket desc limit 1) o
+     where w.id = $1 and w.status = 'failed' and w.instance_id is null
+       and o.kind in ('pause', 'hibernate') and o.state = 'failed' and o.error ->> 'code' = 'stop_retry_exhausted'`,
+    [workspaceId],
+  );
+  return rows[0] ?? null;
 }

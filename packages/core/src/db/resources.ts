@@ -139,6 +139,47 @@ export async function markReleasing(
   );
 }
 
+/**
+ * Removed workspaces that name an instance of which the ledger has no row, as after the loss of that row: gives them one,
+ * as something to go, so that its provider is asked.
+ */
+export async function adoptForgotten(tx: Tx, workspaceIds: readonly string[]): Promise<void> {
+  await tx.query(
+    `insert into resources (id, workspace_id, kind, backend, name, client_token, generation, provider_id, state,
+       next_attempt_at, releasing_at)
+     select gen_random_uuid(), w.id, 'instance', w.backend, 'ws-' || w.id, gen_random_uuid()::text, w.generation,
+       w.instance_id, 'releasing', clock_timestamp(), clock_timestamp()
+     from workspaces w where w.id = any ($1) and w.status = 'removed' and w.instance_id is not null
+     on conflict (workspace_id, kind) where state <> 'gone' do nothing`,
+    [workspaceIds],
+  );
+}
+
+/** Notes that the provider has taken the request to stop it: from now on it is on its way out. */
+export async function noteStopping(tx: Tx, id: string): Promise<void> {
+  await tx.query(
+    `update resources set details = details || '{"stopping": true}', updated_at = clock_timestamp()
+     where id = $1 and state <> 'gone'`,
+    [id],
+  );
+}
+
+/**
+ * Takes back that a workspace's instance is to go, as this operation wanted: no request to stop it was taken.
+ * @returns false if there is no such instance: it is gone, was to go before, or is being stopped.
+ */
+export async function keepInstance(tx: Tx, operation: { id: string; workspaceId: string }): Promise<boolean> {
+  const { rowCount } = await tx.query(
+    `update resources r set state = 'present', next_attempt_at = null, releasing_at = null, attempts = 0,
+       updated_at = clock_timestamp()
+     from operations o
+     where o.id = $2 and r.workspace_id = $1 and r.kind = 'instance' and r.state = 'releasing'
+       and r.provider_id is not null and r.releasing_at >= o.started_at and r.details -> 'stopping' is null`,
+    [operation.workspaceId, operation.id],
+  );
+  return rowCount === 1;
+}
+
 /** The provider has said cleanly that the thing is gone (I4). */
 export async function markGone(tx: Tx, id: string): Promise<void> {
   await tx.query(

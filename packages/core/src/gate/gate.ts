@@ -40,6 +40,10 @@ export interface Finish {
   /** The workspace's new status; null leaves it. A removed workspace stays removed. */
   status: Status | null;
   statusReason: string | null;
+  /** Of `offline`: in how many ms the next restart is tried, since this one failed for a cause that may pass. */
+  restartInMs?: number;
+  /** True if what may run of it is to go. */
+  released?: boolean;
   events: NewEvent[];
 }
 
@@ -203,14 +207,21 @@ async function finishAll(tx: Tx, finishes: Finish[]): Promise<{ held: boolean; n
   );
   await changeStatuses(
     tx,
-    held.flatMap(({ hold, status, statusReason }) =>
-      status === null ? [] : [{ id: hold.workspaceId, status, reason: statusReason }],
+    held.flatMap(({ hold, status, statusReason, restartInMs }) =>
+      status === null
+        ? []
+        : {
+            id: hold.workspaceId,
+            status,
+            reason: statusReason,
+            ...(restartInMs === undefined ? {} : { restart_in_ms: restartInMs, tried: true }),
+          },
     ),
   );
   // A launch that was given up is to leave nothing running, also where its time ran out before it could stop it.
   await markReleasing(
     tx,
-    held.filter(({ status }) => status === "failed").map(({ hold }) => hold.workspaceId),
+    held.filter(({ released }) => released === true).map(({ hold }) => hold.workspaceId),
     ["instance"],
   );
   await insertEvents(

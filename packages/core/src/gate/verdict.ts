@@ -40,7 +40,13 @@ export class WaitingError extends Error {
 export type Verdict =
   | { kind: "lost" | "cancelled" | "handed_back" }
   | { kind: "waiting"; waitsFor: string; delayMs: number }
-  | { kind: "failed"; permanent: boolean; error: OperationError };
+  | {
+      kind: "failed";
+      permanent: boolean;
+      /** True if the cause may end without any change of what was asked (I14). */
+      passing: boolean;
+      error: OperationError;
+    };
 
 /** Sorts what an attempt threw. A signal's reason counts for more than the error that it caused. */
 export function judge(thrown: unknown, signal: AbortSignal): Verdict {
@@ -56,17 +62,24 @@ export function judge(thrown: unknown, signal: AbortSignal): Verdict {
     return {
       kind: "failed",
       permanent: error.kind === "permanent",
+      passing: error.passing,
       error: { code: error.code, message: error.message, provider_code: error.providerCode },
     };
   if (error instanceof AttemptTimeoutError)
     return {
       kind: "failed",
       permanent: false,
+      passing: true,
       error: { code: "attempt_timeout", message: error.message, provider_code: null },
     };
   if (isDatabaseUnavailable(error)) return { kind: "handed_back" };
   // A fault of ours: tried again like a provider's. Callers read this; the log tells operators all of it.
   const name = error instanceof Error ? error.name : typeof error;
   const message = `Berth itself failed (${name}): the worker's log has the cause under this operation's id`;
-  return { kind: "failed", permanent: false, error: { code: "internal", message, provider_code: null } };
+  return {
+    kind: "failed",
+    permanent: false,
+    passing: true,
+    error: { code: "internal", message, provider_code: null },
+  };
 }

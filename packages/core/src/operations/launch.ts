@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { BackendError } from "../compute/backend-error.js";
 import { insertEvents } from "../db/events.js";
-import { setGeneration } from "../db/operations.js";
+import { noteStatusBefore, setGeneration } from "../db/operations.js";
 import { markAsked, markGone, markPresent, markReleasing, saveResource } from "../db/resources.js";
-import { beginGeneration, setInstance, setUrl } from "../db/workspaces.js";
+import { beginGeneration, changeStatuses, setInstance, setUrl } from "../db/workspaces.js";
 import { callOf, instanceRef, volumeRef, type Step, type StepContext } from "./step.js";
 import { removeVolume } from "./stop.js";
 import { find, generationOf, intend } from "./ledger.js";
@@ -11,6 +11,18 @@ import { untilUp } from "./wait.js";
 
 /** How often one attempt makes an unused volume anew where there may be room. */
 const MAX_MOVES = 5;
+
+/** Says that a restart is under way, and remembers what the workspace was before. */
+export const announce: Step = {
+  name: "announce",
+  async run({ fenced, operation }) {
+    await fenced(async (tx) => {
+      operation.status_before = await noteStatusBefore(tx, operation.id);
+      const reason = `${operation.kind} is under way`;
+      await changeStatuses(tx, [{ id: operation.workspace_id, status: "provisioning", reason }]);
+    });
+  },
+};
 
 /** Takes the next generation, once an operation: a second attempt launches the same one (I9). */
 export const prepare: Step = {

@@ -1,6 +1,6 @@
 import type { OperationKind } from "../domain/operation.js";
 import { hasCompute, type BackendName } from "../domain/backend.js";
-import { ensureVolume, launch, prepare, publishName } from "./launch.js";
+import { announce, ensureVolume, launch, prepare, publishName } from "./launch.js";
 import { waitUntilRunning } from "./wait.js";
 import { dropName, revokeToken } from "./quiet.js";
 import type { Step } from "./step.js";
@@ -9,7 +9,8 @@ import { releaseAll, removeName, removeVolume, stopFormer, stopInstance } from "
 /** Everything an operation does, in order. */
 const PLANS: Readonly<Record<OperationKind, readonly Step[]>> = {
   provision: [prepare, ensureVolume, launch, waitUntilRunning, publishName],
-  restart: [prepare, stopFormer, ensureVolume, launch, waitUntilRunning, publishName],
+  // Its generation begins when the one before has ended: a stop that fails leaves that as it was (I14).
+  restart: [announce, stopFormer, prepare, ensureVolume, launch, waitUntilRunning, publishName],
   pause: [revokeToken, stopInstance, dropName],
   hibernate: [revokeToken, stopInstance, dropName],
   resume: [prepare, ensureVolume, launch, waitUntilRunning, publishName],

@@ -101,7 +101,8 @@ async function runAttempt(options: RunnerOptions, attempt: Attempt): Promise<Out
         verdict.kind,
       );
     try {
-      return await settle(options, { operation, workspace, hold, signal, context }, verdict);
+      const tokenOf = tokensOf(options, workspace.id);
+      return await settle(options, { operation, workspace, hold, signal, context, tokenOf }, verdict);
     } catch (error) {
       // Nothing could be recorded: the lease runs out, and whoever claims next goes on from the ledger.
       if (!(error instanceof LeaseLostError))
@@ -146,9 +147,13 @@ function makeContext(options: RunnerOptions, attempt: Attempt, workspace: Worksp
       heldMs: operation.waiting_since === null ? HELD_MS : 0,
       waitedMs: (waitsFor) => waitedFor(options.pool, operation.id, waitsFor),
     },
-    tokenOf: (generation) =>
-      createHmac("sha256", options.secret)
-        .update(`${options.limits.deploymentId}/${workspace.id}/${generation}`)
-        .digest("base64url"),
+    tokenOf: tokensOf(options, workspace.id),
   };
+}
+
+function tokensOf({ secret, limits }: RunnerOptions, workspaceId: string): (generation: number) => string {
+  return (generation) =>
+    createHmac("sha256", secret)
+      .update(`${limits.deploymentId}/${workspaceId}/${generation}`)
+      .digest("base64url");
 }

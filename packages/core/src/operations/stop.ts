@@ -5,6 +5,7 @@ import { insertEvents } from "../db/events.js";
 import {
   markGone,
   markReleasing,
+  noteStopping,
   openResources,
   type OpenResource,
   type ResourceKind,
@@ -127,6 +128,10 @@ export async function untilGone(context: HeldContext, row: OpenResource): Promis
     async () => {
       if ((await context.backend.stop(ref, callOf(context))) === "gone") return true;
       context.check();
+      if (row.details["stopping"] !== true) {
+        await context.fenced((tx) => noteStopping(tx, row.id));
+        row.details["stopping"] = true;
+      }
       last = (await context.backend.probe([ref], callOf(context))).get(ref.resourceId) ?? "unknown";
       return last === "gone" ? true : null;
     },

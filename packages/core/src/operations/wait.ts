@@ -1,3 +1,4 @@
+import { isEndedFromOutside } from "../domain/ends.js";
 import type { InstanceState } from "../compute/backend.js";
 import { BackendError } from "../compute/backend-error.js";
 import { markGone, type OpenResource } from "../db/resources.js";
@@ -80,6 +81,8 @@ async function endedEarly(
   const last = said === "" ? "" : `; its last lines: ${said}`;
   return new BackendError("start_failed", "transient", `the instance ended before it was up${why}${last}`, {
     providerCode: reason ?? state,
+    // A program that ends by itself does so again.
+    passing: isEndedFromOutside(reason, false),
   });
 }
 

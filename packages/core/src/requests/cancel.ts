@@ -105,7 +105,10 @@ function statusesAfter(operation: Operation, workspace: Workspace, unfinished: O
   const before = unfinished.filter((one) => one.ticket < operation.ticket);
   const last = before.at(-1);
   if (last !== undefined) return [projectedStatus(workspace.status, last.kind)];
-  if (operation.kind === "provision" || operation.phase !== null) return ["failed"];
+  // What it was to stop may run on.
+  const kept = operation.status_before ?? workspace.status;
+  if (operation.kind === "provision") return ["failed"];
+  if (operation.phase !== null) return kept === "provisioning" ? ["failed"] : ["failed", kept];
   return operation.state === "queued" ? [workspace.status] : [workspace.status, "failed"];
 }
 

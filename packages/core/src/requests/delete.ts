@@ -10,7 +10,7 @@ import {
   type Operation,
 } from "../db/operations.js";
 import type { Tx } from "../db/pool.js";
-import { markReleasing, workspacesWithOpenResources } from "../db/resources.js";
+import { adoptForgotten, markReleasing, workspacesWithOpenResources } from "../db/resources.js";
 import { getWorkspaces, markRemoved, purgeWorkspaces, type Workspace } from "../db/workspaces.js";
 import { BerthError } from "../base/errors.js";
 import { acceptIdempotently } from "./idempotency.js";
@@ -62,6 +62,7 @@ export async function removeWorkspace(
 
     await markRemoved(tx, ids(live), `delete requested by ${options.requestedBy}`);
     await markReleasing(tx, ids(workspaces));
+    await adoptForgotten(tx, ids(workspaces));
     await insertEvents(
       tx,
       live.map((workspace) => removedEvent(workspace, workspaceId, options)),

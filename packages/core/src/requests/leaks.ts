@@ -22,7 +22,7 @@ export type PricedLeak = Leak & { cost_per_hour: number | null };
 /** Each open obligation of the ledger and each unclaimed thing, those that are to go for longest first. */
 export async function listLeaks(
   db: Queryable,
-  options: { prices?: Prices; limit?: number; after?: LeakPosition } = {},
+  options: { prices?: Prices; limit?: number; after?: LeakPosition; underWay?: boolean } = {},
 ): Promise<(PricedLeak & Pick<LeakPosition, "micros">)[]> {
   const { prices = DEFAULT_PRICES, limit = 1_000, ...position } = options;
   return (await listRows(db, { limit, ...position })).map((leak) => ({

@@ -98,7 +98,8 @@ async function takeOffline(
   if ((await unfinishedOf(tx, [workspace.id])).length > 0) return "busy";
   const allowance = await restartAllowance(tx, workspace.id, autoRestart.windowMs);
   const events: NewEvent[] = [];
-  const { blameless = false } = finding;
+  // It died since a restart of it failed for a cause of its own, and has its next try.
+  const blameless = finding.blameless === true || workspace.restart_tries > 0;
   if (workspace.status !== "offline")
     events.push(
       event("workspace.offline", {
@@ -129,7 +130,10 @@ async function takeOffline(
     autoRestart.debounceMs,
     allowance.restarts === 0 ? 0 : retryDelay(autoRestart.backoff, allowance.restarts, 0),
   );
-  const restMs = allowance.launchedMsAgo === null ? 0 : waitMs - allowance.launchedMsAgo;
+  const restMs = Math.max(
+    allowance.launchedMsAgo === null ? 0 : waitMs - allowance.launchedMsAgo,
+    allowance.nextRestartInMs ?? 0,
+  );
   await changeStatuses(tx, [
     {
       id: workspace.id,

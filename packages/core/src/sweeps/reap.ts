@@ -14,7 +14,7 @@ import {
   type Sighting,
   type SightingNow,
 } from "../db/sightings.js";
-import { getWorkspace } from "../db/workspaces.js";
+import { forgetInstance, getWorkspace } from "../db/workspaces.js";
 import { retryDelay } from "../domain/backoff.js";
 import type { SweepName } from "../domain/sweep.js";
 import { whileIdle } from "../operations/idle.js";
@@ -148,6 +148,7 @@ async function remove(
     const [known = { ...sighting, attempts: sighting.attempts + 1 }] = await forgetSightings(tx, [
       sighting.id,
     ]);
+    if (thing.kind === "instance") await forgetInstance(tx, thing.workspaceId!, thing.providerId);
     await insertEvents(tx, [reapedEvent({ ...known, why }, sweep, backend.name)]);
   });
 }

@@ -1,4 +1,8 @@
 import { dueReleases, openResources, recordReleaseFailure } from "../db/resources.js";
+import { insertEvents } from "../db/events.js";
+import { stoppedHalfway } from "../db/operations.js";
+import { changeStatuses } from "../db/workspaces.js";
+import { newEvent } from "../domain/events.js";
 import { retryDelay } from "../domain/backoff.js";
 import { judge } from "../gate/verdict.js";
 import { whileIdle } from "../operations/idle.js";
@@ -46,6 +50,7 @@ async function release(deps: SweepDeps, context: HeldContext, stop: AbortSignal)
     // A restart that failed left its instance to go, and its volume to stay.
     if (rows.some((row) => row.kind === "instance" && row.state === "releasing"))
       await stopInstance.run(context);
+    await finishSuspension(context);
     await removeVolume.run(context);
     await removeName.run(context);
     return "released";
@@ -59,4 +64,20 @@ async function release(deps: SweepDeps, context: HeldContext, stop: AbortSignal)
     }
     return "failed";
   }
+}
+
+/** A pause or hibernate that couldn't prove its stop is carried on to its end (I14). */
+async function finishSuspension(context: HeldContext): Promise<void> {
+  await context.fenced(async (tx) => {
+    const halfway = await stoppedHalfway(tx, context.workspaceId);
+    if (halfway === null) return;
+    const status = halfway.kind === "pause" ? "paused" : "hibernated";
+    await changeStatuses(tx, [{ id: context.workspaceId, status, reason: null }]);
+    await insertEvents(tx, [
+      newEvent(`workspace.${status}`, context.workspaceId, {
+        generation: halfway.generation,
+        requested_by: "removed-instances",
+      }),
+    ]);
+  });
 }
