@@ -174,8 +174,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: "leaves what a failed launch has started",
     breaks: "I7",
     file: `${CORE}/gate/gate.ts`,
-    find: 'held.filter(({ status }) => status === "failed")',
-    replace: 'held.filter(({ status }) => status === "removed")',
+    find: "held.filter(({ released }) => released === true)",
+    replace: "held.filter(({ released }) => released === undefined)",
     tests: ["test/requests/operations.test.ts", "test/requests/cancel-in-time.test.ts"],
   },
   {

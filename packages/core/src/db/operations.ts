@@ -235,19 +235,3 @@ export async function noteStatusBefore(tx: Tx, id: string): Promise<Status | nul
 export async function setGeneration(tx: Tx, id: string, generation: number): Promise<void> {
   await tx.query("update operations set generation = $2 where id = $1", [id, generation]);
 }
-
-/** The last operation of a workspace that is failed, if it was to suspend it and could only not prove the stop. */
-export async function stoppedHalfway(
-  tx: Tx,
-  workspaceId: string,
-): Promise<{ kind: "pause" | "hibernate"; generation: number } | null> {
-  const { rows } = await tx.query<{ kind: "pause" | "hibernate"; generation: number }>(
-    `select o.kind, w.generation from workspaces w
-     cross join lateral (
-       select * from operations where workspace_id = w.id order by ticket desc limit 1) o
-     where w.id = $1 and w.status = 'failed' and w.instance_id is null
-       and o.kind in ('pause', 'hibernate') and o.state = 'failed' and o.error ->> 'code' = 'stop_retry_exhausted'`,
-    [workspaceId],
-  );
-  return rows[0] ?? null;
-}

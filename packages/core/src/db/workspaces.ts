@@ -227,26 +227,9 @@ export async function clearInstance(tx: Tx, id: string): Promise<void> {
   );
 }
 
-/** As {@link clearInstance}, if it is this one that is proven gone. */
-export async function forgetInstance(tx: Tx, id: string, providerId: string): Promise<void> {
-  await tx.query("update workspaces set instance_id = null, url = null where id = $1 and instance_id = $2", [
-    id,
-    providerId,
-  ]);
-}
-
 /** Its agent is no longer heard (I9), whatever still runs. */
 export async function revokeToken(tx: Tx, id: string): Promise<void> {
   await tx.query("update workspaces set token_hash = null where id = $1 and token_hash is not null", [id]);
-}
-
-/** What still runs is heard as before. */
-export async function restoreToken(tx: Tx, id: string, tokenHash: Buffer): Promise<void> {
-  await tx.query(
-    `update workspaces set token_hash = $2
-     where id = $1 and status <> 'removed' and token_hash is distinct from $2`,
-    [id, tokenHash],
-  );
 }
 
 /** Ids of a workspace's ancestors, its parent first. */

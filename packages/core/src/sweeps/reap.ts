@@ -14,7 +14,8 @@ import {
   type Sighting,
   type SightingNow,
 } from "../db/sightings.js";
-import { forgetInstance, getWorkspace } from "../db/workspaces.js";
+import { forgetInstance } from "../db/instances.js";
+import { getWorkspace } from "../db/workspaces.js";
 import { retryDelay } from "../domain/backoff.js";
 import type { SweepName } from "../domain/sweep.js";
 import { whileIdle } from "../operations/idle.js";

@@ -1,6 +1,6 @@
 import { dueReleases, openResources, recordReleaseFailure } from "../db/resources.js";
 import { insertEvents } from "../db/events.js";
-import { stoppedHalfway } from "../db/operations.js";
+import { stoppedHalfway } from "../db/auto-restarts.js";
 import { changeStatuses } from "../db/workspaces.js";
 import { newEvent } from "../domain/events.js";
 import { retryDelay } from "../domain/backoff.js";
