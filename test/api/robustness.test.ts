@@ -125,6 +125,7 @@ describe("every answer", () => {
       postgres: "up",
       queues: "up",
       queues_on: "redis",
+      degraded: [],
     });
   });
 });
@@ -151,7 +152,12 @@ describe("without Redis", () => {
       expect((await api.call("DELETE", `/workspaces/${created.body.id}`)).status).toBe(202);
       const ready = await fetch(`${api.url}/ready`);
       expect(ready.status).toBe(200);
-      expect(await ready.json()).toMatchObject({ status: "ready", postgres: "up", queues: "down" });
+      expect(await ready.json()).toMatchObject({
+        status: "ready",
+        postgres: "up",
+        queues: "down",
+        degraded: [expect.stringContaining("carried out when it is back")],
+      });
     } finally {
       for (const socket of sockets) socket.destroy();
       await api.close();

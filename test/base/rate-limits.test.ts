@@ -11,7 +11,7 @@ afterEach(() => {
 
 let prefixes = 0;
 const open = (redisUrl: string | null, queuePrefix = `{limits-${process.pid}-${prefixes++}}`) => {
-  const limits = openRateLimits({ redisUrl, queuePrefix }, () => undefined);
+  const limits = openRateLimits({ redisUrl, redisCa: null, queuePrefix }, () => undefined);
   opened.push(limits);
   return { limits, queuePrefix };
 };

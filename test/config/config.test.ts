@@ -28,6 +28,7 @@ describe("readConfig", () => {
       backend: null,
       backends: null,
       redisUrl: null,
+      redisCa: null,
     });
   });
 
@@ -134,6 +135,34 @@ describe("readConfig", () => {
     expect(
       problemsOf(() => readConfig("standalone", { BERTH_FAULT_AT_STEP: "restart", NODE_ENV: "test" })),
     ).toHaveLength(1);
+  });
+
+  test("Redis is one node, Sentinels with a name, or a Cluster with all keys in one slot", () => {
+    const problems = (env: Record<string, string>) => problemsOf(() => readConfig("standalone", env));
+    for (const REDIS_URL of [
+      "rediss://user:pa%40ss@redis.example.com:6380/1",
+      "redis+sentinel://a:26379,b,[::1]:26380/primary?db=2&sentinel_password=x",
+      "rediss+cluster://:password@a:6379,b/",
+    ])
+      expect(readConfig("standalone", { REDIS_URL }).redisUrl).toBe(REDIS_URL.replace(/\/$/, ""));
+    for (const REDIS_URL of [
+      "redis+sentinel://a,b",
+      "redis+sentinel://a,b/name?dbs=1",
+      "redis+cluster://a,,b",
+      "redis+cluster://a:99999",
+      "redis+cluster://a/1",
+      "redis+cluster://:100%@a",
+      "http://a",
+    ])
+      expect(problems({ REDIS_URL })).toEqual([
+        expect.stringMatching(/^REDIS_URL: its value is wrong, expected .*redis\+sentinel:.*redis\+cluster:/),
+      ]);
+    expect(problems({ REDIS_URL: "redis+cluster://a", BERTH_QUEUE_PREFIX: "be{}rth" })).toEqual([
+      expect.stringMatching(/^BERTH_QUEUE_PREFIX: got "be\{\}rth", expected braces/),
+    ]);
+    expect(problems({ REDIS_URL: "redis://a", BERTH_REDIS_CA: "ca.pem" })).toEqual([
+      expect.stringMatching(/^BERTH_REDIS_CA: REDIS_URL isn't over TLS/),
+    ]);
   });
 
   test("a first delay above the longest one is refused", () => {

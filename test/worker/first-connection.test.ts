@@ -9,6 +9,7 @@ it("a worker whose queue store is down when it starts works as soon as it is up 
   const config = {
     databaseUrl: server.url,
     redisUrl: null,
+    redisCa: null,
     queuePrefix: "{test}",
     parkMs: 60_000,
     retryDelayMs: 100,

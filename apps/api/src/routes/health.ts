@@ -8,6 +8,8 @@ import { problems } from "../schemas/problem.js";
 import type { App, Services } from "../services.js";
 
 const PING_LIMIT_MS = 2_000;
+const QUEUES_DOWN =
+  "queues: their store can't be written; requests are accepted, and are carried out when it is back";
 const State = Type.Enum(["up", "down"]);
 
 export function healthRoutes(app: App, { vitalPool: pool, queues, config }: Services): void {
@@ -40,7 +42,8 @@ export function healthRoutes(app: App, { vitalPool: pool, queues, config }: Serv
         summary: "Can this process serve requests?",
         description:
           "It can while PostgreSQL answers and the sweeps run. Requests are accepted without the queues' store; what " +
-          "they ask for then waits until it is back. A sweep that a worker has once run here, that isn't paused, and " +
+          "they ask for then waits until it is back, as `degraded` says. A store that can only be read, as a replica of " +
+          "Redis, is down. A sweep that a worker has once run here, that isn't paused, and " +
           "that has been silent for more than twice its interval since then and since this process started, makes it " +
           "not ready: before any worker there is nothing to be silent, and after an outage the workers may wait for us.",
         tags: ["health"],
@@ -62,8 +65,11 @@ export function healthRoutes(app: App, { vitalPool: pool, queues, config }: Serv
                 }),
                 { description: "Sweeps whose breaker waits for a person. They make nothing unready." },
               ),
+              degraded: Type.Array(Type.String(), {
+                description: "What is worse than it should be, and what that does: a sentence each.",
+              }),
             }),
-            { status: "ready", postgres: "up", queues: "up", queues_on: "redis", held: [] },
+            { status: "ready", postgres: "up", queues: "up", queues_on: "redis", degraded: [], held: [] },
           ),
           ...problems("database_unavailable", "sweeps_silent"),
         },
@@ -92,7 +98,15 @@ export function healthRoutes(app: App, { vitalPool: pool, queues, config }: Serv
           queues: queue,
           queues_on,
         });
-      return { status: "ready" as const, postgres, queues: queue, queues_on, held: heldOf(sweeps ?? []) };
+      const degraded = queue === "up" ? [] : [QUEUES_DOWN];
+      return {
+        status: "ready" as const,
+        postgres,
+        queues: queue,
+        queues_on,
+        degraded,
+        held: heldOf(sweeps ?? []),
+      };
     },
   );
 }

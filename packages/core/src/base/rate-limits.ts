@@ -33,11 +33,11 @@ const AWAY_MS = 1_000;
  * limit never makes Berth unavailable.
  */
 export function openRateLimits(
-  { redisUrl, queuePrefix }: Pick<Config, "redisUrl" | "queuePrefix">,
+  { redisUrl, redisCa, queuePrefix }: Pick<Config, "redisUrl" | "redisCa" | "queuePrefix">,
   onError: (error: unknown) => void,
 ): RateLimits {
   const settings = { maxRetriesPerRequest: 0, enableOfflineQueue: false, commandTimeout: REDIS_LIMIT_MS };
-  const redis = redisUrl === null ? null : openRedis(redisUrl, settings, onError);
+  const redis = redisUrl === null ? null : openRedis({ redisUrl, redisCa }, settings, onError);
   const limiters = new Map<Budget, { own: RateLimiterMemory; shared: RateLimiterRedis | null }>();
   let awayUntil = 0;
 

@@ -1,3 +1,4 @@
+import { hasHashTag, parseRedisUrl } from "../base/redis-address.js";
 import { didYouMean } from "./did-you-mean.js";
 import { type Key, KEYS, OTHERS_KEYS, type Role } from "./keys.js";
 import type { BackendName } from "../domain/backend.js";
@@ -88,6 +89,17 @@ function conflicts(config: Config): string[] {
     problems.push(
       `BERTH_RETRY_DELAY_MS: got "${retryDelayMs}", expected at most BERTH_RETRY_MAX_DELAY_MS, ${retryMaxDelayMs}`,
     );
+  if (
+    config.redisUrl &&
+    parseRedisUrl(config.redisUrl)?.form === "cluster" &&
+    !hasHashTag(config.queuePrefix)
+  )
+    problems.push(
+      `BERTH_QUEUE_PREFIX: got "${config.queuePrefix}", expected braces as in "{berth}" on a Redis Cluster: ` +
+        "all keys of a queue must be in one slot",
+    );
+  if (config.redisCa !== null && !config.redisUrl?.startsWith("rediss"))
+    problems.push("BERTH_REDIS_CA: REDIS_URL isn't over TLS, expected one that starts with rediss");
   if (config.webhooksRetryDelayMs > config.webhooksRetryMaxDelayMs)
     problems.push(
       `BERTH_WEBHOOKS_RETRY_DELAY_MS: got "${config.webhooksRetryDelayMs}", expected at most ` +

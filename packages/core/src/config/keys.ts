@@ -11,6 +11,7 @@ import {
   networks,
   oneOf,
   path,
+  redisUrl,
   textsOf,
   url,
 } from "./kinds.js";
@@ -68,7 +69,8 @@ export const KEYS = {
     requiredBy: ["api", "worker"],
     secret: true,
   }),
-  redisUrl: optional("REDIS_URL", url("redis", "rediss"), { secret: true }),
+  redisUrl: optional("REDIS_URL", redisUrl, { secret: true }),
+  redisCa: optional("BERTH_REDIS_CA", path),
   dataDir: key("BERTH_DATA_DIR", path, ".berth"),
   adminKey: optional(
     "BERTH_ADMIN_KEY",

@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { resolve } from "node:path";
+import { parseRedisUrl, REDIS_URL_FORMS } from "../base/redis-address.js";
 
 /** A kind of value: how it is read from text, and what to tell whoever wrote another. */
 export interface Kind<T> {
@@ -65,6 +66,11 @@ export function url(...schemes: readonly string[]): Kind<string> {
         : undefined,
   };
 }
+
+export const redisUrl: Kind<string> = {
+  expected: `a URL such as ${REDIS_URL_FORMS}`,
+  parse: (text) => (parseRedisUrl(text) === null ? undefined : text.replace(/\/+$/, "")),
+};
 
 /** Addresses and networks such as `10.0.0.0/8`, comma-separated. */
 export const networks: Kind<readonly string[]> = {

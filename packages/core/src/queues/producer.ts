@@ -17,6 +17,9 @@ import {
 } from "./names.js";
 import { openStore, PRODUCER_LIMIT_MS, type AnyQueue, type QueueConfig } from "./store.js";
 
+/** How long Redis keeps what a ping has written, in ms. */
+const PING_KEPT_MS = 60_000;
+
 /** The queues as a producer sees them. */
 export interface Queues {
   /** Of a place; opened when it is first asked for. */
@@ -32,7 +35,7 @@ export interface Queues {
   logsOf(place: string): AnyQueue<LogsQuestion>;
   webhooks: AnyQueue<WebhookLane>;
   dispatcher: Dispatcher;
-  /** @throws if the queues' store doesn't answer within a second. */
+  /** Writes: a replica answers what only reads. @throws if the queues' store can't be written within a second. */
   ping(): Promise<void>;
   close(): Promise<void>;
 }
@@ -85,7 +88,10 @@ export async function openQueues(config: QueueConfig, onError: (error: Error) =>
     webhooks,
     dispatcher: createDispatcher({ operationsOf, endsOf }, store, config),
     ping: async () => {
-      await within(PRODUCER_LIMIT_MS, [], () => unplaced.getJobCountByTypes("active"));
+      await within(PRODUCER_LIMIT_MS, [], async () => {
+        await unplaced.getJobCountByTypes("active");
+        await store.redis?.set(`${config.queuePrefix}:ping`, "1", "PX", PING_KEPT_MS);
+      });
     },
     close: async () => {
       await Promise.allSettled([...all, ...opened.values()].map((queue) => queue.close()));

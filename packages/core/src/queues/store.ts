@@ -2,14 +2,13 @@ import { createPostgresBackend, createRedisBackend, type Queue } from "bullmq";
 import type { BackendFactory, ConnectionOptions } from "bullmq";
 import { within } from "../base/deadline.js";
 import { BerthError } from "../base/errors.js";
-import { openRedis, type Redis } from "../base/redis.js";
+import { openRedis, type RedisClient, type RedisConfig } from "../base/redis.js";
 
 export type AnyQueue<Data> = Queue<Data, unknown, string, Data, unknown>;
 
-export interface QueueConfig {
+/** `redisUrl` null: BullMQ runs on its PostgreSQL backend, in the same database. */
+export interface QueueConfig extends RedisConfig {
   readonly databaseUrl: string;
-  /** Null: BullMQ runs on its PostgreSQL backend, in the same database. */
-  readonly redisUrl: string | null;
   readonly queuePrefix: string;
   readonly parkMs: number;
   readonly retryDelayMs: number;
@@ -20,7 +19,7 @@ export interface Store {
   connection: ConnectionOptions;
   options: { prefix?: string };
   factory: BackendFactory;
-  redis: Redis | null;
+  redis: RedisClient | null;
 }
 
 /** How long a producer waits for the queues' store: a request is accepted without it (I6). In ms. */
@@ -37,7 +36,8 @@ export function openStore(
   role: "producer" | "worker",
   onError: (error: Error) => void,
 ): Store {
-  if (config.redisUrl === null) {
+  const { redisUrl, redisCa } = config;
+  if (redisUrl === null) {
     const connection = { connectionString: config.databaseUrl, max: role === "producer" ? 4 : 8 };
     return {
       connection: connection as ConnectionOptions,
@@ -50,7 +50,7 @@ export function openStore(
     role === "worker"
       ? { maxRetriesPerRequest: null, enableOfflineQueue: true }
       : { maxRetriesPerRequest: 1, enableOfflineQueue: false };
-  const redis = openRedis(config.redisUrl, settings, onError);
+  const redis = openRedis({ redisUrl, redisCa }, settings, onError);
   return {
     connection: redis as unknown as ConnectionOptions,
     options: { prefix: config.queuePrefix },
