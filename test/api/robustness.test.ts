@@ -104,13 +104,17 @@ describe("every answer", () => {
 
   it("of Bull Board shows all queues with their jobs", async () => {
     const { id } = await api.create();
-    const { body } = await api.call("GET", "/admin/queues/api/queues?activeQueue=operations&status=latest");
+    const { body } = await api.call(
+      "GET",
+      "/admin/queues/api/queues?activeQueue=operations-process&status=latest",
+    );
     expect(body.queues.map((queue: { name: string }) => queue.name).toSorted()).toEqual([
       "operations",
+      "operations-process",
       "sweeps",
       "webhooks",
     ]);
-    const operations = body.queues.find((queue: { name: string }) => queue.name === "operations");
+    const operations = body.queues.find((queue: { name: string }) => queue.name === "operations-process");
     expect(operations.jobs.map((job: { id: string }) => job.id)).toContain(`${id}-1`);
     const page = await api.call("GET", "/admin/queues/");
     expect(page.headers.get("content-security-policy")).toContain("script-src 'self';");
@@ -126,6 +130,7 @@ describe("every answer", () => {
       queues: "up",
       queues_on: "redis",
       degraded: [],
+      held: [],
     });
   });
 });

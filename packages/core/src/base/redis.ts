@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { ConnectionOptions } from "node:tls";
 import { Cluster, Redis, type RedisOptions } from "ioredis";
-import { parseRedisUrl } from "./redis-address.js";
+import { parseRedisUrl } from "../config/redis-address.js";
 
 /** Commands are the same for one node and for a Cluster. */
 export type RedisClient = Redis | Cluster;

@@ -1,4 +1,4 @@
-import { hasHashTag, parseRedisUrl } from "../base/redis-address.js";
+import { hasHashTag, parseRedisUrl } from "./redis-address.js";
 import { didYouMean } from "./did-you-mean.js";
 import { type Key, KEYS, OTHERS_KEYS, type Role } from "./keys.js";
 import type { BackendName } from "../domain/backend.js";

@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import { resolve } from "node:path";
-import { parseRedisUrl, REDIS_URL_FORMS } from "../base/redis-address.js";
+import { parseRedisUrl, REDIS_URL_FORMS } from "./redis-address.js";
 
 /** A kind of value: how it is read from text, and what to tell whoever wrote another. */
 export interface Kind<T> {
