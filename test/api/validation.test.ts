@@ -182,7 +182,7 @@ describe("POST /workspaces", () => {
     ["a name of 128 emoji", { name: "🚢".repeat(128) }],
     [
       "an env key that is a property of every object",
-      { spec: { ...PROCESS_SPEC, env: { constructor: "x", toString: "y" } } },
+      { spec: { ...PROCESS_SPEC, env: { constructor: { secretRef: { file: "x" } } } } },
     ],
     ["the longest argument", { spec: { command: ["x".repeat(32_768)] } }],
     ["a volume path with dots and spaces in it", { spec: { ...PROCESS_SPEC, volume_path: "/a/..b/c d/.e" } }],

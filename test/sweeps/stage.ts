@@ -131,7 +131,13 @@ export async function openStage(env: Readonly<Record<string, string>> = {}, wait
     settings,
     signal: new AbortController().signal,
   };
-  const run = createRunner({ ...shared, attemptTimeoutMs: 60_000, maxTakeovers: 20, secret: "stage" });
+  const run = createRunner({
+    ...shared,
+    attemptTimeoutMs: 60_000,
+    maxTakeovers: 20,
+    secret: "stage",
+    secretSources: { directory: null, variables: {} },
+  });
   const shutdown = new AbortController().signal;
 
   const workspace = async (id: string) => (await getWorkspace(pool, id))!;

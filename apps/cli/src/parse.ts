@@ -46,6 +46,16 @@ export function variable(
   throw new InvalidArgumentError("Expected a variable as NAME=value.");
 }
 
+export type References = Record<string, { secretRef: { file: string } | { env: string } }>;
+
+/** `NAME=file:name` or `NAME=env:NAME` */
+export function reference(text: string, before: Readonly<References> = {}): References {
+  const [, name, kind, of = ""] = /^([^=]+)=(file|env):(.+)$/s.exec(text) ?? [];
+  if (name !== undefined)
+    return { ...before, [name]: { secretRef: kind === "file" ? { file: of } : { env: of } } };
+  throw new InvalidArgumentError("Expected NAME=file:name or NAME=env:NAME.");
+}
+
 /** Words with commas between them, or of several options. */
 export function words(text: string, before: readonly string[] = []): string[] {
   return [...before, ...text.split(",").filter((word) => word !== "")];

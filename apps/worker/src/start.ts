@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import type { Backend } from "@berth/core/compute/backend";
-import type { WorkerConfig } from "@berth/core/config/config";
+import { variablesFor, type WorkerConfig } from "@berth/core/config/config";
 import type { Pool } from "@berth/core/db/pool";
 import { CLAIMS_BY_PLACE } from "@berth/core/db/gates";
 import type { Operation } from "@berth/core/db/operations";
@@ -87,6 +87,7 @@ export function startWorker(deps: WorkerDeps): RunningWorker {
     attemptTimeoutMs: config.attemptTimeoutMs,
     maxTakeovers: MAX_TAKEOVERS,
     secret: config.secret,
+    secretSources: { directory: config.secretsDir, variables: variablesFor(config.secretsEnvPrefix) },
     logger,
     onStep: deps.onStep,
   });

@@ -14,7 +14,7 @@ export const WORKSPACE_EXAMPLE = {
   name: "echo",
   parent_id: null,
   backend: "docker",
-  spec: CREATE_EXAMPLE.spec,
+  spec: { ...CREATE_EXAMPLE.spec, env: { GREETING: { hidden: true } } },
   labels: { team: "red" },
   status: "provisioning",
   status_reason: null,

@@ -1,12 +1,13 @@
 import type { Workspace as Row } from "@berth/core/db/workspaces";
 import { BACKENDS, type BackendName } from "@berth/core/domain/backend";
+import { shown } from "@berth/core/domain/secrets";
 import { STATUSES } from "@berth/core/domain/status";
 import Type, { type Static } from "typebox";
 import { iso, named, nullable, strictObject, time, uuid } from "./common.js";
 import { CREATE_EXAMPLE } from "./examples.js";
 import { expecting } from "./expected.js";
 import { timeOf, when } from "./filters.js";
-import { Spec } from "./spec.js";
+import { ShownSpec, Spec, SpecChange } from "./spec.js";
 
 const CONTROL = "\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029";
 
@@ -63,13 +64,13 @@ export const PatchBody = expecting(
     {
       name: Type.Optional(Name),
       labels: Type.Optional(Labels),
-      spec: Type.Optional(Spec),
+      spec: Type.Optional(SpecChange),
       hibernate_after_minutes: Type.Optional(HibernateAfter),
       expires_at: Type.Optional(ExpiresAt),
     },
     {
       minProperties: 1,
-      description: "What is given replaces what was, as a whole.",
+      description: "What is given replaces what was, as a whole; of `spec.env`, what isn't given stays.",
       examples: [{ labels: { team: "blue" } }],
     },
   ),
@@ -83,7 +84,7 @@ export const Workspace = named(
       name: Type.String(),
       parent_id: nullable(uuid()),
       backend: Type.Enum([...BACKENDS]),
-      spec: Spec,
+      spec: ShownSpec,
       labels: Type.Record(Type.String(), Type.String()),
       status: Type.Enum([...STATUSES]),
       status_reason: nullable(Type.String()),
@@ -115,7 +116,7 @@ export function viewWorkspace(row: Row): Static<typeof Workspace> {
     name: row.name,
     parent_id: row.parent_id,
     backend: row.backend,
-    spec: row.spec,
+    spec: shown(row.spec),
     labels: row.labels,
     status: row.status,
     status_reason: row.status_reason,

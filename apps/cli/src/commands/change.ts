@@ -4,7 +4,7 @@ import { InvalidArgumentError } from "commander";
 import { action, examples, type Register, workspaceArgument } from "../command.js";
 import { type Context, printJson } from "../context.js";
 import { CliError, EXIT } from "../exit.js";
-import { duration, label, labelsOf, moment } from "../parse.js";
+import { duration, label, labelsOf, moment, words } from "../parse.js";
 import { findWorkspace } from "../workspaces.js";
 import { minutes, readSpec, type SpecOptions, specOptions } from "../spec.js";
 
@@ -28,12 +28,13 @@ export const set: Register = (program, surroundings) => {
     .option("--name <name>", "what people call it")
     .option("--ttl <duration>", "it is deleted by itself after so long from now, or at this time; never")
     .option("--hibernate-after <duration>", "it hibernates after so long without tasks; never");
+  command.option("--unset-env <names>", "variables of its environment to take away", words);
   specOptions(command).action(
     action<Options>(surroundings, async (context, options, given: string, argv: string[]) => {
       const { now, json, print } = context;
       const { name, ttl, hibernateAfter } = options;
       const { workspace, changed } = await change(context, given, async (one) => {
-        const spec = await readSpec(context, options, argv, one.spec);
+        const spec = await readSpec<NonNullable<Changes["spec"]>>(context, options, argv, one.spec);
         const changes: Changes = {
           ...defined({ name }),
           ...(ttl === undefined ? {} : { expires_at: ttl === "never" ? null : moment(ttl, now) }),
@@ -58,6 +59,7 @@ export const set: Register = (program, surroundings) => {
     "berth set echo --ttl 2h",
     "berth set echo --name echo-2 --hibernate-after 30m",
     "berth set echo --image debian:13",
+    "berth set echo --env TZ=UTC --env-from DB_PASSWORD=file:db-password --unset-env OLD",
   );
 };
 

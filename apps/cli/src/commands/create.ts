@@ -35,7 +35,7 @@ export const create: Register = (program, surroundings) => {
       const { backend, label: labels, parent, ttl, hibernateAfter } = options;
       const body: Body = {
         name,
-        spec: await readSpec(context, options, argv, {}),
+        spec: await readSpec<Body["spec"]>(context, options, argv, {}),
         ...defined({ backend }),
         ...(labels === undefined ? {} : { labels: labelsOf(labels) }),
         ...(parent === undefined ? {} : { parent_id: (await findWorkspace(context, parent)).id }),

@@ -50,6 +50,7 @@ export const ERRORS = {
   },
   too_many_requests: { status: 429, title: "Too many requests", retryable: true },
   internal: { status: 500, title: "Berth failed", retryable: true },
+  secret_not_found: { status: 500, title: "A secret that the spec refers to isn't there", retryable: true },
   operation_failed: { status: 500, title: "The operation failed", retryable: false },
   sweep_failed: { status: 500, title: "The sweep's look failed", retryable: true },
   terminate_retry_exhausted: { status: 500, title: "The instance could not be stopped yet", retryable: true },

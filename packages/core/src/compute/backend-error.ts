@@ -58,6 +58,8 @@ export type BackendErrorCode =
   | "throttled"
   /** The call would have reached, or has reached, another place than the one meant (I12). */
   | "wrong_place"
+  /** A secret that the spec refers to isn't there on this worker; its message names it. */
+  | "secret_not_found"
   | "aborted";
 
 /** A volume that was made before isn't at its provider any more. */

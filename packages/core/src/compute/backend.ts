@@ -51,7 +51,7 @@ export interface Backend {
    */
   createVolume(
     volume: VolumeRef,
-    options: CallOptions & { spec?: Spec },
+    options: CallOptions & { spec?: Pick<Spec, "ec2" | "tier"> },
   ): Promise<{ providerId: string; details?: Details }>;
 
   /**
@@ -218,10 +218,18 @@ export interface InstanceRef {
   askedAt: number | null;
 }
 
+/** A spec with every secret in its place, as a program is to have it. */
+export interface LaunchSpec extends Omit<Spec, "command" | "env"> {
+  command?: string[];
+  env?: Record<string, string>;
+}
+
 export interface LaunchRequest {
   instance: InstanceRef;
   volume: VolumeRef;
-  spec: Spec;
+  spec: LaunchSpec;
+  /** Those of its command. Neither these nor a value of the environment may be seen in a message. */
+  secretArguments?: readonly string[];
   /** Given to the instance with the spec's own: `BERTH_WORKSPACE_ID`, `BERTH_TOKEN`, `BERTH_GENERATION`, … */
   env: Readonly<Record<string, string>>;
   /**

@@ -54,6 +54,15 @@ export function readConfig(role: Role, env: Environment = process.env): Config {
   return Object.freeze(config);
 }
 
+/** The variables of this process that begin so: what a spec may refer to. None without a prefix. */
+export function variablesFor(
+  prefix: string | null,
+  env: Environment = process.env,
+): Readonly<Record<string, string>> {
+  const given = Object.entries(env).filter(([name]) => prefix !== null && name.startsWith(prefix));
+  return Object.freeze(Object.fromEntries(given.map(([name, value = ""]) => [name, value])));
+}
+
 function readKey(key: Key<unknown>, role: Role, env: Environment, problems: string[]): unknown {
   const fallback = typeof key.fallback === "object" ? (key.fallback?.[role] ?? null) : key.fallback;
   const given = env[key.env] || undefined;

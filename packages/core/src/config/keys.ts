@@ -84,6 +84,14 @@ export const KEYS = {
     requiredBy: ["worker"],
     secret: true,
   }),
+  secretsDir: optional("BERTH_SECRETS_DIR", path),
+  secretsEnvPrefix: optional(
+    "BERTH_SECRETS_ENV_PREFIX",
+    matching(
+      /^(?!BERTH|AWS|DATABASE|REDIS)[A-Za-z_][A-Za-z0-9_]{3,63}$/,
+      "4 to 64 of A-Z, a-z, 0-9 and _, and none that Berth's own settings begin with",
+    ),
+  ),
   deploymentId: key(
     "BERTH_DEPLOYMENT_ID",
     matching(/^[a-z0-9-]{1,32}$/, "1 to 32 of a-z, 0-9 and -"),

@@ -1,4 +1,5 @@
 import type { Ec2Spec } from "./ec2-spec.js";
+import type { Argument, EnvValue } from "./secrets.js";
 
 /** When a launched workspace counts as started: its agent registered, or its instance runs. */
 export const READINESS = ["agent", "running"] as const;
@@ -16,9 +17,9 @@ export type Tier = keyof typeof TIERS;
 export interface Spec {
   /** Container image (`docker`); ignored by `process`. */
   image?: string;
-  /** Argument vector. Never passed through a shell. Required by `process`. */
-  command?: string[];
-  env?: Record<string, string>;
+  /** Argument vector, a program first. Never passed through a shell. Required by `process`. */
+  command?: Argument[];
+  env?: Record<string, EnvValue>;
   tier?: Tier;
   memory_mb?: number;
   cpus?: number;
@@ -32,7 +33,11 @@ export interface Spec {
 }
 
 /** The limits of a spec after its tier and overrides. */
-export function limitsOf(spec: Spec): { memoryBytes: number; cpus: number; pids: number } {
+export function limitsOf(spec: Pick<Spec, "tier" | "memory_mb" | "cpus" | "pids_limit">): {
+  memoryBytes: number;
+  cpus: number;
+  pids: number;
+} {
   const tier = TIERS[spec.tier ?? 1];
   return {
     memoryBytes: spec.memory_mb === undefined ? tier.memoryBytes : spec.memory_mb * 2 ** 20,

@@ -4,6 +4,7 @@ import { insertEvents } from "../db/events.js";
 import { noteStatusBefore, setGeneration } from "../db/operations.js";
 import { markAsked, markGone, markPresent, markReleasing, saveResource } from "../db/resources.js";
 import { beginGeneration, changeStatuses, setInstance, setUrl } from "../db/workspaces.js";
+import { environmentOf, launchSpecOf } from "./secrets.js";
 import { callOf, instanceRef, volumeRef, type Step, type StepContext } from "./step.js";
 import { removeVolume } from "./stop.js";
 import { find, generationOf, intend } from "./ledger.js";
@@ -118,6 +119,7 @@ export const launch: Step = {
 
 async function launchOnce(context: StepContext): Promise<void> {
   const generation = generationOf(context);
+  const { spec, secretArguments } = await launchSpecOf(context.workspace.spec, context.secretSources);
   const volume = await intend(context, "volume");
   const row = await intend(context, "instance");
   if (row.generation !== generation)
@@ -133,14 +135,9 @@ async function launchOnce(context: StepContext): Promise<void> {
     {
       instance: instanceRef(row),
       volume: volumeRef(volume),
-      spec: context.workspace.spec,
-      env: {
-        BERTH_DEPLOYMENT_ID: context.limits.deploymentId,
-        BERTH_WORKSPACE_ID: context.workspace.id,
-        BERTH_GENERATION: String(generation),
-        BERTH_TOKEN: context.tokenOf(generation),
-        BERTH_URL: context.limits.publicUrl,
-      },
+      spec,
+      secretArguments,
+      env: environmentOf(context, generation),
       save: async (change) => {
         context.check();
         await context.fenced((tx) => saveResource(tx, row.id, change));

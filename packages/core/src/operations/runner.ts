@@ -7,14 +7,17 @@ import type { Hold } from "../db/gates.js";
 import { setPhase, type Operation } from "../db/operations.js";
 import { waitedFor } from "../db/waits.js";
 import { getWorkspace, type Workspace } from "../db/workspaces.js";
+import { hasCompute } from "../domain/backend.js";
+import { statusAfter } from "../domain/operation.js";
 import { succeeded } from "../gate/endings.js";
 import type { Claimed } from "../gate/gate.js";
 import type { HeldLease, LeaseKeeper } from "../gate/lease.js";
 import { AttemptTimeoutError, CancelledError, judge, LeaseLostError } from "../gate/verdict.js";
 import { planOf } from "./plans.js";
 import { heldContext } from "./held.js";
+import { launchSpecOf } from "./secrets.js";
 import { settle, type Outcome, type SettleOptions } from "./settle.js";
-import type { LifecycleLimits, Step, StepContext } from "./step.js";
+import type { LifecycleLimits, SecretSources, Step, StepContext } from "./step.js";
 
 /** For so long an operation waits in its slot for what its provider has begun: giving it back costs more. */
 const HELD_MS = 1_000;
@@ -30,6 +33,7 @@ export interface RunnerOptions extends SettleOptions {
   maxTakeovers: number;
   /** What workspace tokens are derived from; the same in all workers of a deployment. */
   secret: string;
+  secretSources: SecretSources;
   logger: Logger;
   /** Called around each step; tests end the process here. */
   onStep?: ((operation: Operation, step: string, moment: "before" | "after") => void) | undefined;
@@ -80,6 +84,9 @@ async function runAttempt(options: RunnerOptions, attempt: Attempt): Promise<Out
     if (operation.cancel_requested_at !== null) throw new CancelledError("its cancellation was asked for");
     requireFewTakeovers(options, operation);
     context = makeContext(options, attempt, workspace);
+    // Before what runs is stopped for it.
+    if (operation.phase === null && statusAfter(operation.kind) === "online" && hasCompute(workspace.backend))
+      await launchSpecOf(workspace.spec, options.secretSources);
     for (const step of stepsOf(operation, workspace)) {
       context.check();
       operation.phase = step.name;
@@ -143,6 +150,7 @@ function makeContext(options: RunnerOptions, attempt: Attempt, workspace: Worksp
     operation,
     workspace,
     priority: priorityOf(operation),
+    secretSources: options.secretSources,
     patience: {
       heldMs: operation.waiting_since === null ? HELD_MS : 0,
       waitedMs: (waitsFor) => waitedFor(options.pool, operation.id, waitsFor),

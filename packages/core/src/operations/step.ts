@@ -38,6 +38,16 @@ export interface StepContext extends HeldContext {
   readonly workspace: Workspace;
   /** The token of a generation: the same in every worker, so that any of them can resume a launch. */
   tokenOf(generation: number): string;
+  /** Where this worker finds what the spec refers to. */
+  readonly secretSources: SecretSources;
+}
+
+/** Where this worker looks for what specs refer to. */
+export interface SecretSources {
+  /** Its files may be named; null: none may. */
+  directory: string | null;
+  /** Variables of this process that may be named, by their whole names. */
+  variables: Readonly<Record<string, string>>;
 }
 
 /** Time limits in ms. */

@@ -7,6 +7,7 @@ import { awaitProvider, giveBackSlot } from "./patience.js";
 import { callOf, instanceRef, type Step, type StepContext } from "./step.js";
 import { untilGone } from "./stop.js";
 import { find } from "./ledger.js";
+import { lastLinesOf } from "./secrets.js";
 
 const PROBE_PACE = { firstMs: 50, longestMs: 1_000 };
 
@@ -70,13 +71,10 @@ async function endedEarly(
   state: InstanceState,
 ): Promise<BackendError> {
   const ref = instanceRef(row);
-  const lines = await context.backend.logs(ref, { ...callOf(context), tail: 5 }).then(
-    (logs) => logs.lines.map(({ text }) => text),
-    () => [],
-  );
+  const lines = await lastLinesOf(context, ref).catch(() => "");
   await clearAway(context, row);
   const reason = context.backend.reasonOf?.(ref) ?? null;
-  const said = lines.join("\n").trim().slice(-500);
+  const said = lines.trim().slice(-500);
   const why = reason === null ? "" : `: ${reason}`;
   const last = said === "" ? "" : `; its last lines: ${said}`;
   return new BackendError("start_failed", "transient", `the instance ended before it was up${why}${last}`, {

@@ -1,4 +1,5 @@
 import { BerthError } from "../base/errors.js";
+import { changedSpec, type SpecChange } from "../domain/secrets.js";
 import { insertEvents } from "../db/events.js";
 import { unfinishedOf } from "../db/operations.js";
 import { queuedTransaction } from "../db/pool.js";
@@ -12,7 +13,7 @@ import {
   type RequestContext,
 } from "./accept.js";
 import { requireQuotaToRelabel } from "./quotas.js";
-import { requireCompleteSpec, requireFuture } from "./validate.js";
+import { requireCompleteSpec, requireFuture, requireKept } from "./validate.js";
 
 /**
  * Changes what a workspace is called and what its next launch runs.
@@ -22,7 +23,7 @@ import { requireCompleteSpec, requireFuture } from "./validate.js";
 export async function patchWorkspace(
   context: RequestContext,
   workspaceId: string,
-  changes: WorkspaceChanges,
+  { spec: given, ...rest }: Omit<WorkspaceChanges, "spec"> & { spec?: SpecChange },
   options: Condition & Requester,
 ): Promise<Workspace> {
   return queuedTransaction(context.pool, workspaceId, async (tx) => {
@@ -32,6 +33,10 @@ export async function patchWorkspace(
         status: workspace.status,
       });
     requireVersion(workspace, options);
+    const changes: WorkspaceChanges = {
+      ...rest,
+      ...(given && { spec: requireKept(changedSpec(workspace.spec, given)) }),
+    };
     if (changes.spec !== undefined) requireCompleteSpec(workspace.backend, changes.spec);
     await requireFuture(tx, changes.expires_at);
     if (changes.labels !== undefined)

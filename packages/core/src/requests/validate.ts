@@ -2,12 +2,25 @@ import { BerthError } from "../base/errors.js";
 import { isFuture } from "../db/expiry.js";
 import type { Tx } from "../db/pool.js";
 import { missingForBackend, type BackendName } from "../domain/backend.js";
+import type { changedSpec } from "../domain/secrets.js";
 import type { Spec } from "../domain/spec.js";
 
 /** @throws BerthError `invalid_request` if the spec lacks what its backend needs. */
 export function requireCompleteSpec(backend: BackendName, spec: Spec): void {
-  const errors = missingForBackend(backend, spec);
+  const errors = [
+    ...missingForBackend(backend, spec),
+    // Its name is what messages of providers and of the system are about.
+    ...(typeof (spec.command?.[0] ?? "") === "string"
+      ? []
+      : [{ field: "spec.command[0]", expected: "a program, as plain text" }]),
+  ];
   if (errors.length > 0) throw invalidRequest(errors);
+}
+
+/** @throws BerthError `invalid_request` if a change keeps a secret that isn't there. */
+export function requireKept({ spec, problems }: ReturnType<typeof changedSpec>): Spec {
+  if (problems.length > 0) throw invalidRequest(problems);
+  return spec;
 }
 
 /** By the database's clock. @throws BerthError `invalid_request`. */

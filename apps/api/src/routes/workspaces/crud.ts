@@ -1,4 +1,3 @@
-import type { WorkspaceChanges } from "@berth/core/db/workspaces";
 import { listWorkspaces } from "@berth/core/db/workspace-lists";
 import { STATUSES } from "@berth/core/domain/status";
 import { createWorkspace } from "@berth/core/requests/create";
@@ -180,7 +179,8 @@ export function workspaceRoutes(app: App, services: Services): void {
       schema: {
         operationId: "patchWorkspace",
         summary: "Change a workspace",
-        description: "A changed spec counts from the next launch: restart the workspace to apply it.",
+        description:
+          "A changed spec counts from the next launch: restart the workspace to apply it. Values of `spec.env` that aren't given stay.",
         tags: TAGS,
         params: IdParams,
         headers: ConditionHeaders,
@@ -200,7 +200,7 @@ export function workspaceRoutes(app: App, services: Services): void {
     },
     async (request, reply) => {
       const { expires_at, ...rest } = request.body;
-      const changes: WorkspaceChanges = {
+      const changes: Parameters<typeof patchWorkspace>[2] = {
         ...rest,
         ...(expires_at === undefined ? {} : { expires_at: expiryOf(expires_at) }),
       };

@@ -1,4 +1,5 @@
 import { BackendError } from "../backend-error.js";
+import { redacted } from "../redact.js";
 
 /** Of a socket that isn't there, isn't ours to open, or broke: the daemon is down or restarting. */
 const UNREACHABLE = new Set([
@@ -14,8 +15,6 @@ const UNREACHABLE = new Set([
   "EAI_AGAIN",
 ]);
 const LONGEST_MESSAGE = 500;
-/** Shorter ones would tear holes into any text. */
-const SHORTEST_SECRET = 4;
 
 /** The HTTP status of a refusal, or null if none came. dockerode throws for 304 as well. */
 export function statusOf(error: unknown): number | null {
@@ -27,12 +26,7 @@ export function statusOf(error: unknown): number | null {
 export function messageOf(error: unknown, secrets: readonly string[] = []): string {
   const { json, message } = error as { json?: { message?: unknown } | null; message?: unknown };
   const text = typeof json?.message === "string" ? json.message : String(message ?? error);
-  const known = secrets.filter((secret) => secret.length >= SHORTEST_SECRET);
-  // The longest first: one may be a part of another.
-  const shown = known
-    .toSorted((a, b) => b.length - a.length)
-    .reduce((rest, secret) => rest.replaceAll(secret, "[redacted]"), text);
-  return shown.replaceAll(/\s+/g, " ").trim().slice(0, LONGEST_MESSAGE);
+  return redacted(text, secrets).replaceAll(/\s+/g, " ").trim().slice(0, LONGEST_MESSAGE);
 }
 
 /**

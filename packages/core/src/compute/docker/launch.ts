@@ -15,7 +15,8 @@ import {
 } from "./engine.js";
 import { generationIn, insistOnOwnership } from "./labels.js";
 import { pullImage, type PullLimits } from "./pull.js";
-import { inspectContainer, secretsOf, startContainer } from "./start.js";
+import { secretsOf } from "../redact.js";
+import { inspectContainer, startContainer } from "./start.js";
 
 const PACE = { firstMs: 50, longestMs: 50 };
 /** What Docker says of a container that has never run. */

@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { ContainerInspectInfo } from "dockerode";
 import type { CallOptions, LaunchRequest } from "../backend.js";
 import { BackendError } from "../backend-error.js";
+import { secretsOf } from "../redact.js";
 import { ask } from "./ask.js";
 import type { DockerClient } from "./client.js";
 import { couldNotRun, hasEnded, isNetworkMissing, isStartedAlready, looksAfterStart } from "./engine.js";
@@ -90,9 +91,4 @@ export async function inspectContainer(
     client.docker.getContainer(idOrName).inspect({ abortSignal }),
   );
   return found.ok ? found.value : null;
-}
-
-/** What the daemon may repeat in a message and nobody is to see there. */
-export function secretsOf({ spec, env }: LaunchRequest): string[] {
-  return Object.values({ ...spec.env, ...env });
 }

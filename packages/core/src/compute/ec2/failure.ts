@@ -1,4 +1,5 @@
 import { BackendError } from "../backend-error.js";
+import { redacted } from "../redact.js";
 import { NOT_FROM_AWS } from "./answers.js";
 import { MEANINGS, type Meaning, refusalOf } from "./launch-errors.js";
 
@@ -6,7 +7,6 @@ const UNREACHABLE = new Set(
   "ECONNREFUSED ECONNRESET EPIPE ETIMEDOUT ENOTFOUND EAI_AGAIN EHOSTUNREACH ENETUNREACH".split(" "),
 );
 const LONGEST_MESSAGE = 500;
-const SHORTEST_SECRET = 4;
 
 /** The provider's code, or that of the connection. */
 export function codeOf(error: unknown): string {
@@ -48,12 +48,7 @@ export function meaningOf(error: unknown): Meaning {
 
 /** The provider's words in one short line, without what must not be seen. */
 function scrub(text: string, secrets: readonly string[]): string {
-  // The longest first: one may be a part of another.
-  const known = secrets
-    .filter((secret) => secret.length >= SHORTEST_SECRET)
-    .toSorted((a, b) => b.length - a.length);
-  return known
-    .reduce((rest, secret) => rest.replaceAll(secret, "[redacted]"), text)
+  return redacted(text, secrets)
     .replaceAll(/\b(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{8,}\b/g, "[redacted]")
     .replaceAll(/(Encoded authorization failure message:|Signature=|Credential=)\s*\S+/gi, "$1 [redacted]")
     .replaceAll(/The Canonical String[\s\S]*/g, "[redacted]")

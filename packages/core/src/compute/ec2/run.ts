@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { RunInstancesCommand } from "@aws-sdk/client-ec2";
 import type { Details, InstanceRef, LaunchRequest } from "../backend.js";
 import { BackendError } from "../backend-error.js";
+import { secretsOf } from "../redact.js";
 import { send } from "./aws.js";
 import { inOrderOfRoom } from "./capacity.js";
 import type { Caller, Ec2 } from "./context.js";
@@ -114,12 +115,13 @@ type Answer =
 /** Repeats one request under its token until its outcome is known. @throws BackendError */
 async function run(
   ec2: Ec2,
-  { instance, spec, env, save }: LaunchRequest,
+  request: LaunchRequest,
   input: ConstructorParameters<typeof RunInstancesCommand>[0],
   caller: Caller,
 ): Promise<Answer> {
+  const { instance, save } = request;
   const what = `launch ${instance.name}`;
-  const secrets = [...Object.values({ ...spec.env, ...env }), input.UserData ?? ""];
+  const secrets = [...secretsOf(request), input.UserData ?? ""];
   // Its effect may be invisible for a while from the last call on: not from the first, nor from when it began to wait.
   let noted = performance.now();
   let unsaved: unknown = null;

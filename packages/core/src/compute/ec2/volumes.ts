@@ -23,7 +23,7 @@ export interface MadeVolume {
 export async function createVolume(
   ec2: Ec2,
   ref: VolumeRef,
-  spec: Spec | undefined,
+  spec: Pick<Spec, "ec2" | "tier"> | undefined,
   caller: Caller,
 ): Promise<MadeVolume> {
   const found = await awaitVolume(ec2, ref, caller);

@@ -21,7 +21,7 @@ export interface Wanted {
 const DEFAULT_VOLUME_GB = 20;
 
 /** @throws BackendError `invalid_spec` */
-export function wantedOf(spec: Spec, { defaults }: Ec2Options): Wanted {
+export function wantedOf(spec: Pick<Spec, "ec2" | "tier">, { defaults }: Ec2Options): Wanted {
   const own: Ec2Spec = spec.ec2 ?? {};
   const [problem] = ec2Problems(own);
   if (problem !== undefined) throw invalid(`${problem.field}: expected ${problem.expected}`);
