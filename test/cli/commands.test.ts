@@ -15,6 +15,9 @@ beforeAll(async () => {
 });
 afterAll(() => stage.close());
 
+/** What no answer shows. */
+const envOf = async (id: string) =>
+  (await stage.api.pool.query("select spec -> 'env' as env from workspaces where id = $1", [id])).rows[0].env;
 const newName = () => `w-${randomUUID().slice(0, 8)}`;
 const RUNS = ["--readiness", "running", "--", "sleep", "60"];
 const running = async (...options: string[]): Promise<string> => {
@@ -34,8 +37,9 @@ describe("a workspace", () => {
     expect(await json("get", name)).toMatchObject({
       status: "online",
       labels: { team: "red" },
-      spec: { command: ["sleep", "60"], env: { A: "1", B: "x=y" }, readiness: "running" },
+      spec: { command: ["sleep", "60"], env: { A: { hidden: true }, B: { hidden: true } } },
     });
+    expect(await envOf((await json("get", name)).id)).toEqual({ A: "1", B: "x=y" });
     for (const [verb, status] of [
       ["restart", "online"],
       ["pause", "paused"],
@@ -70,12 +74,16 @@ describe("a workspace", () => {
     for (const file of ["spec.json", "-"]) {
       const args = ["create", newName(), "--spec", file, "--env", "B=3", "--json"];
       const { stdout } = await command(args, around);
-      expect(JSON.parse(stdout).spec).toEqual({
+      const { id, spec: shown } = JSON.parse(stdout);
+      expect(shown).toEqual({
         command: ["x"],
         cpus: 2,
-        env: { A: "1", B: "3" },
+        env: { A: { hidden: true }, B: { hidden: true } },
         readiness: "running",
       });
+      expect(await envOf(id)).toEqual({ A: "1", B: "3" });
+      await command(["set", id, "--env", "C=4", "--unset-env", "A", "--env-from", "D=file:x"], around);
+      expect(await envOf(id)).toEqual({ B: "3", C: "4", D: { secretRef: { file: "x" } } });
     }
     expect(await command(["create", "x", "--spec", "none.json"], around)).toMatchObject({
       code: 2,
