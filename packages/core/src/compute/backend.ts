@@ -219,10 +219,7 @@ export interface InstanceRef {
 }
 
 /** A spec with every secret in its place, as a program is to have it. */
-export interface LaunchSpec extends Omit<Spec, "command" | "env"> {
-  command?: string[];
-  env?: Record<string, string>;
-}
+export type LaunchSpec = Omit<Spec, "command" | "env"> & { command?: string[]; env?: Record<string, string> };
 
 export interface LaunchRequest {
   instance: InstanceRef;
