@@ -1,5 +1,4 @@
 import { readFile, realpath, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
 import type { InstanceRef, LaunchSpec } from "../compute/backend.js";
 import { BackendError } from "../compute/backend-error.js";
 import { redacted, secretsOf } from "../compute/redact.js";
@@ -75,8 +74,8 @@ async function readSecret(name: string, directory: string | null, field: string)
   try {
     const root = await realpath(directory);
     // Kubernetes mounts files as links to files below; a link that leads out is none of the secrets.
-    const path = await realpath(join(root, name));
-    if (!`${dirname(path)}/`.startsWith(root === "/" ? "/" : `${root}/`))
+    const path = await realpath(`${root}/${name}`);
+    if (!path.startsWith(root === "/" ? "/" : `${root}/`))
       throw missing(`${what} leads out of BERTH_SECRETS_DIR`);
     const found = await stat(path);
     if (!found.isFile() || found.size > MOST_BYTES)
