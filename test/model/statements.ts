@@ -107,7 +107,7 @@ export function cancel(state: State, rules: Rules, ticket: number): boolean {
 }
 
 function statusesWithout(state: State, operation: ModelOperation, open: ModelOperation[]): Status[] {
-  const last = open.filter((one) => one.ticket < operation.ticket).at(-1);
+  const last = open.findLast((one) => one.ticket < operation.ticket);
   if (last !== undefined) return [projectedStatus(state.status, last.kind)];
   if (operation.kind === "provision" || operation.begun) return ["failed"];
   return operation.state === "queued" ? [state.status] : [state.status, "failed"];

@@ -116,7 +116,7 @@ const DIRECTIONS: readonly Direction[] = [
       "../operations/step.js",
       "../compute/backend.js",
       "../agents/heartbeat.js",
-      "../webhooks/deliver.js",
+      "../webhooks/sign.js",
       "../sweeps/run.js",
       "../queues/producer.js",
       "../compute/docker/backend.js",
@@ -124,7 +124,7 @@ const DIRECTIONS: readonly Direction[] = [
       "pg",
       "pino",
     ],
-    allowed: ["../gate/gate.js", "../db/pool.js", "../webhooks/sign.js", "../base/logger.js", "node:crypto"],
+    allowed: ["../gate/gate.js", "../db/pool.js", "../base/webhook-secret.js", "node:crypto"],
   },
   {
     file: "packages/core/src/operations/lint.ts",
@@ -142,8 +142,8 @@ const DIRECTIONS: readonly Direction[] = [
   },
   {
     file: "packages/core/src/agents/lint.ts",
-    refused: ["../requests/accept.js", "../operations/runner.js", "../sweeps/run.js", "bullmq", "pg"],
-    allowed: ["../gate/gate.js", "../operations/step.js", "../compute/backend.js", "../db/pool.js"],
+    refused: ["../requests/accept.js", "../operations/step.js", "../sweeps/run.js", "bullmq", "pg"],
+    allowed: ["../gate/gate.js", "../db/refs.js", "../compute/backend.js", "../db/pool.js"],
   },
   {
     file: "packages/core/src/webhooks/lint.ts",

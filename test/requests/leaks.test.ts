@@ -68,7 +68,7 @@ describe("leaks", () => {
 
   it("are tried again at once when asked, and end in the list when the provider is well", async () => {
     const id = await stuck();
-    const [leak] = (await listLeaks(stage.pool)).filter(({ kind }) => kind === "instance");
+    const leak = (await listLeaks(stage.pool)).find(({ kind }) => kind === "instance");
     expect(await stage.run("removed-instances"), "in backoff").toMatchObject({ looked_at: 0 });
     await retryLeak(stage.pool, leak!.id, { requestedBy: "alice" });
     expect(await stage.run("removed-instances")).toMatchObject({ looked_at: 1, failed: 1 });

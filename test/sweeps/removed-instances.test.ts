@@ -39,9 +39,9 @@ describe("the removed-instances sweep", () => {
     });
     expect(await getWorkspace(fleet.pool, id)).toMatchObject({ status: "removed", instance_id: instanceId });
     await vi.waitFor(async () => {
-      const open = (await listResources(fleet.pool, id)).filter((row) => row.kind === "instance");
-      expect(open[0]!.attempts, "the sweep goes on trying").toBeGreaterThan(3);
-      expect(open[0]).toMatchObject({ state: "releasing", last_error: { code: "backend_failed" } });
+      const open = (await listResources(fleet.pool, id)).find((row) => row.kind === "instance");
+      expect(open!.attempts, "the sweep goes on trying").toBeGreaterThan(3);
+      expect(open).toMatchObject({ state: "releasing", last_error: { code: "backend_failed" } });
     });
 
     fleet.backend.faults.failBefore = 0;

@@ -4,7 +4,7 @@ import { BackendError } from "../compute/backend-error.js";
 import type { Queryable } from "../db/pool.js";
 import { openResources, type OpenResource } from "../db/resources.js";
 import type { LogsQuestion } from "../domain/logs.js";
-import { instanceRef } from "../operations/step.js";
+import { instanceRef } from "../db/refs.js";
 
 export type LogsAnswer =
   | (Pick<Logs, "lines" | "truncated"> & {

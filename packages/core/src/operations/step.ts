@@ -1,4 +1,4 @@
-import type { Backend, CallOptions, CallPriority, InstanceRef, VolumeRef } from "../compute/backend.js";
+import type { Backend, CallOptions, CallPriority } from "../compute/backend.js";
 import { BackendError } from "../compute/backend-error.js";
 import type { Operation } from "../db/operations.js";
 import type { Queryable, Tx } from "../db/pool.js";
@@ -83,22 +83,4 @@ export function requireHere({ place }: HeldContext, row: OpenResource): OpenReso
     "transient",
     `${row.kind} ${row.provider_id ?? row.name} is in place ${row.place}, and its workspace in ${place}`,
   );
-}
-
-export function instanceRef(row: OpenResource): InstanceRef {
-  return { ...volumeRef(row), generation: row.generation };
-}
-
-/** How a backend is told of a volume or a DNS record. */
-export function volumeRef(row: OpenResource): VolumeRef {
-  return {
-    resourceId: row.id,
-    workspaceId: row.workspace_id,
-    name: row.name,
-    providerId: row.provider_id,
-    clientToken: row.client_token,
-    details: row.details,
-    // Since the row was read it has only aged: what is too young for proof here is so all the more.
-    askedAt: row.asked_ms_ago === null ? null : performance.now() - row.asked_ms_ago,
-  };
 }

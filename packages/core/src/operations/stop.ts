@@ -13,7 +13,8 @@ import {
 import { clearInstance } from "../db/workspaces.js";
 import { WaitingError } from "../gate/verdict.js";
 import { awaitProvider } from "./patience.js";
-import { callOf, instanceRef, requireHere, volumeRef, type HeldContext, type StepContext } from "./step.js";
+import { instanceRef, volumeRef } from "../db/refs.js";
+import { callOf, requireHere, type HeldContext, type StepContext } from "./step.js";
 
 const PROBE_PACE = { firstMs: 100, longestMs: 2_000 };
 

@@ -82,7 +82,7 @@ async function suspend(
       tx,
       workspaces.map((workspace) => workspace.id),
     );
-    const lastOf = (id: string) => unfinished.filter((operation) => operation.workspace_id === id).at(-1);
+    const lastOf = (id: string) => unfinished.findLast((operation) => operation.workspace_id === id);
     const under = lastOf(workspaceId);
     if (under?.kind === kind) {
       const operation = await coalesceInto(tx, under.id);

@@ -15,7 +15,7 @@ import {
 } from "../db/webhooks.js";
 import { getDelivery, insertPing, retryDeliveries, type Delivery } from "../db/webhook-deliveries.js";
 import { BerthError } from "../base/errors.js";
-import { newSecret } from "../webhooks/sign.js";
+import { newSecret } from "../base/webhook-secret.js";
 import { acceptIdempotently, type Asker } from "./idempotency.js";
 
 /** Each event is compared with each of them. */

@@ -1,7 +1,8 @@
 import type { Backend } from "../compute/backend.js";
 import { BackendError } from "../compute/backend-error.js";
 import type { OpenResource } from "../db/resources.js";
-import { callOf, volumeRef, type HeldContext } from "../operations/step.js";
+import { volumeRef } from "../db/refs.js";
+import { callOf, type HeldContext } from "../operations/step.js";
 import { untilGone } from "../operations/stop.js";
 
 /** Asks the provider to remove one thing, until it says that it is gone (I4). @throws BackendError */

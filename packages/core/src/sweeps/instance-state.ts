@@ -7,7 +7,7 @@ import { isEndedFromOutside } from "../domain/ends.js";
 import { changeStatuses, getWorkspace } from "../db/workspaces.js";
 import { whileIdle } from "../operations/idle.js";
 import { heal, restartAgain } from "./heal.js";
-import { instanceRef } from "../operations/step.js";
+import { instanceRef } from "../db/refs.js";
 import { defineSweep, type Action, type Sweep, type SweepDeps } from "./sweep.js";
 import { tellStates, type Dead, type DeadState } from "./tell-states.js";
 

@@ -1,12 +1,6 @@
-import { createHmac, randomBytes } from "node:crypto";
+import { createHmac } from "node:crypto";
+import { SECRET_PREFIX } from "../base/webhook-secret.js";
 import type { ClaimedDelivery } from "../db/webhook-deliveries.js";
-
-const SECRET_PREFIX = "whsec_";
-
-/** As https://www.standardwebhooks.com has it: 256 random bits. */
-export function newSecret(): string {
-  return SECRET_PREFIX + randomBytes(32).toString("base64");
-}
 
 /** A request that tells of an event, signed after https://www.standardwebhooks.com (1.0.0). */
 export function signedRequest(
