@@ -9,7 +9,7 @@ import type {
   VolumeRef,
 } from "@berth/core/compute/backend";
 import { BackendError, type BackendErrorCode } from "@berth/core/compute/backend-error";
-import type { LaunchSpec as Spec } from "@berth/core/compute/backend";
+import type { LaunchSpec as Spec } from "@berth/core/domain/secrets";
 import { afterAll, afterEach, beforeAll, expect, vi } from "vitest";
 
 /** What the suite needs of a backend beside the contract. */

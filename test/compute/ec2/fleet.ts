@@ -1,5 +1,5 @@
 import { createLogger } from "@berth/core/base/logger";
-import type { LaunchSpec as Spec } from "@berth/core/compute/backend";
+import type { LaunchSpec as Spec } from "@berth/core/domain/secrets";
 import { createWorkspace } from "@berth/core/requests/create";
 import { listEvents, type StructureEvent } from "@berth/core/db/events";
 import type { Ec2Options } from "@berth/core/compute/ec2/settings";

@@ -9,7 +9,7 @@ import type {
 } from "@berth/core/compute/backend";
 import { createEc2Backend } from "@berth/core/compute/ec2/backend";
 import type { Ec2Options } from "@berth/core/compute/ec2/settings";
-import type { LaunchSpec as Spec } from "@berth/core/compute/backend";
+import type { LaunchSpec as Spec } from "@berth/core/domain/secrets";
 import { startSimulator, type RunningSimulator, type ServerOptions } from "berth-ec2-simulator/server";
 import { onTestFinished } from "vitest";
 import { CREDENTIALS, optionsFor, QUICK_DELAYS, REGION } from "./harness.js";

@@ -1,5 +1,5 @@
 import type { BackendName } from "../domain/backend.js";
-import type { Spec } from "../domain/spec.js";
+import type { LaunchSecrets, LaunchSpec } from "../domain/secrets.js";
 
 /**
  * The contract between the lifecycle and a provider. `test/compute/conformance.ts` holds every backend to
@@ -51,7 +51,7 @@ export interface Backend {
    */
   createVolume(
     volume: VolumeRef,
-    options: CallOptions & { spec?: Pick<Spec, "ec2" | "tier"> },
+    options: CallOptions & { spec?: Pick<LaunchSpec, "ec2" | "tier"> },
   ): Promise<{ providerId: string; details?: Details }>;
 
   /**
@@ -218,21 +218,16 @@ export interface InstanceRef {
   askedAt: number | null;
 }
 
-/** A spec with every secret in its place, as a program is to have it. */
-export type LaunchSpec = Omit<Spec, "command" | "env"> & { command?: string[]; env?: Record<string, string> };
-
 export interface LaunchRequest {
   instance: InstanceRef;
   volume: VolumeRef;
   spec: LaunchSpec;
-  /** Those of its command. Neither these nor a value of the environment may be seen in a message. */
-  secretArguments?: readonly string[];
+  secretArguments?: LaunchSecrets;
   /** Given to the instance with the spec's own: `BERTH_WORKSPACE_ID`, `BERTH_TOKEN`, `BERTH_GENERATION`, … */
   env: Readonly<Record<string, string>>;
   /**
    * Records another client token, or more details, in the instance's ledger row, and that its provider is asked now.
-   * A backend that changes what it asks for (another zone or type) does so under a new token, and saves it before it
-   * calls (I3).
+   * A backend that asks for something else (another zone or type) does so under a new token, saved before the call (I3).
    */
   save(change: { clientToken?: string; details?: Details }): Promise<void>;
 }

@@ -24,6 +24,12 @@ export interface SpecChange extends Omit<Spec, "command" | "env"> {
   env?: Record<string, EnvValue | Hidden | null>;
 }
 
+/** A spec with every secret in its place, as a program is to have it. */
+export type LaunchSpec = Omit<Spec, "command" | "env"> & { command?: string[]; env?: Record<string, string> };
+
+/** Secrets of a command. Neither these nor a value of the environment may be seen in a message. */
+export type LaunchSecrets = readonly string[];
+
 /** How many variables a spec may have. */
 export const MOST_VARIABLES = 256;
 

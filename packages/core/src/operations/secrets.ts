@@ -1,8 +1,8 @@
 import { readFile, realpath, stat } from "node:fs/promises";
-import type { InstanceRef, LaunchSpec } from "../compute/backend.js";
+import type { InstanceRef } from "../compute/backend.js";
 import { BackendError } from "../compute/backend-error.js";
 import { redacted, secretsOf } from "../compute/redact.js";
-import type { SecretRef } from "../domain/secrets.js";
+import type { LaunchSpec, SecretRef } from "../domain/secrets.js";
 import type { Spec } from "../domain/spec.js";
 import { callOf, type SecretSources, type StepContext } from "./step.js";
 
