@@ -7,7 +7,7 @@ import { vi } from "vitest";
 export const PATIENCE_MS = 100_000;
 
 const { waitFor, waitUntil } = vi;
-const patient = <Options extends object>(options: Options | number | undefined) =>
+const patient = (options: number | { timeout?: number; interval?: number } | undefined) =>
   typeof options === "number" ? options : { timeout: PATIENCE_MS, ...options };
 vi.waitFor = (check, options) => waitFor(check, patient(options));
 vi.waitUntil = (check, options) => waitUntil(check, patient(options));
