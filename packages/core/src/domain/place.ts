@@ -1,8 +1,5 @@
 import { BACKEND_RULES, type BackendName } from "./backend.js";
 
-/** Of places: they become parts of queue names and of metrics. */
-export const PLACE_NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
-
 /**
  * What a worker reaches under a place's name.
  * - `confirmed`: the place; its things may be touched.

@@ -1,6 +1,7 @@
 import { settleEvents } from "../db/events.js";
 import { dropOldAbsences } from "../db/absences.js";
 import { forgetKeys } from "../db/idempotency.js";
+import { forgetDeadWorkers } from "../db/places.js";
 import { forgetOld } from "../db/retention.js";
 import { trimSweepRuns } from "../db/sweeps.js";
 import { SWEEP_NAMES } from "../domain/sweep.js";
@@ -54,6 +55,15 @@ export const retention: Sweep = defineSweep("retention", {
         return "left";
       },
     };
-    return { lookedAt: old.length + 3, actions: [...old, runs, keys, absences] };
+    const workers: Action = {
+      key: "place-workers",
+      what: "forget workers that have said nothing for a week",
+      why: "they died without a word",
+      async run() {
+        await forgetDeadWorkers(pool, WEEK_MS);
+        return "done";
+      },
+    };
+    return { lookedAt: old.length + 4, actions: [...old, runs, keys, absences, workers] };
   },
 });
