@@ -14,6 +14,13 @@ const text = (name: string): Promise<string> => readFile(join(ROOT, name), "utf8
 const scriptsOf = async () =>
   (JSON.parse(await text("package.json")) as { scripts: Record<string, string> }).scripts;
 
+describe("the migrations", () => {
+  it("have a number each, without a gap: what is applied is told by how many there are", () => {
+    const files = readdirSync(join(ROOT, "packages/core/migrations")).toSorted();
+    expect(files.map((name) => Number(name.slice(0, 4)))).toEqual(files.map((_, index) => index + 1));
+  });
+});
+
 describe("the tests", () => {
   it("are each in npm test or, by their name, in npm run test:long, and nowhere else", async () => {
     const scripts = await scriptsOf();
