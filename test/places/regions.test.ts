@@ -2,7 +2,7 @@ import { getPlace } from "@berth/core/db/places";
 import { getOperation } from "@berth/core/db/operations";
 import { listResources } from "@berth/core/db/resources";
 import { removeWorkspace } from "@berth/core/requests/delete";
-import { listPlaceWorkers } from "@berth/core/db/places";
+import { listPlaceWorkers } from "@berth/core/db/place-workers";
 import { expect, it, vi } from "vitest";
 import { openEc2Fleet } from "../compute/ec2/fleet.js";
 import { BY_TEST } from "../support/fleet.js";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Backend } from "@berth/core/compute/backend";
 import { createProcessBackend } from "@berth/core/compute/process/backend";
 import { listEvents } from "@berth/core/db/events";
-import { listPlaceWorkers } from "@berth/core/db/places";
+import { listPlaceWorkers } from "@berth/core/db/place-workers";
 import { listResources } from "@berth/core/db/resources";
 import { createWorkspace, type CreateInput } from "@berth/core/requests/create";
 import { removeWorkspace } from "@berth/core/requests/delete";

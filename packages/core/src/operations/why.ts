@@ -4,7 +4,7 @@ import type { Queryable } from "../db/pool.js";
 import { openResources, type OpenResource } from "../db/resources.js";
 import { heldFor } from "../db/sweeps.js";
 import { getWorkspace, type Workspace } from "../db/workspaces.js";
-import { servedNow, type Served } from "../db/places.js";
+import { servedNow, type Served } from "../db/place-workers.js";
 import { hasCompute } from "../domain/backend.js";
 import { BerthError } from "../base/errors.js";
 
