@@ -44,9 +44,9 @@ export interface Backend {
   mark?(options: CallOptions): Promise<string>;
 
   /**
-   * Makes the volume, or finds it. One that has a `providerId` was made before: where the provider says cleanly that it
-   * isn't there any more, none is made in its place (`volume_missing`, permanent), since that one would be empty. Its name is `volume.name`; labels tell deployment and workspace. `spec` is
-   * what its instance will run, for providers that size or place a volume by it.
+   * Makes the volume, or finds it, by `volume.name`; labels tell deployment and workspace. One with a `providerId` was made
+   * before: where the provider says cleanly that it is gone, it is `volume_missing`, permanent, since a new one would be empty.
+   * `spec` is what its instance will run, for providers that size or place a volume by it.
    * @returns the provider's id of the volume, and what the ledger is to remember of it.
    */
   createVolume(

@@ -1,7 +1,7 @@
 import { settleEvents } from "../db/events.js";
 import { dropOldAbsences } from "../db/absences.js";
 import { forgetKeys } from "../db/idempotency.js";
-import { forgetDeadWorkers } from "../db/places.js";
+import { forgetDeadWorkers } from "../db/place-workers.js";
 import { forgetOld } from "../db/retention.js";
 import { trimSweepRuns } from "../db/sweeps.js";
 import { SWEEP_NAMES } from "../domain/sweep.js";
