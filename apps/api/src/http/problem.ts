@@ -6,7 +6,7 @@ import { explain } from "../schemas/validation/explain.js";
 
 export const PROBLEM_TYPE = "application/problem+json";
 
-/** When to ask again, in seconds, for what may succeed later. */
+/** The `Retry-After` of problems that may pass by themselves, in seconds. */
 const RETRY_AFTER_S: Partial<Record<ErrorCode, number>> = {
   database_unavailable: 2,
   overloaded: 1,

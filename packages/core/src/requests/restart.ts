@@ -34,7 +34,7 @@ export async function requestRestart(
   const { answer, dispatches } = await sharedTransaction(
     context.pool,
     workspaceId,
-    // Of several that want to be the only one, one is.
+    // With `if_busy: reject` no two may share an operation: of several at once one is accepted.
     options.ifBusy === "reject" ? null : { maxAttempts: context.maxAttempts, ...options },
     idempotency,
     (tx, calls) => acceptRestarts(tx, context, workspaceId, calls, options),

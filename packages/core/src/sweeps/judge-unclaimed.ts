@@ -16,7 +16,7 @@ export interface Why {
   kept: boolean;
 }
 
-/** What is called as ours are may be anybody's, and another installation's is its own (I10). */
+/** A thing with a name like ours may be anybody's, and another installation's is its own (I10). */
 export function ofOthers({ installation }: OwnedResource): Why {
   return kept(
     installation === null
