@@ -7,7 +7,9 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterEach, expect, inject, test, vi } from "vitest";
+import { Redis } from "ioredis";
 import { createTestDatabase } from "../support/postgres.js";
+import { startRedis } from "../support/redis.js";
 import { newDirectory, postgresPid, type StandaloneProcess, startStandalone } from "./standalone-process.js";
 
 // Each starts a whole Berth from its sources, some of them several.
@@ -258,6 +260,31 @@ test.each([
   const { code, stderr } = await start(await newDirectory(), { [name]: url }).exit;
   expect(code).toBe(1);
   expect(stderr).toBe(`berth: ${name}: 127.0.0.1:1 can't be used (connect ECONNREFUSED 127.0.0.1:1)\n`);
+});
+
+test("a Redis user with too few rights is one line and exit code 1, with nothing started", async () => {
+  await using redis = await startRedis();
+  const admin = new Redis(redis.url);
+  await admin.call(
+    "ACL",
+    "SETUSER",
+    "berth",
+    "on",
+    ">hunter2",
+    "~{berth}:*",
+    "+@all",
+    "-evalsha",
+    "-bzpopmin",
+  );
+  admin.disconnect();
+  const dataDir = await newDirectory();
+  const { code, stderr } = await start(dataDir, { REDIS_URL: redis.url.replace("//", "//berth:hunter2@") })
+    .exit;
+  expect(code).toBe(1);
+  expect(stderr).toMatch(
+    /^berth: REDIS_URL: \S+ refuses this user bzpopmin, evalsha: ACL SETUSER … \+bzpopmin \+evalsha\n$/,
+  );
+  expect(await readdir(dataDir)).not.toContain("postgres");
 });
 
 test("damaged keys are refused rather than replaced", async () => {

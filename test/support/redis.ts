@@ -30,19 +30,22 @@ export interface TestRedisOptions {
   durable?: boolean;
   /** Where its directory is made; default: the temporary directory. */
   parent?: string;
+  /** More of redis-server's own, each `--name value`. */
+  extra?: readonly string[];
 }
 
 /** A Redis of one's own, for tests that flush or stop it. */
 export async function startRedis({
   durable = false,
   parent = tmpdir(),
+  extra = [],
 }: TestRedisOptions = {}): Promise<TestRedis> {
   const directory = await mkdtemp(join(parent, "redis-"));
   const port = await freePort();
   const url = `redis://127.0.0.1:${port}`;
   let child: ChildProcess | null = null;
   const start = async () => {
-    child ??= await launch(directory, port, durable);
+    child ??= await launch(directory, port, durable, extra);
   };
   const stop = async () => {
     const ending = child;
@@ -72,14 +75,19 @@ export async function startRedis({
   };
 }
 
-async function launch(directory: string, port: number, durable: boolean): Promise<ChildProcess> {
+async function launch(
+  directory: string,
+  port: number,
+  durable: boolean,
+  extra: readonly string[],
+): Promise<ChildProcess> {
   const persistence = durable ? ["--appendonly", "yes", "--appendfsync", "always"] : ["--appendonly", "no"];
   // BullMQ warns of any other eviction policy.
   const policy = ["--maxmemory-policy", "noeviction", "--save", ""];
   const { "redis-server": command } = await ensureCommands({ "redis-server": "redis-server" });
   const child = spawn(
     command,
-    ["--port", String(port), "--bind", "127.0.0.1", "--dir", directory, ...policy, ...persistence],
+    ["--port", String(port), "--bind", "127.0.0.1", "--dir", directory, ...policy, ...persistence, ...extra],
     // A group of its own: Ctrl-C ends the test runner, which then ends Redis.
     { cwd: directory, detached: true, stdio: ["ignore", "pipe", "ignore"] },
   );

@@ -2,6 +2,7 @@ import { readConfig } from "@berth/core/config/config";
 import { migrate } from "@berth/core/db/migrate";
 import { createPool, isDatabaseUnavailable } from "@berth/core/db/pool";
 import { createLogger } from "@berth/core/base/logger";
+import { requireRedis } from "@berth/core/queues/check-redis";
 import { openQueues } from "@berth/core/queues/producer";
 import { serve } from "@berth/core/base/serve";
 import { startApi } from "./start.js";
@@ -16,6 +17,8 @@ await serve("berth-api", async () => {
     throw new Error(`DATABASE_URL: the database can't be reached (${reason})`, { cause: error });
   });
   const pool = createPool(config.databaseUrl, { name: "berth-api" });
+  const unreachable = await requireRedis(config, (line) => logger.warn(line));
+  if (unreachable !== null) logger.warn(`${unreachable}: requests wait until it is back`);
   const queues = await openQueues(config, (error) => logger.debug({ err: error }, "queue"));
   const api = await startApi({ config, pool, queues, logger });
   return {

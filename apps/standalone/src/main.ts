@@ -16,8 +16,7 @@ async function run(): Promise<number> {
     wanted = readArguments(process.argv.slice(2));
     config = readConfig("standalone");
   } catch (error) {
-    for (const problem of error instanceof ConfigError ? error.problems : [reasonOf(error)])
-      complain(problem);
+    complain(error);
     return 1;
   }
   // Standard output is for what the user is told.
@@ -37,7 +36,7 @@ async function run(): Promise<number> {
     process.stdout.write(await startStandalone(config, wanted, surroundings));
   } catch (error) {
     if (!(error instanceof Interruption)) {
-      complain(reasonOf(error));
+      complain(error);
       log.debug({ err: error }, "the reason in full");
       await endings.close(log);
       return 1;
@@ -49,7 +48,7 @@ async function run(): Promise<number> {
     await endings.close(log);
     return 0;
   }
-  complain(reasonOf(reason));
+  complain(reason);
   // Without its database or its lock nothing can be ended in order; the next start finds out all by itself.
   endings.kill();
   return 1;
@@ -70,8 +69,9 @@ function endAtOnceIfAskedTwice(endings: Endings, ask: (signal: string) => void):
   };
 }
 
-function complain(problem: string): void {
-  process.stderr.write(`berth: ${problem}\n`);
+function complain(error: unknown): void {
+  for (const problem of error instanceof ConfigError ? error.problems : [reasonOf(error)])
+    process.stderr.write(`berth: ${problem}\n`);
 }
 
 // After the classes: they don't exist before their line.

@@ -5,6 +5,7 @@ import { openInstallation } from "@berth/core/db/installation";
 import { createPool } from "@berth/core/db/pool";
 import type { BackendName } from "@berth/core/domain/backend";
 import type { Logger } from "@berth/core/base/logger";
+import { requireRedis } from "@berth/core/queues/check-redis";
 import { openQueues } from "@berth/core/queues/producer";
 import { openBackends } from "@berth/worker/backends";
 import { faultAtStep } from "@berth/worker/fault";
@@ -15,7 +16,7 @@ import { openDataDirectory } from "./data-directory.js";
 import { dockerAnswers } from "./docker-daemon.js";
 import { startEmbeddedPostgres } from "./embedded-postgres.js";
 import type { Endings } from "./endings.js";
-import { migrateOrExplain, pingRedis } from "./reachable.js";
+import { migrateOrExplain } from "./reachable.js";
 import { forSimulator, type SimulatedEc2, simulateEc2 } from "./simulated-ec2.js";
 import { reasonOf, StartError } from "./start-error.js";
 
@@ -46,7 +47,8 @@ export async function startStandalone(
   endings.add("data directory", directory.release);
   signal.throwIfAborted();
 
-  if (given.redisUrl !== null) await pingRedis(given.redisUrl);
+  const unreachable = await requireRedis(given, (line) => surroundings.log.warn(line));
+  if (unreachable !== null) throw new StartError(unreachable);
   signal.throwIfAborted();
 
   const databaseUrl = given.databaseUrl ?? (await startDatabase(given, surroundings));

@@ -3,6 +3,7 @@ import { migrate } from "@berth/core/db/migrate";
 import { openInstallation } from "@berth/core/db/installation";
 import { createPool } from "@berth/core/db/pool";
 import { createLogger } from "@berth/core/base/logger";
+import { requireRedis } from "@berth/core/queues/check-redis";
 import { openQueues } from "@berth/core/queues/producer";
 import { serve } from "@berth/core/base/serve";
 import { openBackends } from "./backends.js";
@@ -18,6 +19,8 @@ await serve("berth-worker", async () => {
     name: "berth-worker",
   });
   const installation = await openInstallation(pool);
+  const unreachable = await requireRedis(config, (line) => logger.warn(line));
+  if (unreachable !== null) logger.warn(`${unreachable}: requests wait until it is back`);
   const queues = await openQueues(config, (error) => logger.debug({ err: error }, "queue producer"));
   const backends = openBackends(config, pool, installation, logger);
   const worker = startWorker({

@@ -41,6 +41,11 @@ export function openRedis(
   return redis;
 }
 
+/** The nodes that may be written: one, or each with some of a Cluster's slots. */
+export function primariesOf(redis: RedisClient): readonly Redis[] {
+  return redis instanceof Cluster ? redis.nodes("master") : [redis];
+}
+
 function connect(redisUrl: string, redisCa: string | null, settings: Settings): RedisClient {
   const address = parseRedisUrl(redisUrl);
   if (address === null) throw new Error("REDIS_URL has none of the forms that it may have");
