@@ -20,6 +20,11 @@ type Settings = Pick<
 >;
 
 /**
+ * How long a node may leave all that it was asked unanswered, in ms: one that is frozen, or behind a broken network, keeps its
+ * connections, and who holds one never hears of the new primary. BullMQ's workers ask for a job for up to 10 s.
+ */
+const SILENT_MS = 12_000;
+/**
  * What a node says that isn't, or isn't yet, the one to ask: a primary that has become a replica, or is loading. The
  * address may lead elsewhere by now, while this connection lives on. None of these commands has been carried out. Redis 6
  * says so of a script in the middle of its message.
@@ -54,7 +59,7 @@ function connect(redisUrl: string, redisCa: string | null, settings: Settings): 
   const resend = settings.enableOfflineQueue === true;
   const reconnectOnError = (error: Error): false | 1 | 2 =>
     WRONG_NODE.test(error.message) ? (resend ? 2 : 1) : false;
-  const options: Options = { ...settings, retryStrategy, reconnectOnError };
+  const options: Options = { ...settings, socketTimeout: SILENT_MS, retryStrategy, reconnectOnError };
   switch (address.form) {
     case "single":
       return new Redis(address.url, redisCa === null ? options : { ...options, tls });
@@ -66,8 +71,8 @@ function connect(redisUrl: string, redisCa: string | null, settings: Settings): 
     case "cluster": {
       const { nodes, tls: secure, username, password } = address;
       const { maxRetriesPerRequest, commandTimeout, connectTimeout } = settings;
-      const perNode = { maxRetriesPerRequest, commandTimeout, connectTimeout, username, password };
-      const given = Object.entries({ ...perNode, tls: secure ? tls : undefined });
+      const perNode = { maxRetriesPerRequest, commandTimeout, connectTimeout, socketTimeout: SILENT_MS };
+      const given = Object.entries({ ...perNode, username, password, tls: secure ? tls : undefined });
       return new Cluster(nodes, {
         enableOfflineQueue: resend,
         clusterRetryStrategy: retryStrategy,
