@@ -1,3 +1,5 @@
+import type { Backend } from "@berth/core/compute/backend";
+import { createExternalBackend } from "@berth/core/compute/external";
 import { readConfig } from "@berth/core/config/config";
 import { createLogger } from "@berth/core/base/logger";
 import { startWorker } from "@berth/worker/start";
@@ -68,7 +70,10 @@ export async function startStage(extra: Record<string, string> = {}): Promise<St
     config: readConfig("worker", fleetEnvironment(api.databaseUrl, null, extra)),
     pool: api.pool,
     queues: api.queues,
-    backends: new Map([["process", backend]]),
+    backends: new Map<string, Backend>([
+      ["process", backend],
+      ["external", createExternalBackend()],
+    ]),
     logger: createLogger({ logLevel: "silent" }, "test"),
   });
   const env = { BERTH_URL: api.url, BERTH_KEY: KEY };

@@ -12,7 +12,10 @@ import type { Installation } from "@berth/core/db/installation";
 import type { Pool } from "@berth/core/db/pool";
 import { type AwsPlace, ec2Options } from "./ec2-options.js";
 
-/** The backends that a worker of this installation with this configuration serves. `aws` is where EC2 is, if not where the SDK looks. */
+/**
+ * The backends that a worker of this installation with this configuration serves: those of its settings, and `external`,
+ * which any worker reaches. `aws` is where EC2 is, if not where the SDK looks.
+ */
 export function openBackends(
   config: WorkerConfig,
   pool: Pool,
@@ -44,7 +47,7 @@ export function openBackends(
     ec2: () => createEc2Backend({ ...ec2Options(config, installationId, absencesIn(pool)), ...aws, logger }),
     external: createExternalBackend,
   };
-  return new Map(config.backends.map((name) => [name, open[name]()]));
+  return new Map([...config.backends, "external" as const].map((name) => [name, open[name]()]));
 }
 
 function absencesIn(pool: Pool): Absences {
