@@ -1,14 +1,20 @@
-import { readdir, readFile } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { promisify } from "node:util";
+import { freePort } from "@berth/standalone/postgres/free-port";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { checkRedis } from "@berth/core/queues/check-redis";
 import { neededCommands } from "@berth/core/queues/redis-needs";
+import { ensureCommands } from "../support/apt.js";
 import { startRedis, type TestRedis } from "../support/redis.js";
 import { startRedisCluster } from "../support/redis-cluster.js";
 import { startRedisSentinels } from "../support/redis-sentinel.js";
 
+const exec = promisify(execFile);
 const FINE = { unreachable: null, lacks: [], warnings: [] };
 /** What docs/deployment.md gives. */
 const DOCUMENTED = ["~{berth}:*", "+@all", "-@admin", "-@dangerous", "+info"];
@@ -90,6 +96,35 @@ describe("the check of Redis at the start", () => {
     expect((await check(redis.url.replace("redis:", "redis+cluster:"))).lacks).toEqual([
       expect.stringMatching(/cluster support disabled.*: write redis:/),
     ]);
+  });
+
+  it("names the setting for a Redis over TLS whose authority Node doesn't know", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "redis-tls-"));
+    const [key, certificate] = [join(directory, "key.pem"), join(directory, "ca.pem")];
+    const { openssl } = await ensureCommands({ openssl: "openssl" });
+    const subject = ["-subj", "/CN=redis", "-addext", "subjectAltName=IP:127.0.0.1"];
+    await exec(openssl, [
+      ..."req -x509 -newkey rsa:2048 -nodes -days 1 -keyout".split(" "),
+      key,
+      "-out",
+      certificate,
+      ...subject,
+    ]);
+    const port = await freePort();
+    const files = `--tls-cert-file ${certificate} --tls-key-file ${key} --tls-ca-cert-file ${certificate}`;
+    const extra = `--tls-port ${port} --tls-auth-clients no ${files}`.split(" ");
+    await using secure = await startRedis({ extra });
+    const redisUrl = `rediss://127.0.0.1:${port}`;
+    expect(secure.port).not.toBe(port);
+    expect((await check(redisUrl)).lacks).toEqual([
+      expect.stringMatching(/certificate\): set BERTH_REDIS_CA to the file of its authority$/),
+    ]);
+    const known = { redisUrl, redisCa: certificate, queuePrefix: "{berth}" };
+    expect(await checkRedis(known)).toEqual(FINE);
+    expect((await checkRedis({ ...known, redisCa: join(directory, "none") })).lacks).toEqual([
+      expect.stringMatching(/^BERTH_REDIS_CA: ENOENT/),
+    ]);
+    await rm(directory, { recursive: true });
   });
 
   it("tries every command that BullMQ's scripts give", async () => {

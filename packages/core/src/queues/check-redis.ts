@@ -26,7 +26,7 @@ const OLDEST_VERSION = [6, 2];
 /** How far Redis' clock may be from ours, in ms. */
 const CLOCK_LIMIT_MS = 5_000;
 /** What no patience heals: the address or the user is the wrong one. */
-const REFUSED = /WRONGPASS|NOAUTH|NOPERM|cluster support disabled/;
+const REFUSED = /WRONGPASS|NOAUTH|NOPERM|cluster support disabled|certificate/;
 
 /**
  * Refuses to start on a Redis that BullMQ couldn't work with: its worker then spins without yielding, deaf to signals. One
@@ -62,13 +62,11 @@ export async function checkRedis(config: Checked): Promise<RedisReport> {
     });
   } catch (error) {
     const reason = redis === null ? reasonOf(error) : failure;
-    if (redis === null || REFUSED.test(reason))
-      return {
-        unreachable: null,
-        lacks: [`REDIS_URL: ${place} can't be used (${reason})${cureOf(reason)}`],
-        warnings: [],
-      };
-    return { unreachable: `REDIS_URL: ${place} can't be used (${reason})`, lacks: [], warnings: [] };
+    // The file of certificates is read first.
+    if (redis === null) return { unreachable: null, lacks: [`BERTH_REDIS_CA: ${reason}`], warnings: [] };
+    const line = `REDIS_URL: ${place} can't be used (${reason})`;
+    if (REFUSED.test(reason)) return { unreachable: null, lacks: [line + cureOf(reason)], warnings: [] };
+    return { unreachable: line, lacks: [], warnings: [] };
   } finally {
     redis?.disconnect();
   }
@@ -148,7 +146,6 @@ function reasonOf(error: unknown): string {
 }
 
 function cureOf(reason: string): string {
-  return reason.includes("cluster support disabled")
-    ? ": write redis://… for a Redis that is no Cluster"
-    : "";
+  if (reason.includes("cluster support disabled")) return ": write redis://… for a Redis that is no Cluster";
+  return reason.includes("certificate") ? ": set BERTH_REDIS_CA to the file of its authority" : "";
 }
