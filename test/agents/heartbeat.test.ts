@@ -176,6 +176,8 @@ describe("heartbeats", () => {
       "last_active_at",
       "last_checked_at",
       "last_heartbeat_at",
+      "restart_tries",
+      "restart_tries_since",
       "uptime_seconds",
     ]);
     await heartbeats.close();

@@ -35,8 +35,11 @@ describe("a command ends with", () => {
     expect(failed.stderr).toMatch(
       /^berth: the restart of fails failed: \w+: .*; try again: berth ops retry \S+\n$/m,
     );
-    const waited = await berth("wait", "fails");
-    expectRefusal(waited, 1, /fails is failed: .*; see: berth why/);
+    stage.backend.faults.failBefore = 1;
+    expect((await berth("create", "never", ...RUNS)).code).toBe(1);
+    stage.backend.faults.failBefore = 0;
+    const waited = await berth("wait", "never");
+    expectRefusal(waited, 1, /never is failed: .*; see: berth why/);
   });
 
   it("2 when it makes no sense, and says what was probably meant", async () => {

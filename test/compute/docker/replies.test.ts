@@ -88,7 +88,11 @@ describe("docker: replies that prove nothing (I4, I5)", () => {
 
   test("a removal that another has begun is the end only when the container is in no list any more", async () => {
     const ref = instance();
-    const labels = { "berth.workspace": ref.workspaceId, "berth.generation": "1" };
+    const labels = {
+      "berth.deployment": "test",
+      "berth.workspace": ref.workspaceId,
+      "berth.generation": "1",
+    };
     const container = { Id: "c0ffee", Names: [`/${ref.name}`], State: "exited", Labels: labels, Created: 0 };
     let lists = 0;
     const backend = await backendOn((request, response) => {
