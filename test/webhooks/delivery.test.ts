@@ -1,6 +1,7 @@
 import { createServer, type Server } from "node:net";
 import { findEvents } from "@berth/core/db/events";
 import { insertTestEvents, type TestEvent } from "../support/events.js";
+import { takeIdentity } from "@berth/core/db/places";
 import { transaction } from "@berth/core/db/pool";
 import {
   claimDeliveries,
@@ -46,6 +47,9 @@ async function start(env: Record<string, string> = {}, redisUrl: string | null =
   closing.push(receiver.close);
   const fleet = await startFleet({ redisUrl, env: { ...QUICK_RETRIES, ...env } });
   closing.push(fleet.close);
+  // So that no worker's first contact with its place is an event among those of the tests.
+  const identity = await fleet.backend.identify({ signal: AbortSignal.timeout(10_000) });
+  await transaction(fleet.pool, (tx) => takeIdentity(tx, "process", identity!, null));
   const make = (terms: Partial<WebhookTerms> = {}) =>
     createWebhook(
       fleet.pool,
