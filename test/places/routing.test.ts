@@ -63,10 +63,10 @@ it("what an older process has put into the queue of all places gets to the one t
   const { id: operationId, workspace_id: workspaceId, ticket } = operation;
   await scene.queues.unplaced.add("provision", { workspaceId, operationId, ticket });
   scene.startWorker({ backends: new Map([["process", a.open()]]) });
-  await vi.waitFor(async () => expect(await scene.queues.unplaced.getJobCountByTypes("completed")).toBe(1), {
-    timeout: 20_000,
-  });
-  expect(await scene.queues.operationsOf("machine-b").getJobCountByTypes("waiting")).toBe(1);
+  await vi.waitFor(async () => expect(await scene.queues.unplaced.getJobCountByTypes("completed")).toBe(1));
+  await vi.waitFor(async () =>
+    expect(await scene.queues.operationsOf("machine-b").getJobCountByTypes("waiting", "delayed")).toBe(1),
+  );
   scene.startWorker({ backends: new Map([["machine-b", b.open()]]) });
   await ended(scene.pool, [operation.id]);
   expect(await b.owned()).toEqual(["instance running", "volume"]);
