@@ -166,7 +166,7 @@ describe("a database restored from ten minutes ago", () => {
     await expect
       .poll(() => getWorkspace(fleet.pool, deleted))
       .toMatchObject({ status: "failed", instance_id: null });
-    expect((await getWorkspace(fleet.pool, deleted))!.status_reason).toContain("never makes an empty one");
+    expect((await getWorkspace(fleet.pool, deleted))!.status_reason).toMatch(/^volume_missing/);
     expect(fleet.lab.alive()).toContain(survivor);
     const again = await requestResume(fleet.context, resumed, BY_TEST);
     expect(await ended(fleet.pool, [again.operation.id])).toMatchObject([{ state: "succeeded" }]);
