@@ -78,6 +78,7 @@ describe("while every connection to the database is in use", () => {
 describe("while the process has more to do than it can", () => {
   it("requests are refused, heartbeats and health aren't, and all is well afterwards", async () => {
     const { beat } = await start({ BERTH_OVERLOAD_LOOP_DELAY_MS: "60" });
+    const ids = [await api.create(), await api.create(), await api.create()].map(({ id }) => id);
     let busy = true;
     const keepBusy = (): void => {
       const until = performance.now() + 150;
@@ -92,6 +93,29 @@ describe("while the process has more to do than it can", () => {
     for (const path of ["/health", "/ready", "/metrics"])
       expect((await api.call("GET", path)).status, path).toBe(200);
     expect((await beat()).status).toBe(200);
+    const unknown = "0d9f6f2e-3a5b-4c1d-9e8f-7a6b5c4d3e2f";
+    for (const [method, path] of [
+      ["POST", "/sweeps/dispatch/run"],
+      ["POST", "/sweeps/dispatch/approve"],
+      ["POST", "/sweeps/dispatch/pause"],
+      ["POST", "/sweeps/dispatch/resume"],
+      ["POST", `/leaks/${unknown}/retry`],
+      ["POST", `/leaks/${unknown}/release`],
+      ["POST", `/operations/${unknown}/cancel`],
+      ["DELETE", `/workspaces/${ids[0]}`],
+      ["POST", `/workspaces/${ids[1]}/pause`],
+      ["POST", `/workspaces/${ids[2]}/hibernate`],
+      ["GET", "/admin/fleet"],
+      ["GET", "/places"],
+      ["POST", "/places/nowhere/confirm"],
+    ] as const)
+      expect((await api.call(method, path)).status, `${method} ${path} relieves`).not.toBe(503);
+    for (const [method, path] of [
+      ["POST", "/workspaces"],
+      ["POST", `/workspaces/${ids[1]}/restart`],
+      ["GET", "/operations"],
+    ] as const)
+      expect((await api.call(method, path)).body, `${method} ${path}`).toMatchObject({ code: "overloaded" });
     busy = false;
     await expect.poll(async () => (await api.call("GET", "/workspaces")).status).toBe(200);
   });

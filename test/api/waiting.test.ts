@@ -143,6 +143,27 @@ describe("Prefer: wait", () => {
     expect(answer.headers.get("retry-after")).toBe("60");
   });
 
+  it("of a tree names every delete that failed, and points to that of the workspace asked for", async () => {
+    const { id } = await api.create();
+    const children: string[] = [];
+    for (let n = 0; n < 3; n++) children.push((await api.create({ parent_id: id })).id);
+    for (const one of [id, ...children]) await api.finish(one, 1);
+    const waiting = begin("DELETE", `/workspaces/${id}?cascade=true`);
+    for (const one of [id, ...children]) await accepted(one, 2);
+    const error = { code: "terminate_retry_exhausted", message: "the daemon said no" };
+    await api.finish(children[1]!, 2, error);
+    await api.finish(children[2]!, 2, error);
+    await api.finish(children[0]!, 2);
+    await api.finish(id, 2);
+    const answer = await waiting;
+    expect(answer).toMatchObject({ status: 500, body: { code: error.code, failed_count: 2 } });
+    const failed = answer.body.failed as { workspace_id: string }[];
+    expect(failed.map((one) => one.workspace_id).toSorted()).toEqual(children.slice(1).toSorted());
+    for (const one of failed) expect(one).toMatchObject({ kind: "delete", state: "failed", error });
+    const [own] = (await api.call("GET", `/workspaces/${id}/operations`)).body;
+    expect(answer.headers.get("location")).toBe(`/operations/${own.id}`);
+  });
+
   it("tells a failure that has no code of ours as operation_failed, with its cause", async () => {
     const { id } = await api.create();
     const waiting = begin("POST", `/workspaces/${id}/restart`);

@@ -14,6 +14,8 @@ declare module "fastify" {
     browser?: boolean;
     /** Kept alive under any load: no rate limit counts it, and overload doesn't refuse it. */
     unlimited?: boolean;
+    /** What an operator needs when there is too much to do: overload doesn't refuse it, rate limits count it. */
+    relieves?: boolean;
   }
   interface FastifyRequest {
     caller: Caller;

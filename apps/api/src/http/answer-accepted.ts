@@ -27,7 +27,7 @@ export async function answerAccepted(
   reply: FastifyReply,
   { workspace: before, operation, operations = [operation], cascaded }: Accepted,
 ) {
-  const ended = await awaitOperations(services, request, reply, operations);
+  const ended = await awaitOperations(services, request, reply, operations, before.id);
   const workspace = ended === null ? before : await requireWorkspace(services, before.id);
   void reply.header("etag", etagOf(workspace.version));
   const shown = (ended ?? operations).map(viewOperation);

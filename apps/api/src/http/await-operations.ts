@@ -4,33 +4,44 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import { preferredWait } from "./prefer.js";
 import type { Services } from "../services.js";
 
+const FAILED_SHOWN = 100;
+
 /**
  * Points to the operations that serve an accepted request and, if the caller prefers to wait, waits for
  * their end. @returns them as they ended; null (and the answer is a 202) if they haven't.
- * @throws BerthError of the first that did not succeed.
+ * @param asked the workspace that was asked for: its operation is the one to follow; if it has none, the first unfinished
+ * @throws BerthError of the first that did not succeed, the asked workspace's before others, with all of them in `failed`.
  */
 export async function awaitOperations(
   { waiting, pool }: Services,
   request: FastifyRequest,
   reply: FastifyReply,
   operations: readonly Operation[],
+  asked: string,
 ): Promise<Operation[] | null> {
   const ids = operations.map((operation) => operation.id);
-  void reply.code(202).header("location", `/operations/${ids[0]}`);
+  const isOwn = (operation: Operation): boolean => operation.workspace_id === asked;
+  const followed =
+    operations.find(isOwn) ?? operations.find((one) => one.finished_at === null) ?? operations[0]!;
+  void reply.code(202).header("location", `/operations/${followed.id}`);
   const seconds = preferredWait(request.headers["prefer"] as string | undefined);
   if (seconds === null || seconds === 0) return null;
   void reply.header("preference-applied", `wait=${seconds}`);
   if (!(await waiting.wait(ids, { timeoutMs: seconds * 1_000, signal: request.signal }))) return null;
   const rows = new Map((await getOperations(pool, ids)).map((row) => [row.id, row]));
   const ended = ids.flatMap((id) => rows.get(id) ?? []);
-  const failed = ended.find((operation) => operation.state !== "succeeded");
-  if (failed !== undefined) throw failure(failed);
+  const failed = ended.filter((operation) => operation.state !== "succeeded");
+  const told = failed.find(isOwn) ?? failed[0];
+  if (told !== undefined) {
+    if (!ended.some(isOwn)) void reply.header("location", `/operations/${told.id}`);
+    throw failure(told, failed);
+  }
   void reply.code(200);
   return ended;
 }
 
 /** What to tell the caller who waited for an operation that didn't succeed. */
-function failure(operation: Operation): BerthError {
+function failure(operation: Operation, failed: readonly Operation[]): BerthError {
   const { error, state } = operation;
   const fallback: ErrorCode = state === "cancelled" ? "operation_cancelled" : "operation_failed";
   const known = error !== null && error.code in ERRORS && error.code !== "internal";
@@ -44,6 +55,14 @@ function failure(operation: Operation): BerthError {
       attempts: operation.attempt,
       cause: error?.code ?? null,
       provider_code: error?.provider_code ?? null,
+      failed: failed.slice(0, FAILED_SHOWN).map(({ id, workspace_id, kind, state, error }) => ({
+        id,
+        workspace_id,
+        kind,
+        state,
+        error,
+      })),
+      failed_count: failed.length,
     },
   );
 }

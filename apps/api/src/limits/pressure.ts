@@ -2,6 +2,7 @@ import underPressure from "@fastify/under-pressure";
 import type { ApiConfig } from "@berth/core/config/config";
 import { longestWait, type Pool } from "@berth/core/db/pool";
 import { BerthError } from "@berth/core/base/errors";
+import type { FastifyContextConfig } from "fastify";
 import type { Logger } from "@berth/core/base/logger";
 import type { App } from "../services.js";
 
@@ -10,7 +11,7 @@ const TELL_EVERY_MS = 5_000;
 /**
  * Refuses requests at once, before their keys are looked at, while those that were let in already wait too
  * long for the event loop or for a connection to the database. What keeps workspaces and this process alive
- * (`unlimited` routes) is served all the same.
+ * (`unlimited` routes), and what an operator relieves it with (`relieves`), is served all the same.
  */
 export async function shedLoad(
   app: App,
@@ -31,12 +32,17 @@ export async function shedLoad(
   await app.register(underPressure, {
     maxEventLoopDelay: maxLoopDelayMs,
     pressureHandler: async ({ routeOptions }) => {
-      if (routeOptions.config.unlimited !== true) refuse("this process has more to do than it can");
+      if (!isKept(routeOptions.config)) refuse("this process has more to do than it can");
     },
   });
   if (maxPoolWaitMs === 0) return;
   app.addHook("onRequest", async ({ routeOptions }) => {
-    if (routeOptions.config.unlimited === true || longestWait(pool) <= maxPoolWaitMs) return;
+    if (isKept(routeOptions.config) || longestWait(pool) <= maxPoolWaitMs) return;
     refuse("all connections to the database are in use");
   });
+}
+
+/** Whether it is served under any load. */
+function isKept({ unlimited, relieves }: FastifyContextConfig): boolean {
+  return unlimited === true || relieves === true;
 }

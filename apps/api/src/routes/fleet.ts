@@ -12,7 +12,7 @@ const LEAKS_SHOWN = 50;
 export function fleetRoutes(app: App, { config, pool, prices }: Services): void {
   app.get(
     "/admin/fleet",
-    { config: { access: "viewer", browser: true }, schema: { hide: true } },
+    { config: { access: "viewer", browser: true, relieves: true }, schema: { hide: true } },
     async (_request, reply) => {
       const [workspaces, operations, sweeps, leaks, leakCounts] = await Promise.all([
         countWorkspaces(pool),

@@ -53,7 +53,7 @@ export function leakRoutes(app: App, services: Services): void {
   app.post(
     "/leaks/:id/retry",
     {
-      config: { access: "operator" },
+      config: { access: "operator", relieves: true },
       schema: {
         operationId: "retryLeak",
         summary: "Try to remove it again now",
@@ -84,7 +84,7 @@ export function leakRoutes(app: App, services: Services): void {
   app.post(
     "/leaks/:id/release",
     {
-      config: { access: "admin" },
+      config: { access: "admin", relieves: true },
       schema: {
         operationId: "releaseLeak",
         summary: "Say that it is handled",

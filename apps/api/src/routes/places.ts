@@ -21,7 +21,7 @@ export function placeRoutes(app: App, { pool }: Services): void {
   app.get(
     "/places",
     {
-      config: { access: "viewer" },
+      config: { access: "viewer", relieves: true },
       schema: {
         operationId: "listPlaces",
         summary: "List the places",
@@ -52,7 +52,7 @@ export function placeRoutes(app: App, { pool }: Services): void {
   app.post(
     "/places/:name/confirm",
     {
-      config: { access: "admin" },
+      config: { access: "admin", relieves: true },
       schema: {
         operationId: "confirmPlace",
         summary: "Say which provider a place is",

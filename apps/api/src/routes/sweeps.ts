@@ -62,7 +62,7 @@ export function sweepRoutes(app: App, { pool, queues }: Services): void {
   app.post(
     "/sweeps/:name/run",
     {
-      config: { access: "operator" },
+      config: { access: "operator", relieves: true },
       schema: {
         operationId: "runSweep",
         summary: "Run a sweep now",
@@ -115,7 +115,7 @@ export function sweepRoutes(app: App, { pool, queues }: Services): void {
   app.post(
     "/sweeps/:name/approve",
     {
-      config: { access: "admin" },
+      config: { access: "admin", relieves: true },
       schema: {
         operationId: "approveSweep",
         summary: "Let a sweep do what its breaker holds",
@@ -148,7 +148,7 @@ export function sweepRoutes(app: App, { pool, queues }: Services): void {
     app.post(
       `/sweeps/:name/${verb}`,
       {
-        config: { access: "admin" },
+        config: { access: "admin", relieves: true },
         schema: {
           operationId: `${verb}Sweep`,
           summary,

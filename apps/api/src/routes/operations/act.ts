@@ -26,7 +26,7 @@ export function operationActRoutes(app: App, services: Services): void {
   app.post(
     "/operations/:id/cancel",
     {
-      config: { access: "operator" },
+      config: { access: "operator", relieves: true },
       preValidation: withoutBody,
       schema: {
         operationId: "cancelOperation",
@@ -116,7 +116,7 @@ export function operationActRoutes(app: App, services: Services): void {
       const { id } = request.params;
       const operation = await retryOperation(requests, id, requesterOf(request));
       if (operation === null) return viewOperation((await getOperation(pool, id))!);
-      const ended = await awaitOperations(services, request, reply, [operation]);
+      const ended = await awaitOperations(services, request, reply, [operation], operation.workspace_id);
       return viewOperation(ended?.[0] ?? operation);
     },
   );

@@ -29,7 +29,7 @@ export function deleteRoutes(app: App, services: Services): void {
   app.delete(
     "/workspaces/:id",
     {
-      config: { access: "operator" },
+      config: { access: "operator", relieves: true },
       schema: {
         operationId: "deleteWorkspace",
         summary: "Delete a workspace",
@@ -71,7 +71,7 @@ export function deleteRoutes(app: App, services: Services): void {
       const ended =
         removal.operations.length === 0
           ? []
-          : await awaitOperations(services, request, reply, removal.operations);
+          : await awaitOperations(services, request, reply, removal.operations, removal.workspace.id);
       const operations = ended ?? removal.operations;
       const own = operations.find((operation) => operation.id === removal.operation?.id);
       return {

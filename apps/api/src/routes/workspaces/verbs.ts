@@ -59,6 +59,8 @@ const verb =
     body: Body;
     /** It launches: `?new_volume=true` may be asked for. */
     launches?: boolean;
+    /** It lessens the load: it is served while others are refused for it. */
+    relieves?: boolean;
     answers: Readonly<Record<200 | 202, object>>;
     refusals: readonly ErrorCode[];
     ask: (
@@ -69,11 +71,11 @@ const verb =
     ) => Promise<Accepted & { cascaded?: number }>;
   }) =>
   (app: App, services: Services): void => {
-    const { name, ask, body, launches = false, answers, refusals, ...told } = given;
+    const { name, ask, body, launches = false, relieves = false, answers, refusals, ...told } = given;
     app.post(
       `/workspaces/:id/${name}`,
       {
-        config: { access: "operator" },
+        config: { access: "operator", relieves },
         preValidation: withoutBody,
         schema: {
           ...told,
@@ -145,6 +147,7 @@ function suspendAnswers(kind: "pause" | "hibernate", status: "paused" | "hiberna
 
 const pause = verb({
   name: "pause",
+  relieves: true,
   operationId: "pauseWorkspace",
   summary: "Pause a workspace and its descendants",
   description:
@@ -158,6 +161,7 @@ const pause = verb({
 
 const hibernate = verb({
   name: "hibernate",
+  relieves: true,
   operationId: "hibernateWorkspace",
   summary: "Hibernate a workspace and its descendants",
   description:
