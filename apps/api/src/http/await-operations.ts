@@ -55,12 +55,12 @@ function failure(operation: Operation, failed: readonly Operation[]): BerthError
       attempts: operation.attempt,
       cause: error?.code ?? null,
       provider_code: error?.provider_code ?? null,
-      failed: failed.slice(0, FAILED_SHOWN).map(({ id, workspace_id, kind, state, error }) => ({
-        id,
-        workspace_id,
-        kind,
-        state,
-        error,
+      failed: failed.slice(0, FAILED_SHOWN).map((one) => ({
+        id: one.id,
+        workspace_id: one.workspace_id,
+        kind: one.kind,
+        state: one.state,
+        error: one.error,
       })),
       failed_count: failed.length,
     },
