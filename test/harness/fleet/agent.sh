@@ -1,8 +1,10 @@
 # What a workspace of the process backend runs: it writes down that it lives, and sends heartbeats.
 # The kernel says whether another of its workspace still runs: both want the lock in their volume.
+# Its marker: deployment, workspace, generation, row of the ledger, installation.
+row=${BERTH_INSTANCE#*/*/*/}
 say() {
   printf '{"at":%s,"workspace":"%s","generation":%s,"resource":"%s","what":"%s","status":%s}\n' \
-    "$(date +%s%3N)" "$BERTH_WORKSPACE_ID" "$BERTH_GENERATION" "${BERTH_INSTANCE##*/}" "$1" "$2" >>"$HARNESS_AGENTS"
+    "$(date +%s%3N)" "$BERTH_WORKSPACE_ID" "$BERTH_GENERATION" "${row%%/*}" "$1" "$2" >>"$HARNESS_AGENTS"
 }
 printf '%s\n' "$BERTH_TOKEN" >>"$HARNESS_SECRETS"
 exec 9>>"$HOME/lock"
