@@ -109,6 +109,7 @@ describe("every answer", () => {
       "/admin/queues/api/queues?activeQueue=operations-process&status=latest",
     );
     expect(body.queues.map((queue: { name: string }) => queue.name).toSorted()).toEqual([
+      "ends-process",
       "operations",
       "operations-process",
       "sweeps",
