@@ -6,7 +6,7 @@ import { startStandalone } from "./standalone.js";
 import { reasonOf } from "./start-error.js";
 
 /** Two signals that are closer than this come from one Ctrl-C: npm passes on what the terminal sent as well. */
-const ONE_KEYSTROKE_MS = 300;
+const ONE_KEYSTROKE_MS = 1_000;
 
 /** The exit code. */
 async function run(): Promise<number> {
