@@ -314,11 +314,13 @@ export async function simulate(stage: Stage, seed: number, wanted: number): Prom
   result.minutes = (tick * TICK_MS) / 60_000;
 
   const things = await stage.things();
+  const rows = await rowsOf();
+  // One that stood there before its workspace's own was launched was taken for that: both are of one generation.
+  for (const { instance_id } of rows.values()) unowned.delete(instance_id ?? "");
   result.left.push(
     ...foreign.filter((id) => !things.includes(id)).map((id) => `foreign ${id} is gone`),
     ...[...unowned].filter((id) => things.includes(id)).map((id) => `unowned ${id} is still there`),
   );
-  const rows = await rowsOf();
   for (const [id, row] of rows) {
     const name = `workspace ${byId.get(id)?.index}`;
     const own = row.instance_id !== null && things.includes(row.instance_id);
