@@ -110,7 +110,7 @@ function watch(child: ChildProcess, logger: EmbeddedPostgresOptions["logger"]) {
 const SETTINGS = {
   listen_addresses: "127.0.0.1",
   unix_socket_directories: "",
-  max_connections: 200,
+  max_connections: 400,
   shared_buffers: "64MB",
   max_wal_size: "256MB",
   huge_pages: "off",
