@@ -84,8 +84,8 @@ describe("a database restored from ten minutes ago", () => {
     for (const queue of [fleet.queues.operationsOf("ec2"), fleet.queues.endsOf("ec2")])
       await queue.obliterate({ force: true });
     open();
-    const runs = await runsOf(fleet, "leaked-instances");
-    await expect.poll(() => runsOf(fleet, "leaked-instances")).toBeGreaterThan(runs + 4);
+    const runs = await runsOf(fleet, "leaked-instances@ec2");
+    await expect.poll(() => runsOf(fleet, "leaked-instances@ec2")).toBeGreaterThan(runs + 4);
     await expect
       .poll(() => getWorkspace(fleet.pool, restarted))
       .toMatchObject({ status: "online", generation: 2, instance_id: successor });
@@ -124,8 +124,8 @@ describe("a database restored from ten minutes ago", () => {
     // Its instance of generation 1 is gone, and generation 3 is in the way of the second.
     await expect.poll(() => getWorkspace(fleet.pool, id)).toMatchObject({ status: "failed", generation: 2 });
     expect((await getWorkspace(fleet.pool, id))!.status_reason).toMatch(/^other_generation/);
-    const runs = await runsOf(fleet, "leaked-instances");
-    await expect.poll(() => runsOf(fleet, "leaked-instances")).toBeGreaterThan(runs + 4);
+    const runs = await runsOf(fleet, "leaked-instances@ec2");
+    await expect.poll(() => runsOf(fleet, "leaked-instances@ec2")).toBeGreaterThan(runs + 4);
     expect(await listLeaks(fleet.pool, { limit: 100 })).toMatchObject([{ provider_id: alive[0] }]);
 
     expect(await restart()).toMatchObject({ state: "succeeded", generation: 3 });
@@ -161,8 +161,8 @@ describe("a database restored from ten minutes ago", () => {
     await expect
       .poll(() => getWorkspace(fleet.pool, paused))
       .toMatchObject({ status: "online", generation: 2 });
-    const runs = await runsOf(fleet, "leaked-instances");
-    await expect.poll(() => runsOf(fleet, "leaked-instances")).toBeGreaterThan(runs + 4);
+    const runs = await runsOf(fleet, "leaked-instances@ec2");
+    await expect.poll(() => runsOf(fleet, "leaked-instances@ec2")).toBeGreaterThan(runs + 4);
     await expect
       .poll(() => getWorkspace(fleet.pool, deleted))
       .toMatchObject({ status: "failed", instance_id: null });

@@ -54,7 +54,7 @@ describe("npm run check and .ci/run", () => {
     expect(scripts["check"]).toBe("scripts/check.sh");
     expect(ci).toMatch(/\bnpm ci\b[^]*\nexec scripts\/check\.sh /);
     expect(readme).toContain("npm ci && npm test\n");
-    const steps = [...check.matchAll(/^(?:step|tests) "([^"]+)"/gm)].map((match) => match[1]);
+    const steps = [...check.matchAll(/^(?:step|tests|told) "([^"]+)"/gm)].map((match) => match[1]);
     expect(steps).toEqual(expect.arrayContaining(["build", "lint", "test", "test:long"]));
     for (const file of [".ci/run", "scripts/check.sh", "scripts/newest-node.sh"])
       expect(statSync(join(ROOT, file)).mode & 0o111, `${file} can be run`).not.toBe(0);
