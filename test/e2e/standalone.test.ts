@@ -107,7 +107,8 @@ test("one Ctrl-C that arrives twice, as through npm, is still a clean end", asyn
   const standalone = start(await newDirectory());
   await standalone.ready;
   standalone.child.kill("SIGINT");
-  expect(await standalone.interrupt()).toMatchObject({ code: 0, signal: null });
+  const exit = await standalone.interrupt();
+  expect(exit, exit.stderr).toMatchObject({ code: 0, signal: null });
 });
 
 test("Ctrl-C while it starts ends it cleanly too", async () => {

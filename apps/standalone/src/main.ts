@@ -45,6 +45,8 @@ async function run(): Promise<number> {
   const reason = await failure;
   if (reason instanceof Interruption) {
     process.stderr.write("Berth is stopping …\n");
+    // A queue's connection that is only being made, and has no listener of its own yet, may break while all is ended.
+    process.on("uncaughtException", (error) => log.debug({ err: error }, "broke while Berth ended"));
     await endings.close(log);
     return 0;
   }
