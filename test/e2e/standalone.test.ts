@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { chmod, chown, readdir, readFile, realpath, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, chown, readdir, readFile, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { once } from "node:events";
 import { statSync } from "node:fs";
@@ -301,4 +301,28 @@ test("every bad setting is told at once", async () => {
   const { code, stderr } = await start(await newDirectory(), { PORT: "x", BERTH_CONCURENCY: "1" }).exit;
   expect(code).toBe(1);
   expect(stderr.trim().split("\n")).toHaveLength(2);
+});
+
+test("a copy of a data directory isn't started beside its original, unless it is to be one of its own", async () => {
+  const dataDir = await newDirectory();
+  const original = start(dataDir);
+  await original.ready;
+  await original.interrupt();
+  const copy = await newDirectory();
+  await exec("cp", ["-a", `${dataDir}/.`, copy]);
+  const refused = await start(copy).exit;
+  expect(refused).toMatchObject({ code: 1, stdout: "" });
+  expect(refused.stderr).toBe(
+    `berth: the data directory ${copy} is a copy of ${dataDir}, which is still there, and two Berths with one database's ` +
+      `contents would look after the same things: start that one, or move it away if this one is to take its place, or ` +
+      `give this one an id of its own with --new-installation\n`,
+  );
+  const apart = start(copy, {}, {}, ["--new-installation"]);
+  await apart.ready;
+  await apart.interrupt();
+  const moved = `${dataDir}-moved`;
+  await rename(dataDir, moved);
+  const again = start(moved);
+  await again.ready;
+  expect((await again.interrupt()).stderr, "a directory that was only moved").not.toContain("original");
 });

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { openInstallation } from "@berth/core/db/installation";
+import { noteDatabase, openInstallation } from "@berth/core/db/installation";
 import { listLeaks, retryLeak } from "@berth/core/requests/leaks";
 import { removeWorkspace } from "@berth/core/requests/delete";
 import { BY_TEST } from "../support/fleet.js";
@@ -31,6 +31,16 @@ describe("what a database doesn't know", () => {
   it("has one id for each database, however often it is asked", async () => {
     const ids = await Promise.all([1, 2, 3].map(() => openInstallation(stage.pool)));
     expect(new Set(ids.map(({ id }) => id)).size).toBe(1);
+  });
+
+  it("says once that its database is a copy, by what PostgreSQL calls the one that it is in", async () => {
+    await openInstallation(stage.pool);
+    expect([await noteDatabase(stage.pool), await noteDatabase(stage.pool)]).toEqual([null, null]);
+    await stage.pool.query("update installation set database = '7000000000000000000/16384'");
+    expect(await noteDatabase(stage.pool)).toMatch(
+      /^this database is a copy, or was restored elsewhere: .*delete from installation/,
+    );
+    expect(await noteDatabase(stage.pool)).toBeNull();
   });
 
   it("is another installation's if it says so: reported, told of once, and never touched (I10)", async () => {

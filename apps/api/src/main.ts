@@ -1,5 +1,6 @@
 import { readConfig } from "@berth/core/config/config";
 import { migrate } from "@berth/core/db/migrate";
+import { openInstallation } from "@berth/core/db/installation";
 import { createPool, isDatabaseUnavailable } from "@berth/core/db/pool";
 import { createLogger } from "@berth/core/base/logger";
 import { requireRedis } from "@berth/core/queues/check-redis";
@@ -20,6 +21,7 @@ await serve("berth-api", async () => {
   const unreachable = await requireRedis(config, (line) => logger.warn(line));
   if (unreachable !== null) logger.warn(`${unreachable}: requests wait until it is back`);
   const queues = await openQueues(config, (error) => logger.debug({ err: error }, "queue"));
+  await queues.lease((await openInstallation(pool)).id, (sentence) => logger.error(sentence));
   const api = await startApi({ config, pool, queues, logger });
   return {
     async close() {

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { startApi } from "@berth/api/start";
 import type { ApiConfig, Config, WorkerConfig } from "@berth/core/config/config";
-import { openInstallation } from "@berth/core/db/installation";
+import { forgetInstallation, noteDatabase, openInstallation } from "@berth/core/db/installation";
 import { createPool } from "@berth/core/db/pool";
 import type { BackendName } from "@berth/core/domain/backend";
 import type { Logger } from "@berth/core/base/logger";
@@ -16,6 +16,7 @@ import { openDataDirectory } from "./data-directory.js";
 import { dockerAnswers } from "./docker-daemon.js";
 import { startEmbeddedPostgres } from "./embedded-postgres.js";
 import type { Endings } from "./endings.js";
+import { lookHome } from "./home.js";
 import { migrateOrExplain } from "./reachable.js";
 import { forSimulator, type SimulatedEc2, simulateEc2 } from "./simulated-ec2.js";
 import { reasonOf, StartError } from "./start-error.js";
@@ -45,6 +46,8 @@ export async function startStandalone(
     fail(new StartError(`the lock of the data directory was lost (${reasonOf(error)})`, error)),
   );
   endings.add("data directory", directory.release);
+  const doubt = await lookHome(directory.path, { asNew: wanted.newInstallation });
+  if (doubt !== null) surroundings.log.error(doubt);
   signal.throwIfAborted();
 
   const unreachable = await requireRedis(given, (line) => surroundings.log.warn(line));
@@ -69,7 +72,7 @@ export async function startStandalone(
     backends,
     backend: wanted.backend ?? given.backend ?? backends[0] ?? "process",
   });
-  const url = await startServers(config, simulated?.place, surroundings);
+  const url = await startServers(config, { ...wanted, aws: simulated?.place }, surroundings);
   return banner({
     url,
     adminKey: config.adminKey,
@@ -85,7 +88,7 @@ export async function startStandalone(
 /** Starts API and worker, to be ended in this order. @returns the API's URL. */
 async function startServers(
   config: ApiConfig & WorkerConfig,
-  aws: SimulatedEc2["place"] | undefined,
+  { aws, newInstallation }: Pick<Arguments, "newInstallation"> & { aws: SimulatedEc2["place"] | undefined },
   { log, endings, signal }: Surroundings,
 ): Promise<string> {
   // Enough for both: what serves requests and what each running operation needs.
@@ -93,7 +96,12 @@ async function startServers(
   endings.add("connections", () => pool.end());
   const queues = await openQueues(config, (error) => log.debug({ err: error }, "queue"));
   endings.add("queues", () => queues.close());
-  const backends = openBackends(config, pool, await openInstallation(pool), log, aws);
+  if (newInstallation) await forgetInstallation(pool);
+  const installation = await openInstallation(pool);
+  const doubt = await noteDatabase(pool).catch(() => null);
+  if (doubt !== null) log.error(doubt);
+  await queues.lease(installation.id, (sentence) => log.error(sentence));
+  const backends = openBackends(config, pool, installation, log, aws);
   endings.add("backends", async () => {
     await Promise.all([...backends.values()].map((backend) => backend.close()));
   });

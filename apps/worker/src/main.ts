@@ -1,6 +1,6 @@
 import { readConfig } from "@berth/core/config/config";
 import { migrate } from "@berth/core/db/migrate";
-import { openInstallation } from "@berth/core/db/installation";
+import { noteDatabase, openInstallation } from "@berth/core/db/installation";
 import { createPool } from "@berth/core/db/pool";
 import { createLogger } from "@berth/core/base/logger";
 import { requireRedis } from "@berth/core/queues/check-redis";
@@ -19,9 +19,12 @@ await serve("berth-worker", async () => {
     name: "berth-worker",
   });
   const installation = await openInstallation(pool);
+  const doubt = await noteDatabase(pool).catch(() => null);
+  if (doubt !== null) logger.error(doubt);
   const unreachable = await requireRedis(config, (line) => logger.warn(line));
   if (unreachable !== null) logger.warn(`${unreachable}: requests wait until it is back`);
   const queues = await openQueues(config, (error) => logger.debug({ err: error }, "queue producer"));
+  await queues.lease(installation.id, (sentence) => logger.error(sentence));
   const backends = openBackends(config, pool, installation, logger);
   const worker = startWorker({
     config,

@@ -98,7 +98,7 @@ export function healthRoutes(app: App, { vitalPool: pool, queues, config }: Serv
           queues: queue,
           queues_on,
         });
-      const degraded = queue === "up" ? [] : [QUEUES_DOWN];
+      const degraded = [queue === "up" ? null : QUEUES_DOWN, queues.other].filter((one) => one !== null);
       return {
         status: "ready" as const,
         postgres,

@@ -15,6 +15,7 @@ import {
   type OperationJob,
   type WebhookLane,
 } from "./names.js";
+import { leasePrefix, type PrefixLease } from "./prefix-lease.js";
 import { openStore, PRODUCER_LIMIT_MS, type AnyQueue, type QueueConfig } from "./store.js";
 
 /** How long Redis keeps what a ping has written, in ms. */
@@ -37,6 +38,10 @@ export interface Queues {
   dispatcher: Dispatcher;
   /** Writes: a replica answers what only reads. @throws if the queues' store can't be written within a second. */
   ping(): Promise<void>;
+  /** See {@link leasePrefix}; it lasts until these are closed. @throws ConfigError */
+  lease(installationId: string, onOther: (sentence: string) => void): Promise<void>;
+  /** Which other installation works on these queues, in a sentence; null: none that is known. */
+  readonly other: string | null;
   close(): Promise<void>;
 }
 
@@ -76,6 +81,7 @@ export async function openQueues(config: QueueConfig, onError: (error: Error) =>
   const sweeps = open<Record<string, never>>(SWEEPS_QUEUE);
   const webhooks = open<WebhookLane>(WEBHOOKS_QUEUE);
   const all = [unplaced, sweeps, webhooks];
+  let lease: PrefixLease | null = null;
   // On PostgreSQL a first connection that fails is remembered for ever: better not to start at all.
   if (store.redis === null) await Promise.all(all.map((queue) => queue.waitUntilReady()));
   return {
@@ -93,7 +99,14 @@ export async function openQueues(config: QueueConfig, onError: (error: Error) =>
         await store.redis?.set(`${config.queuePrefix}:ping`, "1", "PX", PING_KEPT_MS);
       });
     },
+    lease: async (installationId, onOther) => {
+      lease = await leasePrefix(store, installationId, onOther);
+    },
+    get other() {
+      return lease?.other ?? null;
+    },
     close: async () => {
+      lease?.close();
       await Promise.allSettled([...all, ...opened.values()].map((queue) => queue.close()));
       store.redis?.disconnect();
     },

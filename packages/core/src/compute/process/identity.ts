@@ -1,11 +1,10 @@
-import { createHash, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { access, link, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { machineId } from "../../base/machine-id.js";
 import { codeOf, type Places, unreachable } from "./places.js";
 
 const MARKER = "place";
-/** Where systemd and D-Bus keep the id of an installation; a copied data directory is told by it. */
-const MACHINE_IDS = ["/etc/machine-id", "/var/lib/dbus/machine-id"];
 
 /**
  * The machine, where it has an id, and a marker in the data directory: neither a directory that was wiped nor one
@@ -18,7 +17,7 @@ export async function identifyMachine(places: Places): Promise<string | null> {
     throw unreachable("look at the data directory", error);
   });
   const marker = await read(join(places.root, MARKER));
-  return marker === null ? null : `process:${await machine()}:${marker}`;
+  return marker === null ? null : `process:${await machineId()}:${marker}`;
 }
 
 /** The marker appears whole, by a hard link that one of any number of processes can make. @throws BackendError */
@@ -36,15 +35,6 @@ export async function markMachine(places: Places): Promise<string> {
   const identity = await identifyMachine(places);
   if (identity === null) throw unreachable("mark the data directory", new Error(`${file} is empty`));
   return identity;
-}
-
-async function machine(): Promise<string> {
-  for (const file of MACHINE_IDS) {
-    const id = await read(file).catch(() => null);
-    // Only its digest leaves the machine: machine-id(5) asks for that.
-    if (id !== null) return createHash("sha256").update(`berth:${id}`).digest("hex").slice(0, 12);
-  }
-  return "-";
 }
 
 /** Null if it isn't there, or is empty. */
