@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # The list of steps that prove a checkout: `npm run check` runs it, and .ci/run after installing.
 # Whatever fails, the others run as well. It ends by itself within 60 minutes, or within the seconds given as $1.
-# The last line is "N passed, N failed", a step that failed beside its tests counted as one. The long run is told of and doesn't
-# count yet: since places and waiting came, not each of its files has been seen green on a machine that does nothing else.
+# The last line is "N passed, N failed", a step that failed beside its tests counted as one.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -28,15 +27,9 @@ step() {
   fi
 }
 
-# A run of tests, with vitest's own report beside its summary.
+# tests NAME MINUTES COMMAND…: a run of tests, with vitest's own report beside its summary.
 tests() {
-  step "$1" "$2" npm run --silent "$1" -- --reporter=default --reporter=json --outputFile.json="$reports/$1.json"
-}
-
-# A step whose end is told of and doesn't count.
-told() {
-  step "$1" "$2" npm run --silent "$1"
-  sed -i "/^$1\$/d" "$reports/failed"
+  step "$@" --reporter=default --reporter=json --outputFile.json="$reports/$1.json"
 }
 
 step "build" 5 npm run --silent build
@@ -44,8 +37,8 @@ step "types of tests" 5 npm run --silent typecheck:test
 step "lint" 5 npm run --silent lint
 step "format" 5 npm run --silent format:check
 step "dead code" 5 npm run --silent knip
-tests "test" 25
-step "newest Node" 8 scripts/newest-node.sh
-told "test:long" 40
+tests "test" 25 npm run --silent test --
+tests "newest Node" 8 scripts/newest-node.sh
+tests "test:long" 40 npm run --silent test:long --
 
 node scripts/check-numbers.mjs "$reports"

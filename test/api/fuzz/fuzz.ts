@@ -8,13 +8,14 @@ import { send, type Answer } from "./send.js";
 
 /** Tables that a refused request may touch: they say nothing of what was asked. */
 const ASIDE = ["heartbeat_listeners", "berth_schema", "fuzz_changes"];
-/** What accepts nothing here: no leak is listed, nothing is held, and the key isn't an agent's token. */
+/** What accepts nothing here: no leak is listed, no place in doubt, nothing held, and the key isn't an agent's token. */
 const NEEDS_MORE = [
   // An operation that was cancelled, of a workspace that is still there.
   "retryOperation",
   "retryLeak",
   "releaseLeak",
   "approveSweep",
+  "confirmPlace",
   "registerAgent",
   "sendHeartbeat",
 ];
@@ -63,7 +64,7 @@ export async function fuzz(api: TestApi, agent: Agent, count: number): Promise<F
   let made = 0;
   let sent = 0;
   const known: Known = (parameter, path) => {
-    if (parameter === "name") return SWEEP_NAMES;
+    if (parameter === "name") return path.startsWith("/places/") ? ["process", "external"] : SWEEP_NAMES;
     if (parameter === "label") return ["team:red", "team:*"];
     if (parameter === "workspaceId") return ids.workspaces;
     // What stands before the id says what it is of.
