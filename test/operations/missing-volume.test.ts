@@ -44,3 +44,14 @@ it("a volume that vanished while its workspace was paused fails the resume by na
     requested_by: "test",
   });
 });
+
+it("a restart that still waits is told that a new volume may be made, by whoever asks for that meanwhile (I2)", async () => {
+  const { id } = await stage.online();
+  const plain = await requestRestart(stage.deps, id, BY_TEST);
+  const anew = await requestRestart(stage.deps, id, { ...BY_TEST, newVolume: true });
+  expect(anew.operation).toMatchObject({ id: plain.operation.id, coalesced: 2, new_volume: true });
+  const later = await requestRestart(stage.deps, id, BY_TEST);
+  expect(later.operation).toMatchObject({ id: plain.operation.id, coalesced: 3, new_volume: true });
+  await stage.settle();
+  expect(await stage.workspace(id)).toMatchObject({ status: "online" });
+});

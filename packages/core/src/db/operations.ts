@@ -111,10 +111,14 @@ export async function unfinishedOf(tx: Queryable, workspaceIds: readonly string[
 }
 
 /** Counts further requests that a waiting operation stands for. */
-export async function coalesceInto(tx: Tx, id: string, requests = 1): Promise<Operation> {
+export async function coalesceInto(
+  tx: Tx,
+  id: string,
+  { requests = 1, newVolume = false } = {},
+): Promise<Operation> {
   const { rows } = await tx.query<Operation>(
-    "update operations set coalesced = coalesced + $2 where id = $1 returning *",
-    [id, requests],
+    "update operations set coalesced = coalesced + $2, new_volume = new_volume or $3 where id = $1 returning *",
+    [id, requests, newVolume],
   );
   return rows[0]!;
 }

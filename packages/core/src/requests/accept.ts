@@ -86,12 +86,14 @@ export async function accept(
   const { gate, workspace } = await lockWorkspace(tx, workspaceId);
   requireVersion(workspace, requester);
   const last = (await unfinishedOf(tx, [workspaceId])).at(-1);
-  if (last !== undefined && servedBy(last))
-    return { workspace, operation: await coalesceInto(tx, last.id, count), isNext: null };
+  if (last !== undefined && servedBy(last)) {
+    const operation = await coalesceInto(tx, last.id, { requests: count, newVolume: requester.newVolume });
+    return { workspace, operation, isNext: null };
+  }
   requireAccepted(workspace, kind, last);
   await allow?.(last, workspace);
   const first = await enqueue(tx, context, workspaceId, kind, requester);
-  const operation = count === 1 ? first : await coalesceInto(tx, first.id, count - 1);
+  const operation = count === 1 ? first : await coalesceInto(tx, first.id, { requests: count - 1 });
   await insertEvents(tx, [requestedEvent(operation, requester)]);
   return { workspace, operation, isNext: isNext(gate, operation) };
 }
@@ -184,9 +186,12 @@ export function isNext({ head }: Pick<Gate, "head">, { ticket }: Pick<Operation,
   return ticket === head + 1;
 }
 
-/** False if a new volume is wanted, and the operation wouldn't make one. */
-export function agreesOnVolume({ new_volume }: Operation, { newVolume = false }: RequestedBy): boolean {
-  return !newVolume || new_volume;
+/** False if a new volume may take the place of one that has vanished, and the operation has begun without that word. */
+export function agreesOnVolume(
+  { state, new_volume }: Operation,
+  { newVolume = false }: RequestedBy,
+): boolean {
+  return !newVolume || new_volume || state === "queued";
 }
 
 /** Hands an accepted operation to the queue. It is accepted whether or not that succeeds (I6). */

@@ -3,7 +3,6 @@ import type { Operation } from "../db/operations.js";
 import { sharedTransaction, type Tx } from "../db/pool.js";
 import {
   accept,
-  agreesOnVolume,
   dispatch,
   type Accepted,
   type AcceptedInTurn,
@@ -55,7 +54,7 @@ async function acceptRestarts(
   const answers = await answerIdempotently(tx, calls, (count) =>
     accept(tx, context, { workspaceId, kind: "restart" }, options, {
       count,
-      servedBy: (last) => options.ifBusy !== "reject" && beginsLater(last) && agreesOnVolume(last, options),
+      servedBy: (last) => options.ifBusy !== "reject" && beginsLater(last),
       allow: (last) => {
         if (options.ifBusy === "reject" && last !== undefined) throw busy(last);
       },
