@@ -150,7 +150,7 @@ describe("lists", () => {
     const names = [await running("-l", label), await running("-l", label, "-l", "x:1")];
     const { stdout } = await berth("ls", "--label", label);
     const [head, ...rows] = stdout.trimEnd().split("\n");
-    expect(head).toMatch(/^NAME +STATUS +BACKEND +GEN +LABELS +CREATED +ID$/);
+    expect(head).toMatch(/^NAME +STATUS +PLACE +GEN +LABELS +CREATED +ID$/);
     expect(rows.map((row) => row.split(/ {2,}/)[0])).toEqual(names);
     const at = head!.indexOf("STATUS");
     for (const row of rows) expect(row.slice(at, at + 6)).toBe("online");

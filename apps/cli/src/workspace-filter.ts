@@ -11,6 +11,7 @@ import { findWorkspace } from "./workspaces.js";
 export interface FilterOptions {
   status?: string[];
   backend?: string[];
+  place?: string[];
   label?: string[];
   name?: string;
   parent?: string;
@@ -24,6 +25,7 @@ export function filters(command: Command): Command {
   return command
     .option("-s, --status <status...>", `only in one of these statuses: ${STATUSES.join(", ")}`, words)
     .option("-b, --backend <backend...>", `only on one of these backends: ${BACKENDS.join(", ")}`, words)
+    .option("--place <place...>", "only in one of these places", words)
     .option("-l, --label <name:value>", "only with this label; repeat it for several", label)
     .option("--name <name>", "only with this very name")
     .option("--parent <workspace>", "only the children of this one");
@@ -32,13 +34,13 @@ export function filters(command: Command): Command {
 /** The filter as the API takes it. @throws CliError for a word that isn't known. */
 export async function filterOf(
   context: Context,
-  { status, backend, label: labels, name, parent }: FilterOptions,
+  { status, backend, place, label: labels, name, parent }: FilterOptions,
   { removed = false }: { removed?: boolean } = {},
 ): Promise<Filter> {
   return {
     ...(status === undefined ? {} : { status: oneOf("--status", STATUSES, status) }),
     ...(backend === undefined ? {} : { backend: oneOf("--backend", BACKENDS, backend) }),
-    ...defined({ label: labels, name }),
+    ...defined({ place, label: labels, name }),
     ...(parent === undefined ? {} : { parent_id: (await findWorkspace(context, parent, { removed })).id }),
   };
 }

@@ -10,6 +10,7 @@ export type StructureEvent = Schemas["StructureEvent"];
 export type Leak = Schemas["Leak"];
 export type Sweep = Schemas["Sweep"];
 export type ApiKey = Schemas["ApiKey"];
+export type Place = Schemas["Place"];
 export type Quota = Schemas["Quota"];
 export type Webhook = Schemas["Webhook"];
 export type WebhookDelivery = Schemas["WebhookDelivery"];

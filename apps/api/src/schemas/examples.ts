@@ -14,6 +14,7 @@ export const WORKSPACE_EXAMPLE = {
   name: "echo",
   parent_id: null,
   backend: "docker",
+  place: "docker",
   spec: { ...CREATE_EXAMPLE.spec, env: { GREETING: { hidden: true } } },
   labels: { team: "red" },
   status: "provisioning",
@@ -100,6 +101,13 @@ export const EVENT_EXAMPLE = {
   event_type: "workspace.provisioning",
   workspace_id: WORKSPACE_ID,
   operation_id: OPERATION_ID,
-  payload: { name: "echo", backend: "docker", parent_id: null, source: "api", requested_by: "admin" },
+  payload: {
+    name: "echo",
+    backend: "docker",
+    place: "docker",
+    parent_id: null,
+    source: "api",
+    requested_by: "admin",
+  },
   created_at: TIME,
 };

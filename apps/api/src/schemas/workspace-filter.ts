@@ -6,11 +6,18 @@ import Type, { type Static } from "typebox";
 import { uuid } from "./common.js";
 import { expecting } from "./expected.js";
 import { CREATED, LABEL_FILTER, oneOrMore, readFilters } from "./filters.js";
+import { PlaceName } from "./place-name.js";
 
 /** Which workspaces: what lists and bulk operations may filter by. */
 export const WORKSPACE_FILTER = {
   status: Type.Optional(oneOrMore(STATUSES, "Only those in one of these statuses.")),
   backend: Type.Optional(oneOrMore(BACKENDS, "Only those on one of these backends.")),
+  place: Type.Optional(
+    expecting(
+      "one or more names of places, repeated or with commas between them",
+      Type.Array(PlaceName, { description: "Only those in one of these places.", minItems: 1, maxItems: 32 }),
+    ),
+  ),
   parent_id: Type.Optional(uuid("Only the children of this workspace.")),
   name: Type.Optional(
     expecting(
@@ -31,11 +38,11 @@ type Asked = { [Name in keyof typeof WORKSPACE_FILTER]?: Static<(typeof WORKSPAC
 
 /** The filter as the database takes it. @throws BerthError `invalid_request` for a day that no calendar has. */
 export function readWorkspaceFilter(asked: Asked): Omit<WorkspaceFilter, "after" | "limit"> {
-  const { status, backend, parent_id, name } = asked;
+  const { status, backend, place, parent_id, name } = asked;
   return {
     // Who asks for the status `removed` asks for removed ones.
     includeRemoved: status?.includes("removed") === true,
-    ...defined({ statuses: status, backends: backend, parentId: parent_id, name }),
+    ...defined({ statuses: status, backends: backend, places: place, parentId: parent_id, name }),
     ...readFilters(asked),
   };
 }

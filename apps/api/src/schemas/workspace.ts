@@ -7,6 +7,7 @@ import { iso, named, nullable, strictObject, time, uuid } from "./common.js";
 import { CREATE_EXAMPLE } from "./examples.js";
 import { expecting } from "./expected.js";
 import { timeOf, when } from "./filters.js";
+import { PlaceName } from "./place-name.js";
 import { ShownSpec, Spec, SpecChange } from "./spec.js";
 
 const CONTROL = "\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029";
@@ -49,6 +50,13 @@ export function createBody(backends: readonly BackendName[]) {
           Type.Enum([...backends], { description: "What runs it. Default: the first of these." }),
         ),
       ),
+      place: Type.Optional(
+        Type.Unsafe<string>({
+          ...PlaceName,
+          description:
+            "Where: one of GET /places. Default: where its parent is, else where its backend's place is.",
+        }),
+      ),
       labels: Type.Optional(Labels),
       spec: Spec,
       hibernate_after_minutes: Type.Optional(HibernateAfter),
@@ -84,6 +92,7 @@ export const Workspace = named(
       name: Type.String(),
       parent_id: nullable(uuid()),
       backend: Type.Enum([...BACKENDS]),
+      place: Type.String({ description: "Where its things are made." }),
       spec: ShownSpec,
       labels: Type.Record(Type.String(), Type.String()),
       status: Type.Enum([...STATUSES]),
@@ -116,6 +125,7 @@ export function viewWorkspace(row: Row): Static<typeof Workspace> {
     name: row.name,
     parent_id: row.parent_id,
     backend: row.backend,
+    place: row.place,
     spec: shown(row.spec),
     labels: row.labels,
     status: row.status,

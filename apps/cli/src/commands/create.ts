@@ -10,6 +10,7 @@ import { findWorkspace } from "../workspaces.js";
 
 type Body = paths["/workspaces"]["post"]["requestBody"]["content"]["application/json"];
 interface Options extends SpecOptions, WaitOptions {
+  place?: string;
   backend?: NonNullable<Body["backend"]>;
   label?: string[];
   parent?: string;
@@ -25,6 +26,7 @@ export const create: Register = (program, surroundings) => {
     .summary("create a workspace")
     .description("Creates a workspace, and waits until it runs.")
     .addOption(choice("-b, --backend <backend>", "what runs it", BACKENDS))
+    .option("--place <place>", "where: one of `berth places`; as a rule where its parent is")
     .option("-l, --label <name:value>", "a label; repeat it for several", label)
     .option("--ttl <duration>", "it is deleted by itself after so long, or at this time")
     .option("--hibernate-after <duration>", "it hibernates after so long without tasks", duration)
@@ -32,11 +34,11 @@ export const create: Register = (program, surroundings) => {
   specOptions(command).action(
     action<Options>(surroundings, async (context, options, name: string, argv: string[]) => {
       const { berth, signal, now, json, print } = context;
-      const { backend, label: labels, parent, ttl, hibernateAfter } = options;
+      const { backend, place, label: labels, parent, ttl, hibernateAfter } = options;
       const body: Body = {
         name,
         spec: await readSpec<Body["spec"]>(context, options, argv, {}),
-        ...defined({ backend }),
+        ...defined({ backend, place }),
         ...(labels === undefined ? {} : { labels: labelsOf(labels) }),
         ...(parent === undefined ? {} : { parent_id: (await findWorkspace(context, parent)).id }),
         ...(ttl === undefined ? {} : { expires_at: moment(ttl, now) }),

@@ -31,6 +31,7 @@ export const get: Register = (program, surroundings) => {
             ["status", one.status],
             ["reason", one.status_reason],
             ["backend", one.backend],
+            ["place", one.place],
             ["generation", String(one.generation)],
             ["instance", one.instance_id],
             ["url", one.url],

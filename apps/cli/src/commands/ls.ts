@@ -40,7 +40,7 @@ export const ls: Register = (program, surroundings) => {
         const rows = shown.map((one) => [
           one.name,
           one.status,
-          one.backend,
+          one.place,
           String(one.generation),
           Object.entries(one.labels)
             .map(([name, value]) => `${name}:${value}`)
@@ -48,7 +48,7 @@ export const ls: Register = (program, surroundings) => {
           relative(one.created_at, now),
           one.id,
         ]);
-        print(table(paint, ["NAME", "STATUS", "BACKEND", "GEN", "LABELS", "CREATED", "ID"], rows));
+        print(table(paint, ["NAME", "STATUS", "PLACE", "GEN", "LABELS", "CREATED", "ID"], rows));
       }),
     );
   examples(command, "berth ls --label team:red --status online,degraded", "berth ls --json | jq -r '.[].id'");

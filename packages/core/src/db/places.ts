@@ -35,6 +35,11 @@ export async function getPlace(db: Queryable, name: string): Promise<Place | nul
   return rows[0] ?? null;
 }
 
+export async function listPlaces(db: Queryable): Promise<Place[]> {
+  const { rows } = await db.query<Place>("select * from places order by name");
+  return rows;
+}
+
 /** Those that a worker has reached at least once, or where a workspace is to run, and that aren't given up. */
 export async function listPlacesInUse(db: Queryable): Promise<Pick<Place, "name" | "backend">[]> {
   const { rows } = await db.query<Pick<Place, "name" | "backend">>(

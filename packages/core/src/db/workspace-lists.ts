@@ -8,6 +8,7 @@ export interface WorkspaceFilter {
   includeRemoved: boolean;
   statuses?: readonly Status[];
   backends?: readonly string[];
+  places?: readonly string[];
   parentId?: string;
   /** The whole name. */
   name?: string;
@@ -22,7 +23,7 @@ export interface WorkspaceFilter {
 export async function listWorkspaces(db: Queryable, filter: WorkspaceFilter): Promise<Page<Workspace>> {
   const query = values();
   const { put } = query;
-  const { statuses, backends, parentId, name, labels = {}, createdAfter, createdBefore } = filter;
+  const { statuses, backends, places, parentId, name, labels = {}, createdAfter, createdBefore } = filter;
   const [label] = Object.entries(labels);
   const live = "w.status <> 'removed'";
   const between = (column: string): string =>
@@ -46,6 +47,8 @@ export async function listWorkspaces(db: Queryable, filter: WorkspaceFilter): Pr
         },
       ];
     if (statuses !== undefined) return statuses.map((status) => source(`w.status = ${put(status)}`));
+    if (places !== undefined && !filter.includeRemoved)
+      return places.map((place) => source(`w.place = ${put(place)} and ${live}`));
     if (backends !== undefined && !filter.includeRemoved)
       return backends.map((backend) => source(`w.backend = ${put(backend)} and ${live}`));
     return [source(filter.includeRemoved ? "true" : live)];
@@ -55,6 +58,7 @@ export async function listWorkspaces(db: Queryable, filter: WorkspaceFilter): Pr
     ...(filter.includeRemoved ? [] : [live]),
     ...(statuses === undefined ? [] : [`w.status = any (${put(statuses)})`]),
     ...(backends === undefined ? [] : [`w.backend = any (${put(backends)})`]),
+    ...(places === undefined ? [] : [`w.place = any (${put(places)})`]),
     ...(parentId === undefined ? [] : [`w.parent_id = ${put(parentId)}`]),
     ...(label === undefined ? [] : [`w.labels @> ${put(JSON.stringify(labels))}`]),
   ];

@@ -36,6 +36,7 @@ export const EVENTS = {
   "workspace.provisioning": event("a workspace was accepted", [
     "name",
     "backend",
+    "place",
     "parent_id",
     "source",
     "requested_by",

@@ -13,16 +13,18 @@ import {
 import { hasCompute } from "../domain/backend.js";
 import { by, dispatch, enqueue, type Accepted, type Requester, type RequestContext } from "./accept.js";
 import { acceptIdempotently } from "./idempotency.js";
+import { choosePlace } from "./placement.js";
 import { requireQuotaRoom } from "./quotas.js";
 import { requireCompleteSpec, requireFuture } from "./validate.js";
 
+/** `place` absent: its parent's, if that one has the same backend; else the one that its backend has. */
 export type CreateInput = Omit<NewWorkspace, "id">;
 
 /**
  * Accepts a new workspace and its provision.
  * @returns with it the token of an agent that runs elsewhere, which is shown this once; null for all others.
  * @throws BerthError `invalid_request` (the spec lacks what its backend needs, or `expires_at` has passed), `workspace_not_found` or
- * `parent_removed` (the parent), `quota_exceeded`.
+ * `parent_removed` (the parent), `quota_exceeded`, `invalid_place`.
  */
 export async function createWorkspace(
   context: RequestContext,
@@ -32,9 +34,10 @@ export async function createWorkspace(
   requireCompleteSpec(input.backend, input.spec);
   const accepted = await acceptIdempotently(context.pool, input.parent_id, requester, async (tx) => {
     await requireFuture(tx, input.expires_at);
-    if (input.parent_id !== null) await requireLiveParent(tx, input.parent_id);
+    const parent = input.parent_id === null ? null : await requireLiveParent(tx, input.parent_id);
     await requireQuotaRoom(tx, input.labels);
-    const inserted = await insertWorkspace(tx, { ...input, id: randomUUID() });
+    const place = await choosePlace(tx, input, parent);
+    const inserted = await insertWorkspace(tx, { ...input, id: randomUUID(), place });
     const { workspace, token } = hasCompute(input.backend)
       ? { workspace: inserted, token: null }
       : await welcomeAgent(tx, inserted);
@@ -47,6 +50,7 @@ export async function createWorkspace(
         payload: {
           name: workspace.name,
           backend: workspace.backend,
+          place: workspace.place,
           parent_id: workspace.parent_id,
           ...by(requester),
         },
@@ -68,7 +72,7 @@ async function welcomeAgent(tx: Tx, inserted: Workspace): Promise<{ workspace: W
   return { workspace: (await getWorkspace(tx, inserted.id))!, token };
 }
 
-async function requireLiveParent(tx: Tx, parentId: string): Promise<void> {
+async function requireLiveParent(tx: Tx, parentId: string): Promise<Workspace> {
   await lockGateShared(tx, parentId);
   const parent = await getWorkspace(tx, parentId);
   if (parent === null)
@@ -79,4 +83,5 @@ async function requireLiveParent(tx: Tx, parentId: string): Promise<void> {
     throw new BerthError("parent_removed", `workspace ${parentId} is removed and can't be a parent`, {
       field: "parent_id",
     });
+  return parent;
 }

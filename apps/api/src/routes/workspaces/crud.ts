@@ -1,4 +1,8 @@
+import { defined } from "@berth/core/base/defined";
+import { getPlace } from "@berth/core/db/places";
+import type { Pool } from "@berth/core/db/pool";
 import { listWorkspaces } from "@berth/core/db/workspace-lists";
+import type { BackendName } from "@berth/core/domain/backend";
 import { STATUSES } from "@berth/core/domain/status";
 import { createWorkspace } from "@berth/core/requests/create";
 import { patchWorkspace } from "@berth/core/requests/patch";
@@ -66,6 +70,7 @@ export function workspaceRoutes(app: App, services: Services): void {
             "workspace_not_found",
             "parent_removed",
             "quota_exceeded",
+            "invalid_place",
             "operation_failed",
           ),
         },
@@ -75,6 +80,7 @@ export function workspaceRoutes(app: App, services: Services): void {
       const {
         name,
         backend,
+        place,
         parent_id = null,
         labels = {},
         spec,
@@ -85,7 +91,8 @@ export function workspaceRoutes(app: App, services: Services): void {
         requests,
         {
           name: name.trim(),
-          backend: backend ?? config.backend,
+          backend: backend ?? (await backendOf(pool, place)) ?? config.backend,
+          ...defined({ place }),
           parent_id,
           labels,
           spec,
@@ -210,4 +217,9 @@ export function workspaceRoutes(app: App, services: Services): void {
       return viewWorkspace(workspace);
     },
   );
+}
+
+/** Who names a place means its backend. */
+async function backendOf(pool: Pool, place: string | undefined): Promise<BackendName | undefined> {
+  return place === undefined ? undefined : (await getPlace(pool, place))?.backend;
 }
