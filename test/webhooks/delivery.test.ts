@@ -19,6 +19,7 @@ import {
   rotateSecret,
   type WebhookTerms,
 } from "@berth/core/requests/webhooks";
+import { sealSecret } from "@berth/core/webhooks/seal";
 import { noteReplies } from "@berth/core/webhooks/deliver";
 import { Redis } from "ioredis";
 import { Webhook as Verifier } from "standardwebhooks";
@@ -359,6 +360,41 @@ describe("a webhook", () => {
     const late = [{ delivery: taken!, reply: { status: 500, error: "late" } }];
     await noteReplies(fleet.pool, webhook.id, late, RETRY);
     expect(await deliveriesOf(fleet, webhook.id)).toMatchObject([{ state: "delivered", last_error: null }]);
+  });
+
+  it("has its secret in PostgreSQL only sealed under BERTH_SECRET, also one that an earlier version left in the clear", async () => {
+    const { fleet, receiver, make } = await start();
+    const { webhook, secret: old } = await make();
+    const { secret } = await rotateSecret(fleet.pool, webhook.id, BY_TEST);
+    fleet.startWorker();
+    const kept = async () =>
+      (await fleet.pool.query<Record<string, string>>("select secret, previous_secret from webhooks"))
+        .rows[0]!;
+    await vi.waitFor(async () =>
+      expect(await kept()).toEqual({
+        secret: expect.stringMatching(/^sealed1_/),
+        previous_secret: expect.stringMatching(/^sealed1_/),
+      }),
+    );
+    const dump = JSON.stringify((await fleet.pool.query("select w::text from webhooks w")).rows);
+    expect([old, secret].filter((one) => dump.includes(one))).toEqual([]);
+    await happen(fleet, { event_type: "thing.one" });
+    await told(receiver, ["thing.one"]);
+    const { body, headers } = receiver.received[0]!;
+    for (const key of [secret, old]) new Verifier(key).verify(body, headers as Record<string, string>);
+    const elsewhere = sealSecret("another-secret-0123456789-0123456789", webhook.id, secret);
+    await fleet.pool.query("update webhooks set secret = $1, previous_until = null", [elsewhere]);
+    await happen(fleet, { event_type: "thing.two" });
+    const [unsent] = await vi.waitFor(async () => {
+      const dead = (await deliveriesOf(fleet, webhook.id)).filter(({ state }) => state === "dead");
+      expect(dead).toHaveLength(1);
+      return dead;
+    });
+    expect(unsent).toMatchObject({
+      last_status: null,
+      last_error: expect.stringContaining("another BERTH_SECRET"),
+    });
+    expect(receiver.types()).toEqual(["thing.one"]);
   });
 
   it("whose secret was changed is signed for with both for a while", async () => {

@@ -3,6 +3,7 @@ import type { WorkerConfig } from "@berth/core/config/config";
 import type { Pool } from "@berth/core/db/pool";
 import { dueWebhooks, planDeliveries } from "@berth/core/db/webhook-deliveries";
 import { deliverDue } from "@berth/core/webhooks/deliver";
+import { sealSecrets } from "@berth/core/webhooks/seal";
 import { createDestinations } from "@berth/core/webhooks/destinations";
 import { RETRY_JITTER } from "@berth/core/domain/backoff";
 import type { Logger } from "@berth/core/base/logger";
@@ -41,7 +42,8 @@ export function startWebhooks({
     maxDelayMs: config.webhooksRetryMaxDelayMs,
     jitter: RETRY_JITTER,
   };
-  const delivering = { pool, destinations, timeoutMs: config.webhooksTimeoutMs, retry, signal };
+  const { secret, webhooksTimeoutMs: timeoutMs } = config;
+  const delivering = { pool, destinations, timeoutMs, secret, retry, signal };
 
   const { close } = openWorker<WebhookLane>(
     config,
@@ -54,6 +56,7 @@ export function startWebhooks({
   );
 
   const look = async (): Promise<void> => {
+    await sealSecrets(pool, secret);
     const planned = { limit: PLANNED_AT_ONCE, attempts: config.webhooksAttempts };
     while (!signal.aborted && (await planDeliveries(pool, planned)));
     for (const id of await dueWebhooks(pool)) await addLane(queues, id);

@@ -100,7 +100,7 @@ export type ClaimedDelivery = Pick<
   "id" | "event_type" | "data" | "attempts" | "max_attempts" | "created_at"
 > & {
   url: string;
-  /** The newest first. */
+  /** The newest first, as they are kept. */
   secrets: string[];
 };
 

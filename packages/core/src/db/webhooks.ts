@@ -111,6 +111,26 @@ export async function changeSecret(tx: Tx, id: string, secret: string, keepMs: n
   );
 }
 
+/** Secrets, present and former ones, that begin as those do which aren't sealed. */
+export async function listUnsealed(db: Queryable, prefix: string): Promise<{ id: string; secret: string }[]> {
+  const { rows } = await db.query<{ id: string; secret: string }>(
+    `select w.id, kept.secret from webhooks w cross join lateral (values (w.secret), (w.previous_secret)) kept (secret)
+     where starts_with(kept.secret, $1)`,
+    [prefix],
+  );
+  return rows;
+}
+
+/** Wherever it still stands. Its webhook stays as it is for whoever reads it. */
+export async function replaceSecret(db: Queryable, id: string, secret: string, by: string): Promise<void> {
+  await db.query(
+    `update webhooks set secret = case when secret = $2 then $3 else secret end,
+       previous_secret = case when previous_secret = $2 then $3 else previous_secret end
+     where id = $1 and $2 in (secret, previous_secret)`,
+    [id, secret, by],
+  );
+}
+
 export async function deleteWebhook(tx: Tx, id: string): Promise<void> {
   await tx.query("delete from webhooks where id = $1", [id]);
 }

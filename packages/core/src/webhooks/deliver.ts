@@ -6,6 +6,7 @@ import { claimDeliveries, noteAttempt, type ClaimedDelivery } from "../db/webhoo
 import { retryDelay, type RetryPolicy } from "../domain/backoff.js";
 import type { Destinations } from "./destinations.js";
 import { send, type Reply } from "./send.js";
+import { openSecret } from "./seal.js";
 import { signedRequest } from "./sign.js";
 
 /** Deliveries of one webhook under way at once. */
@@ -22,13 +23,15 @@ export interface Delivering {
   destinations: Destinations;
   /** How long an endpoint may take for its answer, in ms. */
   timeoutMs: number;
+  /** What secrets are sealed under. */
+  secret: string;
   retry: RetryPolicy;
   signal: AbortSignal;
 }
 
 /** Sends what is due of one webhook, until nothing is or its turn is over. @returns how many were sent */
 export async function deliverDue(deps: Delivering, webhookId: string): Promise<number> {
-  const { pool, destinations, timeoutMs, retry, signal } = deps;
+  const { pool, retry, timeoutMs, signal } = deps;
   const turnEnds = performance.now() + TURN_MS;
   let sent = 0;
   while (performance.now() < turnEnds && !signal.aborted) {
@@ -40,10 +43,7 @@ export async function deliverDue(deps: Delivering, webhookId: string): Promise<n
     const replies = await Promise.all(
       batch.map(async (delivery) => ({
         delivery,
-        reply: await send(destinations, delivery.url, signedRequest(delivery, new Date()), {
-          timeoutMs,
-          signal,
-        }),
+        reply: await sendSigned(deps, webhookId, delivery),
       })),
     );
     await noteReplies(pool, webhookId, replies, { retry, random: Math.random });
@@ -52,6 +52,19 @@ export async function deliverDue(deps: Delivering, webhookId: string): Promise<n
   return sent;
 }
 
+function sendSigned(
+  { destinations, timeoutMs, secret, signal }: Delivering,
+  webhookId: string,
+  delivery: ClaimedDelivery,
+): Promise<Reply> {
+  const secrets = delivery.secrets.flatMap((kept) => openSecret(secret, webhookId, kept) ?? []);
+  if (secrets.length === 0) return Promise.resolve({ status: null, error: UNREADABLE });
+  const request = signedRequest({ ...delivery, secrets }, new Date());
+  return send(destinations, delivery.url, request, { timeoutMs, signal });
+}
+
+const UNREADABLE =
+  "its secret was sealed under another BERTH_SECRET: give it a new one (POST /webhooks/:id/secret)";
 const GONE = 410;
 
 /**
