@@ -498,4 +498,18 @@ describe("the retention sweep", () => {
     await stage.run("retention");
     expect(await stage.eventTypes()).not.toContain("workspace.provisioning");
   });
+
+  it("keeps the last 1,000 runs of each sweep, and of each place's", async () => {
+    await stage.run("dispatch");
+    await stage.pool.query("insert into sweeps (name) values ('dispatch@process')");
+    await stage.pool.query(
+      `insert into sweep_runs (sweep, owner) select name, 'test' from sweeps, generate_series(1, 1001)`,
+    );
+    await stage.run("retention");
+    const { rows } = await stage.pool.query(
+      "select sweep, count(*)::int as kept from sweep_runs where sweep <> 'retention' group by sweep order by sweep",
+    );
+    expect(rows.map(({ sweep }) => sweep)).toEqual(["dispatch", "dispatch@process"]);
+    expect(new Set(rows.map(({ kept }) => kept))).toEqual(new Set([1_000]));
+  });
 });

@@ -1,27 +1,18 @@
-import { Agent } from "node:http";
-import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
-import { startTestApi, type TestApi } from "../api.js";
+import { describe, expect, it } from "vitest";
 import { fuzz } from "./fuzz.js";
+import { fuzzStage } from "./stage.js";
 import { send } from "./send.js";
 
 const REQUESTS = 1_000;
 
-let api: TestApi;
-const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-beforeAll(async () => {
-  api = await startTestApi(inject("redis").url, { BERTH_BACKENDS: "process,external", LOG_LEVEL: "silent" });
-});
-afterAll(async () => {
-  agent.destroy();
-  await api.close();
-});
+const stage = fuzzStage();
 
 describe("the API under fuzz", () => {
   it(
     `answers ${REQUESTS} requests made from its own description without a 5xx, a leak, or a change by what it refuses`,
     { timeout: 120_000 },
     async () => {
-      expect((await fuzz(api, agent, REQUESTS)).faults).toEqual({});
+      expect((await fuzz(stage.api, stage.agent, REQUESTS)).faults).toEqual({});
     },
   );
 });
@@ -29,7 +20,7 @@ describe("the API under fuzz", () => {
 describe("hostile requests", () => {
   const json = { "content-type": "application/json" };
   const post = (body: Buffer, headers: Record<string, string> = {}) =>
-    send(api, agent, {
+    send(stage.api, stage.agent, {
       operationId: "",
       method: "POST",
       path: "/workspaces",
@@ -54,7 +45,7 @@ describe("hostile requests", () => {
       `{"name":"w","spec":{"command":[${'"x",'.repeat(200_000)}"x"]}}`,
     ];
     for (const body of bodies) expect((await post(Buffer.from(body))).status).toBe(400);
-    expect((await api.call("GET", "/health")).status).toBe(200);
+    expect((await stage.api.call("GET", "/health")).status).toBe(200);
   });
 
   it("can't reach what isn't theirs by a path", async () => {
@@ -63,7 +54,7 @@ describe("hostile requests", () => {
       "/docs/static/../../../../package.json",
       "/docs/static/%2e%2e/%2e%2e/x",
     ]) {
-      const answer = await send(api, agent, {
+      const answer = await send(stage.api, stage.agent, {
         operationId: "",
         method: "GET",
         path,

@@ -1,3 +1,4 @@
+import { defined } from "@berth/core/base/defined";
 import { findEvents, listEvents, type EventPage } from "@berth/core/db/events";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import Type from "typebox";
@@ -43,7 +44,7 @@ export function eventRoutes(app: App, services: Services): void {
       const { limit = 100, after = 0, type } = request.query;
       const found = await findEvents(pool, {
         ...readFilters(request.query),
-        ...(type === undefined ? {} : { types: requireEventTypes("type", type) }),
+        ...defined({ types: type && requireEventTypes("type", type) }),
         afterId: after,
         limit,
       });
@@ -73,7 +74,7 @@ export function eventRoutes(app: App, services: Services): void {
       const { workspaceId } = request.params;
       const found = await findEvents(pool, {
         ...readFilters(request.query),
-        ...(type === undefined ? {} : { types: requireEventTypes("type", type) }),
+        ...defined({ types: type && requireEventTypes("type", type) }),
         workspaceId,
         afterId: after,
         limit,

@@ -1,3 +1,4 @@
+import { defined } from "@berth/core/base/defined";
 import { BerthError } from "@berth/core/base/errors";
 import Type from "typebox";
 import { expecting } from "./expected.js";
@@ -44,11 +45,11 @@ export function readFilters(query: {
   label?: readonly string[];
 }): { createdAfter?: string; createdBefore?: string; labels?: Record<string, string> } {
   const { created_after: after, created_before: before, label } = query;
-  return {
-    ...(after === undefined ? {} : { createdAfter: timeOf("created_after", after) }),
-    ...(before === undefined ? {} : { createdBefore: timeOf("created_before", before) }),
-    ...(label === undefined ? {} : { labels: labelsOf(label) }),
-  };
+  return defined({
+    createdAfter: after && timeOf("created_after", after),
+    createdBefore: before && timeOf("created_before", before),
+    labels: label && labelsOf(label),
+  });
 }
 
 /** @returns the value wanted of each label. */

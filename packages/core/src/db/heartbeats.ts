@@ -1,3 +1,4 @@
+import { SHOULD_RUN } from "../domain/status.js";
 import type { Queryable } from "./pool.js";
 
 export interface Beat {
@@ -37,7 +38,7 @@ export async function takeBeats(db: Queryable, beats: readonly Beat[]): Promise<
        from beat b join workspaces w on w.id = b.id order by w.id for no key update of w
      ), judged as (
        select *, case
-         when before in ('awaiting_agent', 'online', 'degraded', 'offline')
+         when before = any ($6)
            then case when now_errors >= ${DEGRADED_AT} then 'degraded' else 'online' end
          else before end as after
        from known where accepted
@@ -67,6 +68,7 @@ export async function takeBeats(db: Queryable, beats: readonly Beat[]): Promise<
       beats.map((beat) => beat.activeTasks ?? null),
       beats.map((beat) => beat.errorRate ?? null),
       beats.map((beat) => beat.uptimeSeconds ?? null),
+      SHOULD_RUN,
     ],
   );
   return rows.map(({ accepted, generation, status }) => ({ accepted, generation, status }));

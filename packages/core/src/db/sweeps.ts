@@ -215,11 +215,12 @@ export async function setPaused(db: Queryable, name: string, paused: boolean, by
   );
 }
 
-/** Drops the runs older than those that anyone asks about. */
-export async function trimSweepRuns(db: Queryable, name: string, keep: number): Promise<void> {
+/** Drops the runs of each sweep, and of each place's, that are older than those that anyone asks about. */
+export async function trimSweepRuns(db: Queryable, keep: number): Promise<void> {
   await db.query(
-    `delete from sweep_runs where sweep = $1 and id < (
-       select min(id) from (select id from sweep_runs where sweep = $1 order by id desc limit $2) newest)`,
-    [name, keep],
+    `delete from sweep_runs r using sweeps s, lateral (
+       select id from sweep_runs where sweep = s.name order by id desc offset $1 limit 1) oldest
+     where r.sweep = s.name and r.id <= oldest.id`,
+    [keep],
   );
 }

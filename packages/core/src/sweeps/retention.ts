@@ -4,7 +4,6 @@ import { forgetKeys } from "../db/idempotency.js";
 import { forgetDeadWorkers } from "../db/place-workers.js";
 import { forgetOld } from "../db/retention.js";
 import { trimSweepRuns } from "../db/sweeps.js";
-import { SWEEP_NAMES } from "../domain/sweep.js";
 import { defineSweep, type Action, type Sweep } from "./sweep.js";
 
 const BATCH = 1_000;
@@ -30,10 +29,10 @@ export const retention: Sweep = defineSweep("retention", {
     });
     const runs: Action = {
       key: "sweep-runs",
-      what: `forget all but the last ${RUNS_KEPT} runs of each sweep`,
+      what: `forget all but the last ${RUNS_KEPT} runs of each sweep, in each place`,
       why: "they are kept for so long",
       async run() {
-        for (const name of SWEEP_NAMES) await trimSweepRuns(pool, name, RUNS_KEPT);
+        await trimSweepRuns(pool, RUNS_KEPT);
         return "done";
       },
     };

@@ -1,21 +1,12 @@
 import { withDeadline } from "../base/deadline.js";
 import { insertEvents } from "../db/events.js";
 import { transaction } from "../db/pool.js";
-import {
-  beginSweep,
-  endSweep,
-  renewSweep,
-  setHeld,
-  trimSweepRuns,
-  type BegunRun,
-  type Intent,
-} from "../db/sweeps.js";
+import { beginSweep, endSweep, renewSweep, setHeld, type BegunRun, type Intent } from "../db/sweeps.js";
 import { createLeaseKeeper } from "../gate/lease.js";
 import { sweepKey } from "../domain/sweep.js";
 import { decide, type Decision } from "./breaker.js";
 import type { Action, Plan, Sweep, SweepDeps } from "./sweep.js";
 
-const RUNS_KEPT = 1_000;
 /** How many acts go on at once: one that hangs until its time limit delays few. */
 const LANES = 8;
 /** How long after its worker has died another run may begin, in ms. */
@@ -53,7 +44,6 @@ export async function runSweep(
       lookAndAct(sweep, place, { ...deps, signal }, begun),
     );
     await endSweep(deps.pool, run, { counts, cursor: plan.cursor ?? null, error: null });
-    if (begun.runId % 100 === 0) await trimSweepRuns(deps.pool, name, RUNS_KEPT);
     return counts;
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
