@@ -164,6 +164,38 @@ describe("Prefer: wait", () => {
     expect(answer.headers.get("location")).toBe(`/operations/${own.id}`);
   });
 
+  it("of a tree that isn't waited for can be followed by one operation, which has the others as its parts", async () => {
+    const { id } = await api.create();
+    const children: string[] = [];
+    for (let n = 0; n < 3; n++) children.push((await api.create({ parent_id: id })).id);
+    for (const one of [id, ...children]) await api.finish(one, 1);
+    const accepted202 = await api.call("DELETE", `/workspaces/${id}?cascade=true`);
+    expect(accepted202.status).toBe(202);
+    const place = accepted202.headers.get("location")!;
+    const follow = async () => (await api.call("GET", place)).body;
+    expect(await follow()).toMatchObject({
+      workspace_id: id,
+      part_of: null,
+      parts: { unfinished: 3, succeeded: 0, failed: 0, cancelled: 0, amiss: [] },
+    });
+    const error = { code: "terminate_retry_exhausted", message: "the daemon said no" };
+    await api.finish(id, 2);
+    await api.finish(children[0]!, 2);
+    await api.finish(children[1]!, 2, error);
+    const { parts, ...own } = await follow();
+    expect(own.state).toBe("succeeded");
+    expect(parts).toMatchObject({ unfinished: 1, succeeded: 1, failed: 1 });
+    expect(parts.amiss).toMatchObject([{ workspace_id: children[1], error, part_of: own.id }]);
+    const waiting = api.call("GET", place, { headers: { prefer: "wait=30" } });
+    await api.finish(children[2]!, 2);
+    expect((await waiting).body.parts).toMatchObject({ unfinished: 0, succeeded: 2, failed: 1 });
+    const listed = (await api.call("GET", `/operations?part_of=${own.id}`)).body as {
+      workspace_id: string;
+    }[];
+    expect(listed.map((one) => one.workspace_id).toSorted()).toEqual(children.toSorted());
+    expect((await api.call("GET", `/operations/${listed[0]!.workspace_id}`)).status).toBe(404);
+  });
+
   it("tells a failure that has no code of ours as operation_failed, with its cause", async () => {
     const { id } = await api.create();
     const waiting = begin("POST", `/workspaces/${id}/restart`);

@@ -42,6 +42,22 @@ describe("a command ends with", () => {
     expectRefusal(waited, 1, /never is failed: .*; see: berth why/);
   });
 
+  it("1 when some of a tree failed, naming each, and one operation tells of all", async () => {
+    await berth("create", "tree", ...RUNS);
+    for (const name of ["leaf-1", "leaf-2"]) await berth("create", name, "--parent", "tree", ...RUNS);
+    stage.backend.faults.failBefore = 1;
+    const failed = await berth("rm", "tree", "--cascade");
+    stage.backend.faults.failBefore = 0;
+    expect(failed.code).toBe(1);
+    expect(failed.stderr).toMatch(
+      /^berth: the delete of tree failed: .*; 3 of 3 failed, of workspaces \S+, \S+, \S+\n$/m,
+    );
+    const id = /berth ops retry (\S+);/.exec(failed.stderr)![1]!;
+    const { stdout } = await berth("ops", "get", id);
+    expect(stdout).toMatch(/^descendants' +2 failed$/m);
+    expect(stdout.match(/^amiss .*failed: /gm)).toHaveLength(2);
+  });
+
   it("2 when it makes no sense, and says what was probably meant", async () => {
     expectRefusal(await berth("lss"), 2, /unknown command 'lss' \(Did you mean ls\?\); see: berth --help/);
     expectRefusal(

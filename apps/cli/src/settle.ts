@@ -8,6 +8,8 @@ export interface WaitOptions {
   timeout: number;
 }
 
+/** Of a tree as many that failed are named. */
+const NAMED = 10;
 /** How often what goes on is shown, in s. */
 const LOOK_EVERY_S = 1;
 
@@ -40,9 +42,17 @@ export async function settle(
     );
   }
   progress.end();
-  const failed = ended.find(({ state }) => state !== "succeeded");
-  if (failed !== undefined) throw failure(name, failed);
-  return ended;
+  const failed = ended.filter(({ state }) => state !== "succeeded");
+  const told = failed.find(({ part_of: partOf }) => partOf === null) ?? failed[0];
+  if (told === undefined) return ended;
+  const { exit, message } = failure(name, told);
+  if (ended.length === 1) throw new CliError(exit, message);
+  const all = failed.slice(0, NAMED).map(({ workspace_id: id }) => id);
+  const more = failed.length > NAMED ? `, … (berth ops get ${told.part_of ?? told.id})` : "";
+  throw new CliError(
+    exit,
+    `${message}; ${failed.length} of ${ended.length} failed, of workspaces ${all.join(", ")}${more}`,
+  );
 }
 
 /** A wait that ends doesn't end what is waited for. */

@@ -61,6 +61,7 @@ export const OPERATION_EXAMPLE = {
   phase: null,
   cancel_requested_at: null,
   retry_of: null,
+  part_of: null,
   error: null,
   created_at: TIME,
   started_at: null,

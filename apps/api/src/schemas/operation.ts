@@ -1,7 +1,7 @@
 import type { Operation as Row } from "@berth/core/db/operations";
 import { OPERATION_KINDS, OPERATION_STATES, SOURCES } from "@berth/core/domain/operation";
 import Type, { type Static } from "typebox";
-import { iso, named, nullable, time, uuid } from "./common.js";
+import { iso, named, nullable, ref, time, uuid } from "./common.js";
 
 export const OperationParams = Type.Object({ id: uuid("Id of the operation.") });
 
@@ -35,6 +35,9 @@ export const Operation = named(
       retry_of: nullable(uuid(), {
         description: "The failed or cancelled operation that it is to make good.",
       }),
+      part_of: nullable(uuid(), {
+        description: "In a cascade, the operation of the workspace that was asked for: follow that one.",
+      }),
       error: nullable(Failure, { description: "Why it, or its last attempt, failed." }),
       created_at: time("When it was accepted."),
       started_at: nullable(time("When it first began.")),
@@ -43,6 +46,29 @@ export const Operation = named(
     { description: "One accepted request to change a workspace." },
   ),
 );
+
+/** An operation with what became of its whole request. */
+export const FollowedOperation = Type.Intersect([
+  ref(Operation),
+  Type.Object({
+    parts: nullable(
+      Type.Object({
+        unfinished: Type.Integer(),
+        succeeded: Type.Integer(),
+        failed: Type.Integer(),
+        cancelled: Type.Integer(),
+        amiss: Type.Array(ref(Operation), {
+          description: "Those that failed or were cancelled, the first 100.",
+        }),
+      }),
+      {
+        description:
+          "Of a cascade, how the operations of the descendants are; `GET /operations?part_of=<id>` lists them. Null: there " +
+          "are none.",
+      },
+    ),
+  }),
+]);
 
 export function viewOperation(row: Row): Static<typeof Operation> {
   return {
@@ -62,6 +88,7 @@ export function viewOperation(row: Row): Static<typeof Operation> {
     cancel_requested_at: iso(row.cancel_requested_at),
     // An API beside an older one, or an answer kept by one, may have no such member.
     retry_of: row.retry_of ?? null,
+    part_of: row.part_of ?? null,
     error: row.error,
     created_at: row.created_at.toISOString(),
     started_at: iso(row.started_at),

@@ -12,6 +12,11 @@ import { oneOf } from "../words.js";
 import { findWorkspace, namesOf } from "../workspaces.js";
 import { bulk, showBulk } from "./bulk.js";
 
+type Followed = Operation & {
+  parts:
+    ({ amiss: Operation[] } & Record<"unfinished" | "succeeded" | "failed" | "cancelled", number>) | null;
+};
+
 interface ListOptions {
   workspace?: string;
   state?: string[];
@@ -177,7 +182,7 @@ function retry(group: Command, surroundings: Surroundings): void {
   examples(command, "berth ops retry 5f0c2a8e-91d4-4b7a-8c36-2e1d0f9b8a75");
 }
 
-async function show(context: Context, one: Operation): Promise<void> {
+async function show(context: Context, one: Followed): Promise<void> {
   const { json, print, paint, now } = context;
   if (json) return printJson(context, one);
   const nameOf = await namesOf(context, [one.workspace_id]);
@@ -198,12 +203,24 @@ async function show(context: Context, one: Operation): Promise<void> {
         `${one.requested_by} (${one.source})${one.coalesced > 1 ? `, ${one.coalesced} times` : ""}`,
       ],
       ["retry of", one.retry_of],
+      ["part of", one.part_of],
+      ...partsOf(one),
       ["accepted", at(one.created_at)],
       ["started", at(one.started_at)],
       ["ended", at(one.finished_at)],
       ["took", one.finished_at === null ? null : took(one, now)],
     ]),
   );
+}
+
+/** Of a cascade, how the others are, and which of them went wrong. */
+function partsOf({ parts }: Followed): [string, string][] {
+  if (parts === null) return [];
+  const { amiss, ...counts } = parts;
+  const how = Object.entries(counts).flatMap(([state, n]) => (n === 0 ? [] : `${n} ${state}`));
+  const line = (one: Operation): string =>
+    `${one.id} ${one.state}: ${one.error?.message ?? "no reason is known"}`;
+  return [["descendants'", how.join(", ")], ...amiss.map((one): [string, string] => ["amiss", line(one)])];
 }
 
 function took({ started_at: from, finished_at: to }: Operation, now: number): string {

@@ -25,6 +25,8 @@ export interface OperationFilter {
   /** Of their workspaces, as they are now. */
   backends?: readonly string[];
   labels?: Readonly<Record<string, string>>;
+  /** The operation whose parts are meant. */
+  partOf?: string;
   createdAfter?: string;
   createdBefore?: string;
   after?: readonly string[] | null;
@@ -39,8 +41,9 @@ export async function findOperations(db: Queryable, filter: OperationFilter): Pr
   const between =
     (createdAfter === undefined ? "" : ` and o.created_at >= ${put(createdAfter)}::timestamptz`) +
     (createdBefore === undefined ? "" : ` and o.created_at < ${put(createdBefore)}::timestamptz`);
+  const parts = filter.partOf === undefined ? "" : ` and o.part_of = ${put(filter.partOf)}`;
   const source = (condition: string): PageSource => ({
-    from: `from operations o where ${condition}${between}`,
+    from: `from operations o where ${condition}${parts}${between}`,
     key: ["o.created_at", "o.id"],
   });
   const rare = states !== undefined && !states.includes("succeeded");
@@ -74,4 +77,45 @@ export async function findOperations(db: Queryable, filter: OperationFilter): Pr
     },
     query,
   );
+}
+
+/** How the other operations of a request are, whose own this is. */
+export interface Parts {
+  unfinished: number;
+  succeeded: number;
+  failed: number;
+  cancelled: number;
+  /** The first of those that failed or were cancelled. */
+  amiss: Operation[];
+}
+
+/** Null if it has no parts. @param limit of `amiss` */
+export async function partsOf(db: Queryable, id: string, limit: number): Promise<Parts | null> {
+  const { rows } = await db.query<{ state: OperationState; n: number }>(
+    "select state, count(*)::int as n from operations where part_of = $1 group by state",
+    [id],
+  );
+  if (rows.length === 0) return null;
+  const { rows: amiss } = await db.query<Operation>(
+    `select * from operations where part_of = $1 and state in ('failed', 'cancelled') order by created_at, id limit $2`,
+    [id, limit],
+  );
+  const n = (...states: OperationState[]): number =>
+    rows.filter(({ state }) => states.includes(state)).reduce((sum, row) => sum + row.n, 0);
+  return {
+    unfinished: n("queued", "running"),
+    succeeded: n("succeeded"),
+    failed: n("failed"),
+    cancelled: n("cancelled"),
+    amiss,
+  };
+}
+
+/** Those parts of an operation that haven't ended. */
+export async function unfinishedParts(db: Queryable, id: string): Promise<string[]> {
+  const { rows } = await db.query<{ id: string }>(
+    "select id from operations where part_of = $1 and state in ('queued', 'running')",
+    [id],
+  );
+  return rows.map((row) => row.id);
 }

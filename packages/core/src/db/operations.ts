@@ -38,6 +38,8 @@ export interface Operation {
   cancel_requested_by: string | null;
   /** The failed or cancelled operation that this one is to make good. */
   retry_of: string | null;
+  /** The operation of whose request it is a part: a cascade's. */
+  part_of: string | null;
   /** Where its volume has vanished, an empty one takes its place. */
   new_volume: boolean;
   error: OperationError | null;
@@ -55,13 +57,14 @@ export interface NewOperation {
   requested_by: string;
   max_attempts: number;
   retry_of?: string;
+  part_of?: string;
   new_volume?: boolean;
 }
 
 export async function insertOperation(tx: Tx, operation: NewOperation): Promise<Operation> {
   const { rows } = await tx.query<Operation>(
-    `insert into operations (id, workspace_id, ticket, kind, source, requested_by, max_attempts, retry_of, new_volume)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning *`,
+    `insert into operations (id, workspace_id, ticket, kind, source, requested_by, max_attempts, retry_of, new_volume, part_of)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) returning *`,
     [
       operation.id,
       operation.workspace_id,
@@ -72,6 +75,7 @@ export async function insertOperation(tx: Tx, operation: NewOperation): Promise<
       operation.max_attempts,
       operation.retry_of ?? null,
       operation.new_volume ?? false,
+      operation.part_of ?? null,
     ],
   );
   return rows[0]!;

@@ -35,6 +35,8 @@ export interface Requester extends Asker {
   source: Source;
   /** The failed or cancelled operation that this request is to make good. */
   retryOf?: string;
+  /** The operation of the workspace that was asked for, in a cascade. */
+  partOf?: string | undefined;
   /** Where the workspace's volume has vanished, an empty one is to take its place. */
   newVolume?: boolean;
 }
@@ -166,6 +168,7 @@ export async function enqueue(
     ...(requester.retryOf === undefined || requester.source === "cascade"
       ? {}
       : { retry_of: requester.retryOf }),
+    ...(requester.partOf === undefined ? {} : { part_of: requester.partOf }),
     ...(requester.newVolume === true && { new_volume: true }),
   });
 }

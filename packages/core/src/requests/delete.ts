@@ -143,7 +143,9 @@ async function driveDeletes(
   for (const workspaceId of all) {
     if (!owing.has(workspaceId) || deletes.has(workspaceId)) continue;
     const source = workspaceId === drive.rootId ? drive.options.source : "cascade";
-    made.push(await enqueue(tx, context, workspaceId, "delete", { ...drive.options, source }));
+    // The root is the first of all.
+    const partOf = (deletes.get(drive.rootId) ?? made[0])?.id;
+    made.push(await enqueue(tx, context, workspaceId, "delete", { ...drive.options, source, partOf }));
   }
   const isLeased = (id: string) => drive.gates.get(id)?.leased === true;
   // A delete that has begun is at its gate's head. Passed on, a dead worker's lease would count as given back, and

@@ -98,7 +98,8 @@ async function suspend(
     const operations: Operation[] = [];
     for (const workspace of running) {
       const source = workspace.id === workspaceId ? requester.source : "cascade";
-      operations.push(await enqueue(tx, context, workspace.id, kind, { ...requester, source }));
+      const partOf = operations[0]?.id;
+      operations.push(await enqueue(tx, context, workspace.id, kind, { ...requester, source, partOf }));
     }
     await insertEvents(
       tx,

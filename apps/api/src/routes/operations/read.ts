@@ -1,6 +1,6 @@
 import { defined } from "@berth/core/base/defined";
 import { getOperation, type Operation as OperationRow } from "@berth/core/db/operations";
-import { findOperations, listOperations } from "@berth/core/db/operation-lists";
+import { findOperations, listOperations, partsOf, unfinishedParts } from "@berth/core/db/operation-lists";
 import { listResources } from "@berth/core/db/resources";
 import { OPERATION_KINDS, OPERATION_STATES, SOURCES } from "@berth/core/domain/operation";
 import { BACKENDS } from "@berth/core/domain/backend";
@@ -10,11 +10,11 @@ import { preferredWait } from "../../http/prefer.js";
 import { cursor, page, pageOf, positionOf, readCursor } from "../../http/pages.js";
 import { requireWorkspace } from "../../http/require-workspace.js";
 import { answer, NEXT_PAGE, WAITED } from "../../schemas/answers.js";
-import { IdParams, PAGE, pageQuery, query, ref, WaitHeaders } from "../../schemas/common.js";
+import { IdParams, PAGE, pageQuery, query, ref, uuid, WaitHeaders } from "../../schemas/common.js";
 import { DONE_EXAMPLE, RESOURCE_EXAMPLE } from "../../schemas/examples.js";
 import { expecting } from "../../schemas/expected.js";
 import { CREATED, LABEL_FILTER, oneOrMore, readFilters } from "../../schemas/filters.js";
-import { Operation, OperationParams, viewOperation } from "../../schemas/operation.js";
+import { FollowedOperation, Operation, OperationParams, viewOperation } from "../../schemas/operation.js";
 import { problems } from "../../schemas/problem.js";
 import { Resource, viewResource } from "../../schemas/resource.js";
 import type { App, Services } from "../../services.js";
@@ -28,9 +28,12 @@ const FindQuery = query({
   ),
   backend: Type.Optional(oneOrMore(BACKENDS, "Only of workspaces on one of these backends.")),
   label: Type.Optional(LABEL_FILTER),
+  part_of: Type.Optional(uuid("Only the parts of this one: the operations of descendants in its cascade.")),
   ...CREATED,
   ...PAGE,
 });
+
+const AMISS_SHOWN = 100;
 
 /** Operations, and what was made by them. */
 export function operationReadRoutes(app: App, services: Services): void {
@@ -39,6 +42,13 @@ export function operationReadRoutes(app: App, services: Services): void {
     const operation = await getOperation(pool, id);
     if (operation !== null) return operation;
     throw new BerthError("operation_not_found", `there is no operation ${id}`, { operation_id: id });
+  };
+  const followed = async (operation: OperationRow) => {
+    const parts = await partsOf(pool, operation.id, AMISS_SHOWN);
+    return {
+      ...viewOperation(operation),
+      parts: parts === null ? null : { ...parts, amiss: parts.amiss.map(viewOperation) },
+    };
   };
 
   app.get(
@@ -60,7 +70,7 @@ export function operationReadRoutes(app: App, services: Services): void {
       },
     },
     async (request, reply) => {
-      const { state, kind, source, requested_by, backend, limit = 100, after } = request.query;
+      const { state, kind, source, requested_by, backend, part_of, limit = 100, after } = request.query;
       const found = await findOperations(pool, {
         ...defined({
           states: state,
@@ -68,6 +78,7 @@ export function operationReadRoutes(app: App, services: Services): void {
           sources: source,
           requestedBy: requested_by,
           backends: backend,
+          partOf: part_of,
         }),
         ...readFilters(request.query),
         after: positionOf(after),
@@ -85,14 +96,18 @@ export function operationReadRoutes(app: App, services: Services): void {
         operationId: "getOperation",
         summary: "Read an operation",
         description:
-          "With `Prefer: wait=N` answered once it has ended, or after N seconds, as it is then: look at its state.",
+          "With `Prefer: wait=N` answered once it and its parts have ended, or after N seconds, as it is then: look at its " +
+          "state, and at `parts`.",
         tags: ["operations"],
         params: OperationParams,
         headers: WaitHeaders,
         response: {
-          200: answer("The operation.", ref(Operation), DONE_EXAMPLE, {
-            "Preference-Applied": WAITED["Preference-Applied"],
-          }),
+          200: answer(
+            "The operation.",
+            FollowedOperation,
+            { ...DONE_EXAMPLE, parts: null },
+            { "Preference-Applied": WAITED["Preference-Applied"] },
+          ),
           ...problems("invalid_id", "operation_not_found"),
         },
       },
@@ -101,13 +116,13 @@ export function operationReadRoutes(app: App, services: Services): void {
       const { id } = request.params;
       const operation = await existingOperation(id);
       const seconds = preferredWait(request.headers["prefer"] as string | undefined);
-      if (seconds === null || seconds === 0) return viewOperation(operation);
+      if (seconds === null || seconds === 0) return followed(operation);
       void reply.header("preference-applied", `wait=${seconds}`);
-      const ended = await waiting.wait([operation.id], {
+      const ended = await waiting.wait([operation.id, ...(await unfinishedParts(pool, id))], {
         timeoutMs: seconds * 1_000,
         signal: request.signal,
       });
-      return viewOperation(ended ? await existingOperation(id) : operation);
+      return followed(ended ? await existingOperation(id) : operation);
     },
   );
 
