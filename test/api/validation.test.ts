@@ -19,7 +19,7 @@ const REFUSED: [why: string, body: unknown, field: string, expected: RegExp][] =
   ["no object", [], "body", /a JSON object/],
   ["null", "null", "body", /a JSON object/],
   ["no name", { spec: PROCESS_SPEC }, "name", /1 to 128 characters/],
-  ["no spec", { name: "w" }, "spec", /a JSON object/],
+  ["no spec where one is needed", { name: "w" }, "spec.command", /a command, such as/],
   ["an empty name", { name: "", spec: PROCESS_SPEC }, "name", /1 to 128/],
   ["a name of spaces", { name: " \u00a0 ", spec: PROCESS_SPEC }, "name", /not only spaces/],
   ["a name too long", { name: "x".repeat(129), spec: PROCESS_SPEC }, "name", /1 to 128/],

@@ -4,7 +4,8 @@ import { requestRestart } from "@berth/core/requests/restart";
 import { approveSweep } from "@berth/core/requests/sweeps";
 import { requestPause } from "@berth/core/requests/suspend";
 import { why } from "@berth/core/operations/why";
-import { BY_TEST } from "../support/fleet.js";
+import { createWorkspace } from "@berth/core/requests/create";
+import { BY_TEST, newWorkspace } from "../support/fleet.js";
 import { openStage, type Stage } from "./stage.js";
 
 const MINUTE = 60_000;
@@ -405,6 +406,36 @@ describe("the provisioning-timeout sweep", () => {
     });
     await stage.run("removed-instances");
     expect(await stage.things()).toEqual([`vol-${id}`]);
+  });
+
+  it("takes one that runs elsewhere offline, which is online as soon as its agent is heard after all (I13)", async () => {
+    const backends = new Map([...stage.deps.backends, ["external", createExternalBackend()] as const]);
+    const { workspace } = await createWorkspace(
+      { pool: stage.pool, dispatcher: stage.deps.dispatcher, maxAttempts: 2 },
+      { ...newWorkspace(), backend: "external", spec: {} },
+      BY_TEST,
+    );
+    await stage.pool.query("update workspaces set status = 'awaiting_agent' where id = $1", [workspace.id]);
+    await stage.pool.query(
+      "update operations set state = 'succeeded', started_at = created_at, finished_at = created_at",
+    );
+    await stage.pool.query("update gates set head = tail");
+    await stage.listened();
+    expect(await stage.run("provisioning-timeout", { backends })).toMatchObject({ would_act: 0 });
+    await stage.time.advance(11 * MINUTE);
+    await stage.listened();
+    expect(await stage.run("provisioning-timeout", { backends })).toMatchObject({ offline: 1 });
+    expect(await stage.workspace(workspace.id)).toMatchObject({
+      status: "offline",
+      status_reason: expect.stringMatching(/^provisioning_timeout: no agent has registered within 66\d s$/),
+    });
+    expect(await why(stage.pool, workspace.id)).toMatchObject({
+      waits_for: "agent",
+      summary: expect.stringContaining("it is online as soon as its agent is heard"),
+    });
+    expect(await stage.run("provisioning-timeout", { backends })).toMatchObject({ would_act: 0 });
+    await stage.beat(workspace.id);
+    expect(await stage.workspace(workspace.id)).toMatchObject({ status: "online" });
   });
 
   it("doesn't blame an agent that nobody could hear", async () => {

@@ -58,7 +58,7 @@ export function createBody(backends: readonly BackendName[]) {
         }),
       ),
       labels: Type.Optional(Labels),
-      spec: Spec,
+      spec: Type.Optional(Spec),
       hibernate_after_minutes: Type.Optional(HibernateAfter),
       expires_at: Type.Optional(ExpiresAt),
     },

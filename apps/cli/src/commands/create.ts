@@ -37,7 +37,7 @@ export const create: Register = (program, surroundings) => {
       const { backend, place, label: labels, parent, ttl, hibernateAfter } = options;
       const body: Body = {
         name,
-        spec: await readSpec<Body["spec"]>(context, options, argv, {}),
+        spec: await readSpec<NonNullable<Body["spec"]>>(context, options, argv, {}),
         ...defined({ backend, place }),
         ...(labels === undefined ? {} : { labels: labelsOf(labels) }),
         ...(parent === undefined ? {} : { parent_id: (await findWorkspace(context, parent)).id }),

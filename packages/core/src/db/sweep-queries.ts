@@ -1,4 +1,4 @@
-import { BACKENDS, hasCompute } from "../domain/backend.js";
+import { BACKENDS, type BackendName, hasCompute } from "../domain/backend.js";
 import { AT_REST, HEARD, SHOULD_RUN, STARTING, UP, type Status } from "../domain/status.js";
 import type { Queryable, Tx } from "./pool.js";
 import type { OpenResource } from "./resources.js";
@@ -141,6 +141,7 @@ export async function silentAgents(db: Queryable, silentMs: number, limit: numbe
 export interface Overdue {
   id: string;
   place: string;
+  backend: BackendName;
   status: Status;
   generation: number;
   waited_ms: number;
@@ -157,11 +158,12 @@ export async function overdueStarts(
 ): Promise<{ starting: number; overdue: Overdue[] }> {
   const { rows } = await db.query<Overdue>(
     `select * from (
-       select w.id, w.place, w.status, w.generation, w.last_checked_at,
+       select w.id, w.place, w.backend, w.status, w.generation, w.last_checked_at,
          floor(extract(epoch from clock_timestamp() - greatest(w.created_at, w.last_launched_at,
            (select max(o.finished_at) from operations o where o.workspace_id = w.id))) * 1000)::int8 as waited_ms
        from workspaces w join gates g on g.workspace_id = w.id
-       where w.status in ${list(STARTING)} and w.backend not in ${ELSEWHERE} and ${IDLE}
+       where w.status in ${list(STARTING)} and ${IDLE}
+         and (w.status = 'awaiting_agent' or w.backend not in ${ELSEWHERE})
          and (w.status = 'provisioning' or $2::int8 > $1::int8)
      ) waiting where waited_ms > $1::int8 order by last_checked_at nulls first, id limit $3`,
     [limits.limitMs, limits.listeningMs, limit],

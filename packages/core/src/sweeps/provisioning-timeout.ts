@@ -2,7 +2,9 @@ import { insertEvents } from "../db/events.js";
 import { noteChecked, overdueStarts, type Overdue } from "../db/sweep-queries.js";
 import { listeningFor } from "../db/heartbeats.js";
 import { markReleasing } from "../db/resources.js";
-import { changeStatuses, getWorkspace } from "../db/workspaces.js";
+import { changeStatuses, getWorkspace, type Workspace } from "../db/workspaces.js";
+import { hasCompute } from "../domain/backend.js";
+import { newEvent } from "../domain/events.js";
 import { LISTENER_GONE_MS } from "../agents/heartbeat.js";
 import { whileIdle } from "../operations/idle.js";
 import type { HeldContext } from "../operations/step.js";
@@ -10,7 +12,8 @@ import { defineSweep, type Sweep } from "./sweep.js";
 
 /**
  * A workspace whose agent never comes, or that is `provisioning` with no operation that would end it, fails
- * with the reason. Its instance is released like that of any launch given up; its volume stays.
+ * with the reason. Its instance is released like that of any launch given up; its volume stays. One that runs elsewhere is
+ * `offline` instead: Berth has nothing to give up, and its agent may be heard at any time.
  */
 export const provisioningTimeout: Sweep = defineSweep("provisioning-timeout", {
   async plan(deps) {
@@ -26,7 +29,7 @@ export const provisioningTimeout: Sweep = defineSweep("provisioning-timeout", {
       lookedAt: starting,
       actions: overdue.map((one) => ({
         key: `${one.id}/${one.generation}`,
-        what: `fail workspace ${one.id}, which is ${one.status}`,
+        what: `${hasCompute(one.backend) ? "fail" : "take offline"} workspace ${one.id}, which is ${one.status}`,
         why: reasonOf(one),
         async run(signal) {
           // Where it can't be failed either, the next run tries others first.
@@ -42,6 +45,7 @@ async function fail(one: Overdue, context: HeldContext): Promise<string> {
   const now = await getWorkspace(context.db, one.id);
   if (now?.status !== one.status || now.generation !== one.generation) return "changed";
   const reason = reasonOf(one);
+  if (!hasCompute(one.backend)) return takeOffline(one, now, reason, context);
   await context.fenced(async (tx) => {
     await changeStatuses(tx, [{ id: one.id, status: "failed", reason }]);
     await markReleasing(tx, [one.id], ["instance"]);
@@ -59,6 +63,28 @@ async function fail(one: Overdue, context: HeldContext): Promise<string> {
     ]);
   });
   return "timed_out";
+}
+
+async function takeOffline(
+  { id, status, generation, waited_ms: silentMs }: Overdue,
+  { instance_id: instanceId }: Workspace,
+  reason: string,
+  context: HeldContext,
+): Promise<string> {
+  await context.fenced(async (tx) => {
+    await changeStatuses(tx, [{ id, status: "offline", reason }]);
+    await insertEvents(tx, [
+      newEvent("workspace.offline", id, {
+        reason: "agent_never_heard",
+        from: status,
+        instance_id: instanceId,
+        generation,
+        requested_by: "provisioning-timeout",
+        silent_ms: silentMs,
+      }),
+    ]);
+  });
+  return "offline";
 }
 
 function reasonOf({ status, waited_ms: waited }: Overdue): string {

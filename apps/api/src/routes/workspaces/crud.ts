@@ -83,7 +83,7 @@ export function workspaceRoutes(app: App, services: Services): void {
         place,
         parent_id = null,
         labels = {},
-        spec,
+        spec = {},
         hibernate_after_minutes = null,
         expires_at,
       } = request.body;
