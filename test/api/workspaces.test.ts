@@ -53,8 +53,6 @@ describe("creating a workspace", () => {
       parent_id: null,
       backend: "process",
       place: "process",
-      place_labels: {},
-      may_move: false,
       spec: PROCESS_SPEC,
       labels: { team: "red" },
       status: "provisioning",

@@ -5,6 +5,7 @@ import { pictureOf } from "./audit/picture.js";
 import type { RunRecord } from "./audit/record.js";
 import { reportOf } from "./audit/report.js";
 import { type SeriesRun, seriesOf } from "./audit/series.js";
+import { BAD_OUTAGES } from "./doctored.js";
 import {
   call,
   change,
@@ -521,6 +522,7 @@ const DOCTORED: readonly Doctored[] = [
     lie: "it never settled",
     record: { ...SOUND, about: { ...SOUND.about, settledAt: null } },
   },
+  ...BAD_OUTAGES,
 ];
 
 describe("the auditor", () => {

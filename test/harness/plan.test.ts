@@ -22,7 +22,7 @@ describe("the schedule of faults", () => {
 
   it("breaks something every few seconds, in every way", () => {
     expect(plan.length).toBeGreaterThan(FIVE_MINUTES / 10_000);
-    expect(new Set(plan.map(({ kind }) => kind)).size).toBe(11);
+    expect(new Set(plan.map(({ kind }) => kind)).size).toBe(14);
   });
 
   it("breaks nothing that isn't there: without root no Docker daemon, no disks and no clocks", () => {

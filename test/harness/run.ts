@@ -18,9 +18,13 @@ import { WITHOUT_ROOT } from "./fleet/root.js";
 import { type Fleet, startFleet } from "./fleet/fleet.js";
 import { AGENT_SILENT_MS } from "./fleet/settings.js";
 import { openJournal } from "./journal.js";
+import { createCaller } from "./load/caller.js";
 import { runClient } from "./load/client.js";
 import { operate } from "./load/operator.js";
-import { ask, startSampler, type Sampler } from "./sampler.js";
+import { startListener } from "./listener.js";
+import { createRandom } from "./random.js";
+import { settle } from "./settle.js";
+import { startSampler } from "./sampler.js";
 
 export interface RunOptions {
   seed: number;
@@ -92,6 +96,7 @@ async function runIn(root: string, options: RunOptions): Promise<RunResult> {
     journal,
   });
   const sampler = startSampler(fleet, journal);
+  const listener = startListener(fleet, journal);
   const giveUp = new AbortController();
   setMaxListeners(0, giveUp.signal);
   try {
@@ -125,8 +130,16 @@ async function runIn(root: string, options: RunOptions): Promise<RunResult> {
         signal: giveUp.signal,
       }),
     );
+    const call = createCaller({
+      client: "puller",
+      apiUrls: fleet.apiUrls,
+      adminKey: fleet.adminKey,
+      journal: openJournal(join(records, "client-puller.jsonl")),
+      random: createRandom(seed, "puller"),
+      signal: giveUp.signal,
+    });
     await Promise.all([
-      inflict({ fleet, sampler, journal, agentsMark: root }, plan, giveUp.signal),
+      inflict({ fleet, sampler, journal, agentsMark: root, call }, plan, giveUp.signal),
       delay(options.faultsMs),
     ]);
     const faultsEndedAt = Date.now();
@@ -139,6 +152,7 @@ async function runIn(root: string, options: RunOptions): Promise<RunResult> {
     const processes = { running: await runningAgents(root), volumes: await volumesIn(root, fleet) };
     giveUp.abort();
     await Promise.all(clients.map(({ ended }) => ended));
+    await listener.close();
     await sampler.close();
     const record = await collect({
       about: {
@@ -171,53 +185,11 @@ async function runIn(root: string, options: RunOptions): Promise<RunResult> {
     };
   } finally {
     giveUp.abort();
+    await listener.close();
     await sampler.close();
     await fleet.close();
     journal.close();
   }
-}
-
-/** When nothing was to be done any more, looked at twice; null if that takes too long. */
-async function settle(
-  fleet: Fleet,
-  sampler: Sampler,
-  until: number,
-  say: (line: string) => void,
-): Promise<number | null> {
-  let since: number | null = null;
-  let told = 0;
-  for (; Date.now() < until; await delay(500)) {
-    const open = await sampler.open();
-    const owed = open === null ? null : { ...open, unclaimed: await unclaimed(fleet) };
-    const quiet = owed !== null && Object.values(owed).every((n) => n === 0);
-    if (!quiet) since = null;
-    else if (since === null) since = Date.now();
-    // Longer than a sweep's interval: it may find something yet.
-    else if (Date.now() - since > 12_000) return since;
-    if (Date.now() - told > 10_000) {
-      say(`settling: ${JSON.stringify(owed)}`);
-      told = Date.now();
-    }
-  }
-  return null;
-}
-
-/** Instances and volumes whose workspace lives no more, and containers that have ended. */
-async function unclaimed({ simulatorUrl, databaseUrl, docker }: Fleet): Promise<number> {
-  const state = (await (await fetch(`${simulatorUrl}/_sim/state`)).json()) as Record<
-    "instances" | "volumes",
-    { id: string; state: string; tags: Record<string, string> }[]
-  >;
-  const rows = await ask<{ id: string }>(
-    databaseUrl,
-    "select provider_id as id from resources where state = 'present'",
-  );
-  const known = new Set(rows.map(({ id }) => id));
-  const inDocker = (await docker?.unclaimed(known)) ?? 0;
-  const inCloud = [...state.instances, ...state.volumes].filter(
-    (one) => one.state !== "terminated" && one.tags["berth:role"] !== "root" && !known.has(one.id),
-  ).length;
-  return inCloud + inDocker;
 }
 
 async function volumesIn(root: string, { deployment }: Fleet): Promise<string[]> {

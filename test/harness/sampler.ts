@@ -37,7 +37,10 @@ const OPEN = `select
   (select count(*)::int from operations where state = 'queued') as queued,
   (select count(*)::int from operations where state = 'running') as running,
   (select count(*)::int from resources r join workspaces w on w.id = r.workspace_id
-    where r.state in ('intended', 'releasing') or r.state = 'present' and w.status = 'removed') as obligations,
+    where r.state = 'releasing'
+      -- What a launch that failed may have made of its volume, the next one finds.
+      or r.state = 'intended' and not (r.kind = 'volume' and w.status in ('failed', 'paused', 'hibernated'))
+      or r.state = 'present' and w.status = 'removed') as obligations,
   (select count(*)::int from workspaces where status in ('provisioning', 'awaiting_agent', 'offline')) as unsettled`;
 const GATES = "select workspace_id as workspace, head::int, fence::int, owner from gates";
 

@@ -1,4 +1,5 @@
 import type {
+  Beat,
   ChangeLine,
   ClientCall,
   DockerEvent,
@@ -8,6 +9,7 @@ import type {
   ProviderCall,
   Resource,
   RunRecord,
+  Statement,
   Workspace,
 } from "./audit/record.js";
 
@@ -127,6 +129,7 @@ export function resource(
 function workspace(id: string, changes: Partial<Workspace>): Workspace {
   return {
     id,
+    place: "ec2",
     name: `w-${id}`,
     parent_id: null,
     backend: "ec2",
@@ -137,6 +140,21 @@ function workspace(id: string, changes: Partial<Workspace>): Workspace {
     created_at: 1_000,
     removed_at: null,
     ...changes,
+  };
+}
+
+export function says(id: string, status: string, instance: string | null): Statement {
+  return { id, status, reason: null, instance, generation: 1 };
+}
+
+/** A look at all instances of a place, which told of each. */
+export function beat(place: string, at: number, counts: Beat["counts"] = {}): Beat {
+  return {
+    place,
+    started_at: at,
+    finished_at: at + 100,
+    counts: { looked_at: 3, unknown: 0, contradicted: 0, ...counts },
+    error: null,
   };
 }
 
@@ -267,13 +285,37 @@ export const SOUND: RunRecord = {
     { at: 500, queued: 0, running: 0, obligations: 0, unsettled: 0, gates: [], rss: { "api-1": 100 } },
     { at: 2_500, queued: 1, running: 1, obligations: 2, unsettled: 1, gates: [], rss: { "api-1": 110 } },
   ],
+  said: [
+    {
+      asked: 2_000,
+      answered: 2_050,
+      workspaces: [
+        says(RESTARTED, "online", FIRST),
+        says(DELETED, "online", LONE),
+        says(PROCESS, "online", "7"),
+        says(CONTAINED, "online", OLDER),
+        says(FREED, "online", FORMER),
+      ],
+    },
+    {
+      asked: 4_500,
+      answered: 4_550,
+      workspaces: [
+        { ...says(RESTARTED, "online", SECOND), generation: 2 },
+        says(DELETED, "removed", null),
+        { ...says(CONTAINED, "online", NEWER), generation: 2 },
+        says(FREED, "removed", null),
+      ],
+    },
+  ],
+  beats: ["ec2", "docker", "process"].map((place) => beat(place, 6_000)),
   sql: {
     workspaces: [
       workspace(RESTARTED, { instance_id: SECOND, generation: 2 }),
       workspace(DELETED, { status: "removed", removed_at: 3_900 }),
-      workspace(PROCESS, { backend: "process", instance_id: "7" }),
-      workspace(CONTAINED, { backend: "docker", instance_id: NEWER, generation: 2 }),
-      workspace(FREED, { backend: "docker", status: "removed", removed_at: 3_900 }),
+      workspace(PROCESS, { backend: "process", place: "process", instance_id: "7" }),
+      workspace(CONTAINED, { backend: "docker", place: "docker", instance_id: NEWER, generation: 2 }),
+      workspace(FREED, { backend: "docker", place: "docker", status: "removed", removed_at: 3_900 }),
     ],
     gates: [{ workspace_id: RESTARTED, head: 2, tail: 2, owner: null }],
     operations: [

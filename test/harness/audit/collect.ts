@@ -5,6 +5,7 @@ import { collectDocker, type DockerSources, NO_DOCKER } from "./collect-docker.j
 import type {
   About,
   AgentLine,
+  Beat,
   ChangeLine,
   ClientCall,
   DockerEvent,
@@ -13,6 +14,7 @@ import type {
   MadeLine,
   ProviderCall,
   RunRecord,
+  SaidLine,
   Sample,
 } from "./record.js";
 
@@ -47,6 +49,13 @@ export async function collect(sources: Sources): Promise<RunRecord> {
       faults: of<FaultLine>(harness, "fault"),
       ended: of<EndedLine>(harness, "ended"),
       samples: of<Sample>(harness, "sample"),
+      said: of<SaidLine>(harness, "said"),
+      beats: (
+        await client.query<Beat>(
+          `select nullif(split_part(sweep, '@', 2), '') as place, counts, error, ${ms("started_at")}, ${ms("finished_at")}
+           from sweep_runs where split_part(sweep, '@', 1) = 'instance-state' order by id`,
+        )
+      ).rows,
       calls: (await Promise.all(clients.map((name) => lines<ClientCall>(name)))).flat(),
       agents: await lines<AgentLine>("agents.jsonl"),
       provider: {
@@ -83,7 +92,7 @@ async function readTables(client: pg.Client): Promise<RunRecord["sql"]> {
   const rows = async <Row>(text: string) => (await client.query(text)).rows as Row[];
   return {
     workspaces: await rows(
-      `select id, name, parent_id, backend, status, status_reason, generation, instance_id, ${ms("created_at")}, ${ms("removed_at")} from workspaces order by 1`,
+      `select id, place, name, parent_id, backend, status, status_reason, generation, instance_id, ${ms("created_at")}, ${ms("removed_at")} from workspaces order by 1`,
     ),
     gates: await rows("select workspace_id, head::int, tail::int, owner from gates"),
     operations: await rows(

@@ -1,3 +1,4 @@
+import { toldAfter } from "./checks/truth.js";
 import { containerLives } from "./containers.js";
 import type { ClientCall, FaultLine, RunRecord } from "./record.js";
 import { byWorkspace, instanceLives } from "./view.js";
@@ -28,6 +29,8 @@ export interface Figures {
   takenOver: Spread;
   /** From the death of an instance until its successor ran, in ms. */
   healed: Spread;
+  /** From the end of an instance that nobody asked for until `GET /workspaces` said so, in ms. */
+  told: Spread;
   /** From the moment that something was to go until it was proven gone, in ms. */
   released: Spread;
   /** Most MB of any process of each program. */
@@ -88,6 +91,7 @@ export function figuresOf(record: RunRecord): Figures {
     ),
     takenOver: spread(takenOver(record)),
     healed: spread(healed(record)),
+    told: spread(toldAfter(record)),
     released: spread(
       sql.resources.flatMap(({ releasing_at, gone_at }) =>
         releasing_at === null || gone_at === null ? [] : [gone_at - releasing_at],

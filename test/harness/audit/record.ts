@@ -33,6 +33,10 @@ export interface RunRecord {
     volumes: readonly { name: string; labels: Tags }[];
   };
   samples: readonly Sample[];
+  /** What `GET /workspaces` has answered, all the time. */
+  said: readonly SaidLine[];
+  /** Each run of the sweep that looks at instances, by the database's clock. */
+  beats: readonly Beat[];
   sql: {
     workspaces: readonly Workspace[];
     gates: readonly { workspace_id: string; head: number; tail: number; owner: string | null }[];
@@ -43,6 +47,11 @@ export interface RunRecord {
   /** Where a secret was found: looked for while the files are read, since they are large. */
   exposures: readonly { where: string; excerpt: string }[];
 }
+
+/** Workspaces are named so whose image never comes. */
+export const HANGING = "hanging-";
+/** As which the second installation calls the provider. */
+export const NEIGHBOUR = "neighbour";
 
 export interface About {
   seed: number;
@@ -72,6 +81,8 @@ export interface FaultLine {
   killedAt?: number;
   /** What was ended behind Berth's back: an instance's or a container's id, or a process's marker. */
   struck?: { instance: string; workspace?: string } | null;
+  /** Names of the volumes that were removed behind Berth's back. */
+  pruned?: readonly string[];
 }
 
 /** A program that ended without having been killed by the harness. */
@@ -164,8 +175,36 @@ export interface Sample {
   rss: Readonly<Record<string, number>>;
 }
 
+/** One answer of Berth to what there is; it read that between the two times. */
+export interface SaidLine {
+  asked: number;
+  answered: number;
+  /** Those of which it says something else than in the answer before. */
+  workspaces: readonly Statement[];
+}
+
+export interface Statement {
+  id: string;
+  status: string;
+  reason: string | null;
+  instance: string | null;
+  generation: number;
+}
+
+export interface Beat {
+  /** Null: it was of all places. */
+  place: string | null;
+  started_at: number;
+  /** Null: its worker died. */
+  finished_at: number | null;
+  counts: Readonly<Record<string, number>>;
+  error: string | null;
+}
+
 export interface Workspace {
   id: string;
+  /** Where its instances are made. */
+  place: string;
   name: string;
   parent_id: string | null;
   backend: string;

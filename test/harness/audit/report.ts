@@ -73,6 +73,7 @@ function counts(figures: Figures): string[] {
     `- Faults: ${listed(figures.faults)}.`,
     `- From the first attempt to an answer, through all faults: ${shown(figures.served)}.`,
     `- From the death of an instance behind Berth's back until its successor ran: ${shown(figures.healed)}.`,
+    `- From the end of an instance that nobody asked for until Berth said so: ${shown(figures.told)}.`,
     `- From "to go" until proven gone: ${shown(figures.released)}.`,
     `- Most memory, MB: ${listed(figures.memory)}.`,
   ];

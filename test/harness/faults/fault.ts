@@ -6,18 +6,25 @@ export type Fault =
   /** Started anew so that it kills itself at `<kind>/<step>/<before or after>`. */
   | { kind: "kill-at-step"; program: string; step: string }
   | { kind: "freeze"; program: string }
-  /** `crash`: SIGKILL. `older`: started again with what its AOF held when the fault began. */
-  | { kind: "redis"; how: "flush" | "stop" | "crash" | "freeze" | "older" }
+  /** `crash`: SIGKILL. `older`: started again with what its AOF held when the fault began. `failover`: a replica takes its place. */
+  | { kind: "redis"; how: "flush" | "stop" | "crash" | "freeze" | "older" | "failover" }
   /** `crash`: ended without a shutdown; `cut`: it runs on, its connections end. */
   | { kind: "postgres"; how: "stop" | "crash" | "cut" }
   | { kind: "network"; link: string; how: Exclude<LinkMode, "open"> }
   | { kind: "provider"; storm: string }
+  /** No instance can be had of the provider. */
+  | { kind: "drought" }
+  /** A second installation under the same deployment's name is at the same providers. */
+  | { kind: "neighbour" }
+  /** So many workspaces are asked for whose image a registry never gives, and are deleted at the end. */
+  | { kind: "registry"; creates: number }
   /** `kill`: SIGKILL, containers go on without the daemon until it is back; `restart`: it ends them first. */
   | { kind: "docker"; how: "kill" | "restart" }
-  /** Ends one of those that run, without Berth; `pick` (0 to 1) says which. `remove`: a container, for good. */
+  /** Ends one of those that run, without Berth; `pick` (0 to 1) says which. `remove`: a container, for good. `prune`: all
+   * volumes that no container has. */
   | {
       kind: "strike";
-      how: "terminate" | "shutdown" | "process" | "container" | "remove";
+      how: "terminate" | "shutdown" | "process" | "container" | "remove" | "prune";
       pick: number;
     }
   /** There is no room for another byte on the disk of `of`. */
@@ -44,6 +51,9 @@ export function targetOf(fault: Fault): string {
     case "redis":
     case "postgres":
     case "provider":
+    case "drought":
+    case "neighbour":
+    case "registry":
     case "docker":
     case "strike":
       return fault.kind;
@@ -71,6 +81,12 @@ export function describe(fault: Fault): string {
       return `network ${fault.how} ${fault.link}`;
     case "provider":
       return `provider ${fault.storm}`;
+    case "drought":
+      return "drought of capacity";
+    case "neighbour":
+      return "a second installation";
+    case "registry":
+      return `registry hangs, ${fault.creates} creates`;
     case "disk":
       return `disk full ${fault.of}`;
     case "clock":

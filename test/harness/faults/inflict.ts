@@ -3,10 +3,14 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { TestRedis } from "../../support/redis.js";
 import type { Fleet } from "../fleet/fleet.js";
+import { failOver } from "../fleet/failover.js";
+import type { Caller } from "../load/caller.js";
 import type { Journal } from "../journal.js";
 import type { Sampler } from "../sampler.js";
 import { describe, type Fault, type FaultOf, type PlannedFault } from "./fault.js";
-import { type Storm, STORMS, VISIBILITY_MS } from "./storms.js";
+import { hangPulls } from "./hang-pulls.js";
+import { DROUGHT, type Storm, STORMS, VISIBILITY_MS } from "./storms.js";
+import { prune } from "./strike-container.js";
 import { strike } from "./strike.js";
 
 export interface Scene {
@@ -14,6 +18,8 @@ export interface Scene {
   sampler: Sampler;
   journal: Journal;
   agentsMark: string;
+  /** Asks as the clients do. */
+  call: Caller;
 }
 
 /** Breaks what a plan says, when it says so, and mends it again. Resolves when the last is mended. */
@@ -93,10 +99,18 @@ async function begin(scene: Scene, fault: Fault): Promise<Begun> {
     }
     case "provider":
       return storm(fleet.simulatorUrl, STORMS[fault.storm]!);
+    case "drought":
+      return storm(fleet.simulatorUrl, DROUGHT);
+    case "neighbour":
+      fleet.neighbour.start();
+      return { mend: () => fleet.neighbour.stop() };
+    case "registry":
+      return { mend: hangPulls(scene.call, fleet.docker!.hangingImage, fault.creates) };
     case "docker":
       await fleet.docker!.end(fault.how);
       return { detail: { killedAt: Date.now() }, mend: () => fleet.docker!.start() };
     case "strike":
+      if (fault.how === "prune") return { detail: { pruned: await prune(fleet) } };
       return { detail: { struck: await strike(scene, fault.how, fault.pick) } };
     case "clock": {
       fleet.clocks!.set(fault.of, fault.stepMs);
@@ -116,7 +130,7 @@ async function begin(scene: Scene, fault: Fault): Promise<Begun> {
   }
 }
 
-async function breakRedis({ redis }: Fleet, how: FaultOf<"redis">["how"]): Promise<Begun> {
+async function breakRedis({ redis, redisTargets }: Fleet, how: FaultOf<"redis">["how"]): Promise<Begun> {
   switch (how) {
     case "flush":
       await redis.flush();
@@ -132,6 +146,10 @@ async function breakRedis({ redis }: Fleet, how: FaultOf<"redis">["how"]): Promi
       return { mend: async () => redis.signal("SIGCONT") };
     case "older":
       return restoreOlder(redis);
+    case "failover": {
+      const { back } = await failOver(redis, redisTargets);
+      return { mend: back };
+    }
   }
 }
 

@@ -16,6 +16,14 @@ export interface Targets {
 }
 
 const MEAN_GAP_MS = 3_500;
+const PAUSE_MS = 1_000;
+const FAILOVER_MS = 15_000;
+const HANGING_MS = 20_000;
+/** What Berth has begun goes on at intervals that grow: after a drought about as long as it was. */
+const DROUGHT_SHARE = 0.4;
+const LONGEST_DROUGHT_MS = 180_000;
+/** Shorter ones are among the provider's storms. */
+const LEAST_FOR_DROUGHT_MS = 100_000;
 /** The load alone, so that there is something to break. */
 const QUIET_START_MS = 5_000;
 
@@ -107,26 +115,50 @@ const DOCKER_KINDS: typeof KINDS = [
   [2, (r) => fault(0, { kind: "strike", how: r.pick(["container", "remove"] as const), pick: r.fraction() })],
 ];
 
+/** What each run has once, at some time of its own: it takes longer than what is drawn, or needs its place. */
+function setPieces(random: Random, lengthMs: number, { docker }: Targets): PlannedFault[] {
+  const at = (from: number, until: number) => random.between(from * lengthMs, until * lengthMs);
+  const beside = { ...fault(lengthMs - QUIET_START_MS, { kind: "neighbour" }), at: QUIET_START_MS };
+  const failover = { ...fault(FAILOVER_MS, { kind: "redis", how: "failover" }), at: at(0.1, 0.6) };
+  const drought = {
+    ...fault(Math.min(Math.round(DROUGHT_SHARE * lengthMs), LONGEST_DROUGHT_MS), { kind: "drought" }),
+    at: at(0.1, 0.25),
+  };
+  const hanging = { ...fault(HANGING_MS, { kind: "registry", creates: 12 }), at: at(0.1, 0.6) };
+  const pruned = [at(0.4, 0.6), at(0.7, 0.9)].map((when) => ({
+    ...fault(0, { kind: "strike", how: "prune", pick: 0 }),
+    at: when,
+  }));
+  return [
+    beside,
+    failover,
+    ...(lengthMs < LEAST_FOR_DROUGHT_MS ? [] : [drought]),
+    ...(docker ? [hanging, ...pruned] : []),
+  ].filter((one) => one.forMs >= 0 && one.at + one.forMs <= lengthMs);
+}
+
 /** The faults of a run, in order: the seed and its length alone decide them. All end before `lengthMs`. */
 export function planFaults(seed: number, lengthMs: number, targets: Targets): PlannedFault[] {
   const random = createRandom(seed, "faults");
   const kinds = targets.docker ? [...KINDS, ...DOCKER_KINDS] : KINDS;
-  const plan: PlannedFault[] = [];
-  const busyUntil = new Map<string, number>();
+  const plan = setPieces(random, lengthMs, targets);
   for (
     let at = QUIET_START_MS;
     at < lengthMs;
     at += 500 + Math.round(-Math.log(1 - random.fraction()) * MEAN_GAP_MS)
   ) {
     const drawn = draw(random, kinds)(random, targets);
-    if (drawn === null) continue;
-    const target = targetOf(drawn);
-    if (at + drawn.forMs > lengthMs || at < (busyUntil.get(target) ?? 0)) continue;
-    plan.push({ ...drawn, at });
+    if (drawn === null || at + drawn.forMs > lengthMs) continue;
     // Time to start again before it is broken anew.
-    busyUntil.set(target, at + drawn.forMs + 1_000);
+    const isBusy = plan.some(
+      (one) =>
+        targetOf(one) === targetOf(drawn) &&
+        at < one.at + one.forMs + PAUSE_MS &&
+        one.at < at + drawn.forMs + PAUSE_MS,
+    );
+    if (!isBusy) plan.push({ ...drawn, at });
   }
-  return plan;
+  return plan.toSorted((a, b) => a.at - b.at);
 }
 
 function draw(random: Random, kinds: typeof KINDS): Draw {

@@ -21,6 +21,9 @@ const LAUNCHES = ["RunInstances", "CreateVolume", "AttachVolume"];
 const ENDS = ["TerminateInstances", "DeleteVolume"];
 const CHANGES = [...LAUNCHES, ...ENDS, "ChangeResourceRecordSets"];
 
+/** No launch of any type in any zone succeeds. */
+export const DROUGHT: Storm = { rules: [{ kind: "capacity" }] };
+
 /** How the provider misbehaves, by name. */
 export const STORMS: Readonly<Record<string, Storm>> = {
   "throttles everything": { rules: [{ kind: "throttle", probability: 0.6 }] },

@@ -28,3 +28,24 @@ export async function strikeContainer(
     return null;
   }
 }
+
+/** Removes all volumes that no container has, as `docker volume prune` does. Their names; none while the daemon is down. */
+export async function prune({ docker }: Fleet): Promise<string[]> {
+  if (docker === null) return [];
+  try {
+    const names = await docker.cli("volume", "ls", "--quiet", "--filter", "dangling=true");
+    const removed = names
+      .split("\n")
+      .filter((name) => name !== "")
+      // One may have got its container meanwhile.
+      .map((name) =>
+        docker.cli("volume", "rm", name).then(
+          () => name,
+          () => null,
+        ),
+      );
+    return (await Promise.all(removed)).flatMap((name) => name ?? []);
+  } catch {
+    return [];
+  }
+}

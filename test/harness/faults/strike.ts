@@ -1,11 +1,12 @@
 import { readdir, readFile } from "node:fs/promises";
+import type { FaultOf } from "./fault.js";
 import { strikeContainer } from "./strike-container.js";
 import type { Scene } from "./inflict.js";
 
 /** Ends an instance behind Berth's back. Null if none runs. */
 export async function strike(
   { fleet, agentsMark }: Scene,
-  how: "terminate" | "shutdown" | "process" | "container" | "remove",
+  how: Exclude<FaultOf<"strike">["how"], "prune">,
   pick: number,
 ): Promise<{ instance: string; workspace?: string } | null> {
   if (how === "container" || how === "remove") return strikeContainer(fleet, how, pick);

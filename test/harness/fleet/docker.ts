@@ -6,6 +6,7 @@ import { ensureCommands } from "../../support/apt.js";
 import { type DockerEventWatch, watchDockerEvents } from "./docker-events.js";
 import { dockerCli } from "../../support/docker-cli.js";
 import { startDockerd } from "../../support/dockerd.js";
+import { type HangingRegistry, startHangingRegistry } from "./registry.js";
 import { importBusybox } from "../../support/images.js";
 import { type Collector, startCollector } from "./collector.js";
 
@@ -22,6 +23,8 @@ export interface FleetDocker {
   readonly logFile: string;
   /** For the spec of a workspace: where its agent says what it says. */
   readonly agentEnv: Readonly<Record<string, string>>;
+  /** An image that its registry never gives. */
+  readonly hangingImage: string;
   /** The `docker` command, past all links. */
   cli(...args: string[]): Promise<string>;
   /** How many containers and volumes aren't among those known, or don't run. */
@@ -46,14 +49,17 @@ export async function startFleetDocker(options: FleetDockerOptions): Promise<Fle
   const daemon = await startDockerd({ root: dockerRoot(root), debug: true });
   let collector: Collector | null = null;
   let events: DockerEventWatch | null = null;
+  let registry: HangingRegistry | null = null;
   const close = async () => {
     events?.close();
     await daemon.stop();
+    await registry?.close();
     await collector?.close();
   };
   try {
     await importAgent(daemon.socketPath);
     collector = await startCollector(options.agentsFile, options.secretsFile);
+    registry = await startHangingRegistry();
     events = watchDockerEvents(daemon.socketPath, options.eventsFile);
   } catch (error) {
     await close();
@@ -68,6 +74,7 @@ export async function startFleetDocker(options: FleetDockerOptions): Promise<Fle
     logFile: daemon.logFile,
     // The root says whose it is, should it outlive its daemon.
     agentEnv: { HARNESS_COLLECTOR: String(collector.port), HARNESS_ROOT: root },
+    hangingImage: registry.image,
     cli,
     async unclaimed(known) {
       const format = "{{.ID}} {{.State}}";

@@ -1,21 +1,22 @@
-import { fork } from "node:child_process";
-import { once } from "node:events";
 import { randomBytes } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
-import { startEmbeddedPostgres, type EmbeddedPostgres } from "@berth/standalone/embedded-postgres";
 import { freePort } from "@berth/standalone/postgres/free-port";
 import { startRedis, type TestRedis } from "../../support/redis.js";
-import { openJournal, type Journal } from "../journal.js";
+import type { Journal } from "../journal.js";
 import { type Clocks, openClocks } from "./clocks.js";
+import { startDatabase } from "./database.js";
 import { type Disk, mountDisk } from "./disk.js";
 import { type FleetDocker, startFleetDocker } from "./docker.js";
 import { type Link, type LinkTarget, openLink } from "./link.js";
+import { type Neighbour, openNeighbour } from "./neighbour.js";
+import { startProvider } from "./provider.js";
 import { type Program, startProgram } from "./program.js";
 import { SETTINGS } from "./settings.js";
 
+const REGION = "eu-west-1";
+const WITHOUT_DOCKER = { BERTH_BACKENDS: "ec2,process,external" };
 const APIS = ["api-1", "api-2"] as const;
 const WORKERS = ["worker-1", "worker-2", "worker-3", "worker-4"] as const;
 
@@ -29,6 +30,9 @@ export interface Fleet {
     start(): Promise<void>;
   };
   redis: TestRedis;
+  /** Where the links to Redis lead: the primary of the moment. */
+  redisTargets: LinkTarget[];
+  neighbour: Neighbour;
   simulatorUrl: string;
   /** Null: the fleet goes without the backend `docker`. */
   docker: FleetDocker | null;
@@ -106,20 +110,21 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     // Its clock stays right: libfaketime and the jemalloc in Debian's Redis block each other at the start.
     const redis = await startRedis({ durable: true, parent: join(root, "redis") });
     toClose.push(() => redis[Symbol.asyncDispose]());
+    const redisTargets: LinkTarget[] = [redis.port];
     const simulator = await startProvider(providerFile, seed);
     toClose.push(simulator.close);
     const docker = options.docker === null ? null : await startFleetDocker({ root, ...options.docker });
     if (docker !== null) toClose.push(docker.close);
 
     const links = new Map<string, Link>();
-    const link = async (name: string, ...to: LinkTarget[]) => {
+    const link = async (name: string, to: readonly LinkTarget[]) => {
       const one = await openLink(name, to);
       links.set(name, one);
       toClose.push(() => one.close());
       return one.port;
     };
     const apiPorts = await Promise.all(APIS.map(() => freePort()));
-    const agentsPort = await link("agents-apis", ...apiPorts);
+    const agentsPort = await link("agents-apis", apiPorts);
     const deployment = `chaos-${process.pid}-${seed}`;
     const adminKey = `admin-${randomBytes(16).toString("hex")}`;
     const secret = randomBytes(24).toString("hex");
@@ -128,9 +133,9 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     const programs = new Map<string, Program>();
     const start = async (name: string, script: string, extra: Record<string, string>) => {
       const database = new URL(postgres.url());
-      database.port = String(await link(`${name}-postgres`, databasePort));
-      const redisPort = await link(`${name}-redis`, redis.port);
-      const provider = `http://127.0.0.1:${await link(`${name}-provider`, Number(new URL(simulator.url).port))}`;
+      database.port = String(await link(`${name}-postgres`, [databasePort]));
+      const redisPort = await link(`${name}-redis`, redisTargets);
+      const provider = `http://127.0.0.1:${await link(`${name}-provider`, [Number(new URL(simulator.url).port)])}`;
       const program = startProgram({
         name,
         script: join(checkout, script),
@@ -146,7 +151,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
           BERTH_DATA_DIR: join(root, "data"),
           BERTH_PUBLIC_URL: `http://127.0.0.1:${agentsPort}`,
           HOST: "127.0.0.1",
-          AWS_REGION: "eu-west-1",
+          AWS_REGION: REGION,
           // The provider's log tells by the key who has called.
           AWS_ACCESS_KEY_ID: `${name}.${n}`,
           AWS_SECRET_ACCESS_KEY: "none",
@@ -155,7 +160,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
           AWS_EC2_METADATA_DISABLED: "true",
           ...clockOf(name),
           ...SETTINGS,
-          ...(docker === null ? { BERTH_BACKENDS: "ec2,process,external" } : {}),
+          ...(docker === null ? WITHOUT_DOCKER : {}),
           ...extra,
         }),
         onEnd: (code, signal) =>
@@ -167,20 +172,40 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     for (const [n, name] of APIS.entries())
       await start(name, "apps/api/dist/main.js", { PORT: String(apiPorts[n]) });
     for (const name of WORKERS) {
-      const host = docker && `tcp://127.0.0.1:${await link(`${name}-docker`, docker.socketPath)}`;
+      const host = docker && `tcp://127.0.0.1:${await link(`${name}-docker`, [docker.socketPath])}`;
       await start(name, "apps/worker/dist/main.js", host === null ? {} : { DOCKER_HOST: host });
     }
     // A worker's link to the provider is of use only to workers.
     for (const name of APIS) links.delete(`${name}-provider`);
+    const neighbour = await openNeighbour({
+      databaseUrl: postgres.url(),
+      environment: {
+        NODE_ENV: "test",
+        REDIS_URL: redis.url,
+        BERTH_DEPLOYMENT_ID: deployment,
+        AWS_REGION: REGION,
+        AWS_SECRET_ACCESS_KEY: "none",
+        AWS_ENDPOINT_URL_EC2: simulator.url,
+        AWS_ENDPOINT_URL_ROUTE_53: simulator.url,
+        AWS_EC2_METADATA_DISABLED: "true",
+        ...(docker === null ? WITHOUT_DOCKER : { DOCKER_HOST: `unix://${docker.socketPath}` }),
+      },
+      script: join(checkout, "apps/worker/dist/main.js"),
+      root,
+      logFile: join(logs, "neighbour.log"),
+    });
+    toClose.push(() => neighbour.stop());
     const apiUrls: string[] = [];
     for (const [n, name] of APIS.entries())
-      apiUrls.push(`http://127.0.0.1:${await link(`clients-${name}`, apiPorts[n]!)}`);
+      apiUrls.push(`http://127.0.0.1:${await link(`clients-${name}`, [apiPorts[n]!])}`);
     await Promise.all(apiUrls.map((url) => untilReady(url)));
 
     return {
       databaseUrl: postgres.url(),
       postgres,
       redis,
+      redisTargets,
+      neighbour,
       simulatorUrl: simulator.url,
       docker,
       programs,
@@ -194,60 +219,6 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
       close: closeAll,
     };
   }
-}
-
-async function startDatabase(
-  dataDir: string,
-  logFile: string,
-  environment: Readonly<Record<string, string>>,
-) {
-  const log = openJournal(logFile);
-  const logger = { debug: (line: string) => log.write({ line }) };
-  let running = false;
-  const launch = async (port?: number): Promise<EmbeddedPostgres> => {
-    const launched = await startEmbeddedPostgres({
-      dataDir,
-      durable: false,
-      logger,
-      environment,
-      ...(port === undefined ? {} : { port }),
-    });
-    running = true;
-    void launched.ended.then(() => {
-      if (launched === server) running = false;
-    });
-    return launched;
-  };
-  let server = await launch();
-  const { port, url } = server;
-  return {
-    url: () => url,
-    async end(how: "stop" | "crash") {
-      if (how === "stop") await server.stop();
-      else server.kill();
-      await server.ended;
-    },
-    async start() {
-      if (!running) server = await launch(port);
-    },
-  };
-}
-
-async function startProvider(file: string, seed: number) {
-  const child = fork(
-    fileURLToPath(new URL("./simulator.ts", import.meta.url)),
-    [file, String(await freePort()), String(seed)],
-    { execArgv: ["--import", "tsx", "--conditions=source"], stdio: ["ignore", "inherit", "inherit", "ipc"] },
-  );
-  const [{ url }] = (await once(child, "message")) as [{ url: string }];
-  return {
-    url,
-    async close() {
-      const ended = once(child, "exit");
-      child.kill("SIGTERM");
-      await ended;
-    },
-  };
 }
 
 async function untilReady(url: string): Promise<void> {

@@ -30,6 +30,8 @@ export const SETTINGS: Readonly<Record<string, string>> = {
   BERTH_PROVISIONING_TIMEOUT_MS: "45000",
   BERTH_RESTART_DEBOUNCE_MS: "5000",
   BERTH_AUTO_RESTART_LIMIT: "50",
+  // Less than a daemon that restarts takes along: what must wait is said all the same.
+  BERTH_RESTARTS_AT_ONCE: "3",
   LOG_LEVEL: "info",
 };
 

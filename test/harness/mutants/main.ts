@@ -18,7 +18,7 @@ const COPIED = [
   "tsconfig.base.json",
   "vitest.config.ts",
 ];
-const TESTS_LIMIT_MS = 300_000;
+const TESTS_LIMIT_MS = 600_000;
 const CHAOS_LIMIT_MS = 600_000;
 
 const { values } = parseArgs({
@@ -36,22 +36,28 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => 
 
 const tree = await mkdtemp(join(tmpdir(), "berth-mutants-"));
 let survivors = 0;
+let undecided = 0;
 try {
   await copyTree(tree);
   for (const mutant of MUTANTS.filter(({ name }) =>
     values.only.split(",").some((part) => name.includes(part)),
   )) {
-    const by = await withMutant(tree, mutant, () => catcherOf(mutant));
-    if (by === null) survivors++;
-    say(
-      `${by === null ? "SURVIVED" : "caught  "}  ${mutant.name} (${mutant.breaks})${by === null ? "" : `: ${by}`}`,
-    );
+    const told = `${mutant.name} (${mutant.breaks})`;
+    try {
+      const by = await withMutant(tree, mutant, () => catcherOf(mutant));
+      if (by === null) survivors++;
+      say(by === null ? `SURVIVED   ${told}` : `caught     ${told}: ${by}`);
+    } catch (error) {
+      interrupted.signal.throwIfAborted();
+      undecided++;
+      say(`UNDECIDED  ${told}: ${error instanceof Error ? error.message : String(error)}`);
+    }
   }
 } finally {
   await rm(tree, { recursive: true, force: true });
 }
-say(`${survivors} survived`);
-process.exitCode = survivors === 0 ? 0 : 1;
+say(`${survivors} survived, ${undecided} undecided`);
+process.exitCode = survivors + undecided === 0 ? 0 : 1;
 
 /** What noticed the defect, in words; null if nothing did. */
 async function catcherOf({ tests, seed }: Mutant): Promise<string | null> {

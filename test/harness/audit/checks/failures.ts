@@ -1,5 +1,5 @@
 import type { Check } from "../check.js";
-import type { FaultLine, Operation, RunRecord } from "../record.js";
+import { type FaultLine, HANGING, type Operation, type RunRecord } from "../record.js";
 import { instanceLives, type Life } from "../view.js";
 
 /** What a provider did may come to light when it is well again. */
@@ -26,14 +26,24 @@ export const failures: Check = {
 function excuses({ sql }: RunRecord, lives: readonly Life[], line: FaultLine, operation: Operation): boolean {
   const { fault, struck, at, until } = line;
   const { workspace_id, created_at, finished_at } = operation;
-  if (at > finished_at! || until + AFTERMATH_MS < created_at) return false;
+  if (at > finished_at!) return false;
+  // A volume that is gone is gone for good.
+  if (prunedFor(line, operation)) return true;
+  if (until + AFTERMATH_MS < created_at) return false;
   const own = struck?.workspace === workspace_id || struck?.instance.includes(`/${workspace_id}/`) === true;
-  const backend = sql.workspaces.find(({ id }) => id === workspace_id)?.backend;
+  const { backend, name } = sql.workspaces.find(({ id }) => id === workspace_id) ?? {};
+  if (name?.startsWith(HANGING) === true) return fault.kind === "registry";
   if (backend === "docker") return own || fault.kind === "docker" || fault.link?.endsWith("-docker") === true;
   if (backend !== "ec2") return own;
   return (
     fault.kind === "provider" ||
+    fault.kind === "drought" ||
     fault.link?.endsWith("-provider") === true ||
     lives.some(({ id, workspace }) => id === struck?.instance && workspace === workspace_id)
   );
+}
+
+/** Its volume was removed behind Berth's back, and it says so. */
+function prunedFor({ pruned = [] }: FaultLine, { workspace_id, error }: Operation): boolean {
+  return error?.code === "volume_missing" && pruned.includes(`ws-${workspace_id}`);
 }

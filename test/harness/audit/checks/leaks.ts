@@ -1,6 +1,6 @@
 import type { Check, Violation } from "../check.js";
-import { shortId, WORKSPACE_LABEL, workspaceOf } from "../containers.js";
-import { WORKSPACE_TAG } from "../view.js";
+import { RESOURCE_LABEL, shortId, WORKSPACE_LABEL, workspaceOf } from "../containers.js";
+import { RESOURCE_TAG, WORKSPACE_TAG } from "../view.js";
 
 export const leaks: Check = {
   name: "leaks",
@@ -24,10 +24,19 @@ export const leaks: Check = {
     const owned = new Set(
       sql.resources.filter(({ state }) => state === "present").map((one) => one.provider_id),
     );
+    // What a launch that failed may have made of its volume, the next one finds.
+    const intended = new Set(
+      sql.resources
+        .filter(
+          ({ kind, state, workspace_id }) =>
+            kind === "volume" && state === "intended" && live.has(workspace_id),
+        )
+        .map(({ id }) => id),
+    );
     for (const { id, state, tags } of provider.volumes) {
       // The disk of an instance goes with it.
       if (tags["berth:role"] === "root") continue;
-      if (!live.has(tags[WORKSPACE_TAG] ?? "") || !owned.has(id))
+      if (!live.has(tags[WORKSPACE_TAG] ?? "") || !(owned.has(id) || intended.has(tags[RESOURCE_TAG] ?? "")))
         report(tags[WORKSPACE_TAG] ?? "", `${id} is ${state}, and no workspace that lives has it`);
     }
     for (const name of provider.names) {
@@ -52,10 +61,13 @@ export const leaks: Check = {
         );
     }
     for (const { name, labels } of docker.volumes)
-      if (!live.has(labels[WORKSPACE_LABEL] ?? "") || !owned.has(name))
+      if (
+        !live.has(labels[WORKSPACE_LABEL] ?? "") ||
+        !(owned.has(name) || intended.has(labels[RESOURCE_LABEL] ?? ""))
+      )
         report(workspaceOf(name), `volume ${name} is left, and no workspace that lives has it`);
-    for (const { workspace_id, kind, state, provider_id } of sql.resources)
-      if (state === "intended" || state === "releasing")
+    for (const { id, workspace_id, kind, state, provider_id } of sql.resources)
+      if (state === "releasing" || (state === "intended" && !intended.has(id)))
         report(workspace_id, `the ledger has a ${kind} ${provider_id ?? ""} that is ${state}`);
       else if (state === "present" && !live.has(workspace_id))
         report(

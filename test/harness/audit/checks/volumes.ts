@@ -32,7 +32,7 @@ export const volumes: Check = {
           at,
           what: `its directory was removed while the process of generation ${generation} ran`,
         });
-    return [...found, ...underContainers(record), ...emptied(record)];
+    return [...found, ...underContainers(record), ...emptied(record), ...madeAnew(record)];
   },
 };
 
@@ -65,5 +65,21 @@ function emptied({ agents, sql }: RunRecord): Violation[] {
         const what = `the container of generation ${generation} found the traces of ${status} in its volume, where ${before} had been`;
         return [{ workspace, at, what }];
       }),
+  );
+}
+
+/** A volume that a container has run with, was removed behind Berth's back, and is made once more. */
+function madeAnew({ docker, faults, agents }: RunRecord): Violation[] {
+  return faults.flatMap(({ pruned = [], at: from, until }) =>
+    pruned.flatMap((name): Violation[] => {
+      const workspace = workspaceOf(name);
+      const used = agents.some((one) => one.workspace === workspace && one.what === "start" && one.at < from);
+      const again = docker.events.find(
+        (one) => one.type === "volume" && one.id === name && one.action === "create" && one.at > until,
+      );
+      if (!used || again === undefined) return [];
+      const what = `volume ${name} was made anew, which had been removed with its data and not by Berth`;
+      return [{ workspace, at: again.at, what }];
+    }),
   );
 }
