@@ -168,7 +168,7 @@ describe("GET /events/stream", () => {
 
   it("crosses from one API process to another, with no event lost or repeated", async () => {
     const logger = createLogger({ logLevel: "silent" }, "test");
-    const signals = openSignals(api.databaseUrl, logger);
+    const signals = openSignals({ url: api.databaseUrl, pool: api.pool, logger });
     onTestFinished(() => signals.close());
     const here = createEventFeed({ pool: api.pool, signals, logger, maxStreams: 5 });
     const told: number[] = [];
@@ -222,7 +222,7 @@ describe("GET /events/stream", () => {
 
   it("begins where it is joined, whatever was being read for those who have left", async () => {
     const logger = createLogger({ logLevel: "silent" }, "test");
-    const signals = openSignals(api.databaseUrl, logger);
+    const signals = openSignals({ url: api.databaseUrl, pool: api.pool, logger });
     onTestFinished(() => signals.close());
     let release = (): void => undefined;
     const held = new Promise<void>((resolve) => (release = resolve));

@@ -10,6 +10,7 @@ import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from "fasti
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { EventFeed } from "./live/feed.js";
 import type { Following } from "./live/log-streams.js";
+import type { Signals } from "./live/signals.js";
 import type { Waiting } from "./live/waiting.js";
 
 /** The server, with request types taken from the schemas. */
@@ -30,6 +31,7 @@ export interface Services {
   limits: RateLimits;
   queues: Queues;
   requests: RequestContext;
+  signals: Pick<Signals, "deaf">;
   waiting: Waiting;
   feed: EventFeed;
   following: Following;

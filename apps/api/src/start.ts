@@ -43,7 +43,7 @@ export interface RunningApi {
 /** Starts the API in this process. @throws Error in one line if it can't listen, or can't read its prices. */
 export async function startApi({ config, pool, queues, logger }: ApiDeps): Promise<RunningApi> {
   const prices = await readPrices(config.pricesFile);
-  const signals = openSignals(config.databaseUrl, logger);
+  const signals = openSignals({ url: config.databaseListenUrl ?? config.databaseUrl, pool, logger });
   const waiting = createWaiting({ pool, signals, logger });
   const feed = createEventFeed({ pool, signals, logger, maxStreams: config.maxStreams });
   const vitalPool = createPool(config.databaseUrl, { max: VITAL_CONNECTIONS, name: "berth-vital" });
@@ -62,6 +62,7 @@ export async function startApi({ config, pool, queues, logger }: ApiDeps): Promi
     limits,
     queues,
     requests,
+    signals,
     waiting,
     feed,
     following,

@@ -1,6 +1,7 @@
 import { defined } from "@berth/core/base/defined";
-import { EVENTS_CHANNEL, lastPlace, readEvents, settleEvents, type PlacedEvent } from "@berth/core/db/events";
+import { lastPlace, readEvents, settleEvents, type PlacedEvent } from "@berth/core/db/events";
 import type { Pool } from "@berth/core/db/pool";
+import { EVENTS_CHANNEL } from "@berth/core/db/words";
 import { BerthError } from "@berth/core/base/errors";
 import type { Logger } from "@berth/core/base/logger";
 import type { Signals } from "./signals.js";
@@ -26,7 +27,8 @@ export interface EventFeed {
 }
 
 const PAGE = 500;
-const RECHECK_MS = 30_000;
+/** What a lost word costs at most. */
+const RECHECK_MS = 1_000;
 
 /**
  * Reads events as they come, once for all streams of this process, and not at all while there is none. That
@@ -66,10 +68,7 @@ export function createEventFeed(options: {
     if (listeners.size === 0 || closed) return;
     again = true;
     reading ??= readOn()
-      .catch((error: unknown) => {
-        logger.warn({ err: error }, "can't read events; trying again");
-        setTimeout(wake, 1_000).unref();
-      })
+      .catch((error: unknown) => logger.warn({ err: error }, "can't read events; trying again"))
       .finally(() => (reading = undefined));
   };
   signals.on(EVENTS_CHANNEL, { notification: wake, connected: wake });

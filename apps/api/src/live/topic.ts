@@ -55,16 +55,24 @@ export function createTopic<Row>(options: {
       return keys.map((key) => rows.get(key));
     },
   );
-  const look = async (key: string): Promise<void> => {
-    try {
-      const row = await rowOf(key);
-      for (const waiter of waiters.get(key) ?? []) if (waiter.isMet(row)) waiter.tell();
-    } catch (error) {
-      onError(error);
-    }
+  const see = (key: string, row: Row | undefined): void => {
+    for (const waiter of waiters.get(key) ?? []) if (waiter.isMet(row)) waiter.tell();
   };
+  const look = (key: string): Promise<void> => rowOf(key).then((row) => see(key, row), onError);
+  const lookAtAll = async (): Promise<void> => {
+    const keys = [...waiters.keys()];
+    if (keys.length === 0) return;
+    const rows = await read(keys);
+    for (const key of keys) see(key, rows.get(key));
+  };
+  let lookingAtAll = false;
   const changedAll = (): void => {
-    for (const key of waiters.keys()) void look(key);
+    // One look at all at a time, however slow the database: the next comes soon.
+    if (lookingAtAll) return;
+    lookingAtAll = true;
+    void lookAtAll()
+      .catch(onError)
+      .finally(() => (lookingAtAll = false));
   };
   const add = (key: string, waiter: Waiter<Row>): void => {
     waiters.set(key, (waiters.get(key) ?? new Set()).add(waiter));

@@ -1,7 +1,7 @@
-import { FINISHED_CHANNEL, getOperations, type Operation } from "@berth/core/db/operations";
+import { statesOf, statusesOf } from "@berth/core/db/awaited";
 import type { Pool } from "@berth/core/db/pool";
-import { getWorkspaces, STATUS_CHANNEL, type Workspace } from "@berth/core/db/workspaces";
-import { isFinished } from "@berth/core/domain/operation";
+import { FINISHED_CHANNEL, STATUS_CHANNEL } from "@berth/core/db/words";
+import { isFinished, type OperationState } from "@berth/core/domain/operation";
 import type { Status } from "@berth/core/domain/status";
 import type { Logger } from "@berth/core/base/logger";
 import type { Signals } from "./signals.js";
@@ -20,8 +20,8 @@ export interface Waiting {
 }
 
 /**
- * What the requests of this process wait for. Nothing is asked for while nothing happens, however many wait;
- * `recheckMs`, 30 s, bounds what a pooler costs that lets no notification through.
+ * What the requests of this process wait for. While nothing happens one statement every `recheckMs`, 1 s, asks for all
+ * that wait: what a lost word costs at most, as with a process that died before it told of its commit.
  */
 export function createWaiting(options: {
   pool: Pool;
@@ -29,18 +29,16 @@ export function createWaiting(options: {
   logger: Logger;
   recheckMs?: number;
 }): Waiting {
-  const { pool, signals, logger, recheckMs = 30_000 } = options;
+  const { pool, signals, logger, recheckMs = 1_000 } = options;
   const onError = (error: unknown): void =>
     logger.warn({ err: error }, "can't look at what is waited for; trying again");
-  const byId = <Row extends { id: string }>(rows: readonly Row[]) =>
-    new Map(rows.map((row) => [row.id, row]));
-  const operations = createTopic<Operation>({
-    read: async (ids) => byId(await getOperations(pool, ids)),
+  const operations = createTopic<OperationState>({
+    read: (ids) => statesOf(pool, ids),
     recheckMs,
     onError,
   });
-  const workspaces = createTopic<Workspace>({
-    read: async (ids) => byId(await getWorkspaces(pool, ids)),
+  const workspaces = createTopic<Status>({
+    read: (ids) => statusesOf(pool, ids),
     recheckMs,
     onError,
   });
@@ -49,11 +47,11 @@ export function createWaiting(options: {
 
   return {
     // One without a row was purged, which nothing unfinished can be.
-    wait: (ids, wait) => operations.wait(ids, (row) => isFinished(row?.state ?? "succeeded"), wait),
+    wait: (ids, wait) => operations.wait(ids, (state) => isFinished(state ?? "succeeded"), wait),
     waitForStatus: (id, statuses, wait) =>
       workspaces.wait(
         [id],
-        (row) => row === undefined || row.status === "removed" || statuses.includes(row.status),
+        (status) => status === undefined || status === "removed" || statuses.includes(status),
         wait,
       ),
     close() {

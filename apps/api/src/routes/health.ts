@@ -5,6 +5,7 @@ import { livenessOfSweeps, type SweepLiveness } from "@berth/core/sweeps/state";
 import Type from "typebox";
 import { answer } from "../schemas/answers.js";
 import { problems } from "../schemas/problem.js";
+import { DEAF } from "../live/signals.js";
 import type { App, Services } from "../services.js";
 
 const PING_LIMIT_MS = 2_000;
@@ -12,7 +13,8 @@ const QUEUES_DOWN =
   "queues: their store can't be written; requests are accepted, and are carried out when it is back";
 const State = Type.Enum(["up", "down"]);
 
-export function healthRoutes(app: App, { vitalPool: pool, queues, config }: Services): void {
+export function healthRoutes(app: App, services: Services): void {
+  const { vitalPool: pool, queues, config } = services;
   const startedAt = performance.now();
 
   app.get(
@@ -98,7 +100,11 @@ export function healthRoutes(app: App, { vitalPool: pool, queues, config }: Serv
           queues: queue,
           queues_on,
         });
-      const degraded = [queue === "up" ? null : QUEUES_DOWN, queues.other].filter((one) => one !== null);
+      const degraded = [
+        queue === "up" ? null : QUEUES_DOWN,
+        queues.other,
+        services.signals.deaf ? DEAF : null,
+      ].filter((one) => one !== null);
       return {
         status: "ready" as const,
         postgres,

@@ -69,6 +69,7 @@ export const KEYS = {
     requiredBy: ["api", "worker"],
     secret: true,
   }),
+  databaseListenUrl: optional("DATABASE_LISTEN_URL", url("postgres", "postgresql"), { secret: true }),
   redisUrl: optional("REDIS_URL", redisUrl, { secret: true }),
   redisCa: optional("BERTH_REDIS_CA", path),
   dataDir: key("BERTH_DATA_DIR", path, ".berth"),

@@ -1,6 +1,7 @@
 import type { NewEvent } from "../domain/events.js";
 import { readPage, values, type PageSource } from "./page.js";
 import type { Queryable } from "./pool.js";
+import { EVENTS_CHANNEL, tellAfterCommit } from "./words.js";
 
 export interface StructureEvent {
   id: number;
@@ -23,10 +24,8 @@ export async function insertEvents(tx: Queryable, events: readonly NewEvent[]): 
      order by e.n`,
     [JSON.stringify(events)],
   );
+  tellAfterCommit(tx, EVENTS_CHANNEL, [""]);
 }
-
-/** Told whenever events are written. */
-export const EVENTS_CHANNEL = "berth_event";
 
 /** Which events: all that is given must be so. */
 export interface EventFilter {

@@ -1,5 +1,6 @@
 import { SHOULD_RUN } from "../domain/status.js";
 import type { Queryable } from "./pool.js";
+import { EVENTS_CHANNEL, tellAfterCommit, tellStatus } from "./words.js";
 
 export interface Beat {
   workspaceId: string;
@@ -28,7 +29,7 @@ export interface Taken {
  * event; what doesn't, the other, where no trigger fires and no version is made.
  */
 export async function takeBeats(db: Queryable, beats: readonly Beat[]): Promise<Taken[]> {
-  const { rows } = await db.query<Taken & { n: number }>(
+  const { rows } = await db.query<Taken & { turned: boolean; id: string }>(
     `with beat as (
        select * from unnest($1::uuid[], $2::bytea[], $3::int[], $4::real[], $5::float8[])
          with ordinality as b (id, hash, active, errors, uptime, n)
@@ -60,7 +61,8 @@ export async function takeBeats(db: Queryable, beats: readonly Beat[]): Promise<
          'error_rate', now_errors)
        from turned order by id
      )
-     select b.n, coalesce(k.accepted, false) as accepted, k.generation, coalesce(j.after, k.before) as status
+     select b.n, coalesce(k.accepted, false) as accepted, k.generation, coalesce(j.after, k.before) as status,
+       coalesce(j.after <> j.before, false) as turned, b.id, set_config('berth.told', 'after', true)
      from beat b left join known k on k.n = b.n left join judged j on j.n = b.n order by b.n`,
     [
       beats.map((beat) => beat.workspaceId),
@@ -71,6 +73,9 @@ export async function takeBeats(db: Queryable, beats: readonly Beat[]): Promise<
       SHOULD_RUN,
     ],
   );
+  const turned = rows.filter((row) => row.turned);
+  if (turned.length > 0) tellAfterCommit(db, EVENTS_CHANNEL, [""]);
+  tellStatus(db, turned);
   return rows.map(({ accepted, generation, status }) => ({ accepted, generation, status }));
 }
 

@@ -205,14 +205,6 @@ export async function returnOperation(
   );
 }
 
-/** The channel on which each ended operation's id is sent when its transaction commits. */
-export const FINISHED_CHANNEL = "berth_operation";
-
-export async function notifyFinished(tx: Tx, ids: readonly string[]): Promise<void> {
-  if (ids.length === 0) return;
-  await tx.query("select pg_notify($1, id::text) from unnest($2::uuid[]) as id", [FINISHED_CHANNEL, ids]);
-}
-
 /** Records which step a running operation is at, if its gate is still held under this fence; false if not. */
 export async function setPhase(
   db: Queryable,

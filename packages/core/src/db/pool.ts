@@ -1,5 +1,6 @@
 import pg from "pg";
 import { createKeyedQueue } from "../base/keyed-queue.js";
+import { createTeller, keepWords, wordsOf, type Word } from "./words.js";
 
 /** A pool or one client of it: what a statement runs on. */
 export type Queryable = pg.Pool | pg.PoolClient;
@@ -14,10 +15,11 @@ const INT8_OID = 20;
  * 2^53. Nothing rests on session state, so a pooler in transaction mode may stand between.
  */
 export function createPool(connectionString: string, options: { max?: number; name?: string } = {}): Pool {
-  const pool = new RequestPool({
+  const name = options.name ?? "berth";
+  const settings = {
     connectionString,
     max: options.max ?? 20,
-    application_name: options.name ?? "berth",
+    application_name: name,
     // Also the longest wait for a free connection: a burst of requests for one workspace queues here.
     connectionTimeoutMillis: 10_000,
     idleTimeoutMillis: 30_000,
@@ -31,7 +33,11 @@ export function createPool(connectionString: string, options: { max?: number; na
           ? Number
           : pg.types.getTypeParser(oid, format as "text")) as typeof pg.types.getTypeParser,
     },
-  });
+  };
+  const words = new pg.Pool({ ...settings, max: 1, application_name: `${name}-words` });
+  words.on("error", () => undefined);
+  words.on("connect", (client) => client.on("error", () => undefined));
+  const pool = new RequestPool(settings, words);
   // A connection that breaks is replaced at its next use. Unhandled, its `error` would end the process: the pool
   // listens to idle ones only, and one that is between two statements of a transaction has nobody to reject to.
   pool.on("error", () => undefined);
@@ -49,6 +55,39 @@ class RequestPool extends pg.Pool {
   readonly waiting = new Set<{ since: number }>();
   /** Requests by what they wait for. */
   readonly byKey = createKeyedQueue({ atOnce: AT_ONCE, waitMs: TURN_WAIT_MS });
+  /** Called with what this process tells, for those of it whom no word from outside reaches. */
+  readonly onWords = new Set<(words: readonly Word[]) => void>();
+  readonly #words: pg.Pool;
+  readonly #tell: (words: readonly Word[]) => Promise<void>;
+  #telling = new Set<Promise<void>>();
+
+  constructor(settings: pg.PoolConfig, words: pg.Pool) {
+    super(settings);
+    this.#words = words;
+    this.#tell = createTeller(words);
+  }
+
+  /** Tells what has been committed; nobody waits for it, and a word may be lost. */
+  tell(words: readonly Word[]): void {
+    if (words.length === 0) return;
+    for (const on of this.onWords) on(words);
+    const telling = this.#tell(words).finally(() => this.#telling.delete(telling));
+    this.#telling.add(telling);
+  }
+
+  override end(): Promise<void>;
+  override end(callback: () => void): void;
+  override end(callback?: () => void): Promise<void> | void {
+    const ended = this.#end();
+    if (callback === undefined) return ended;
+    void ended.finally(callback);
+  }
+
+  async #end(): Promise<void> {
+    await super.end();
+    await Promise.all(this.#telling);
+    if (!this.#words.ending) await this.#words.end();
+  }
 
   override connect(): Promise<pg.PoolClient>;
   override connect(callback: ConnectCallback): void;
@@ -79,7 +118,8 @@ const RETRIED_SQLSTATES = new Set(["40001", "40P01"]);
  * A process that is frozen inside a transaction would keep its locks, and with them its workspaces' gates,
  * for as long as its connection seems alive. Set for each transaction, since a pooler may stand between.
  */
-const BEGIN = "begin; set local idle_in_transaction_session_timeout = '5s'; set local lock_timeout = '10s'";
+const BEGIN =
+  "begin; set local idle_in_transaction_session_timeout = '5s'; set local lock_timeout = '10s'; set local berth.told = 'after'";
 
 /**
  * Runs `work` in a transaction, and runs it again (up to 5 times) if PostgreSQL gave it up for a deadlock.
@@ -91,8 +131,10 @@ export async function transaction<T>(pool: Pool, work: (tx: Tx) => Promise<T>): 
     let broken: Error | undefined;
     try {
       await client.query(BEGIN);
+      keepWords(client);
       const result = await work(client);
       await client.query("commit");
+      pool.tell(wordsOf(client));
       return result;
     } catch (error) {
       await client.query("rollback").catch((failure: unknown) => {

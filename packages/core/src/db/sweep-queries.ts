@@ -2,6 +2,7 @@ import { BACKENDS, type BackendName, hasCompute } from "../domain/backend.js";
 import { AT_REST, HEARD, SHOULD_RUN, STARTING, UP, type Status } from "../domain/status.js";
 import type { Queryable, Tx } from "./pool.js";
 import type { OpenResource } from "./resources.js";
+import { tellStatus } from "./words.js";
 
 /** A workspace that should run, with the ledger row of its instance. Ages in ms by the database's clock. */
 export interface Checked {
@@ -81,6 +82,7 @@ export async function takeDeadOffline(
      from known k where w.id = k.id returning w.id, k.before`,
     [JSON.stringify(dead), freshMs],
   );
+  tellStatus(tx, rows);
   return new Map(rows.map((row) => [row.id, row.before]));
 }
 

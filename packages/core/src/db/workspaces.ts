@@ -2,6 +2,7 @@ import type { BackendName } from "../domain/backend.js";
 import type { Spec } from "../domain/spec.js";
 import type { Status } from "../domain/status.js";
 import type { Queryable, Tx } from "./pool.js";
+import { tellStatus } from "./words.js";
 
 export interface Workspace {
   id: string;
@@ -96,9 +97,6 @@ export async function treeOf(tx: Tx, rootId: string): Promise<{ id: string; dept
   return rows;
 }
 
-/** Told the id of a workspace whenever its status changes. */
-export const STATUS_CHANNEL = "berth_status";
-
 export async function getWorkspaces(db: Queryable, ids: readonly string[]): Promise<Workspace[]> {
   const { rows } = await db.query<Workspace>(
     `select ${WORKSPACE_COLUMNS} from workspaces where id = any ($1)`,
@@ -114,6 +112,8 @@ export async function markRemoved(tx: Tx, ids: readonly string[], reason: string
      where id = any ($1) and status <> 'removed'`,
     [ids, reason],
   );
+  const rows = ids.map((id) => ({ id }));
+  tellStatus(tx, rows);
 }
 
 export interface WorkspaceChanges {
@@ -185,6 +185,7 @@ export async function changeStatuses(tx: Tx, changes: readonly StatusChange[]): 
      where w.id = c.id and w.status <> 'removed'`,
     [JSON.stringify(changes)],
   );
+  tellStatus(tx, changes);
 }
 
 /** Begins a launch: the next generation, its token's hash, and `provisioning`. */
@@ -201,6 +202,7 @@ export async function beginGeneration(
      where id = $1 and status <> 'removed' and generation <= $2`,
     [id, generation, tokenHash, reason],
   );
+  tellStatus(tx, [{ id }]);
 }
 
 /** What runs now, of which generation. */

@@ -15,12 +15,12 @@ import { lookAt, type TicketLook } from "../db/gate-looks.js";
 import {
   finishOperations,
   getByTicket,
-  notifyFinished,
   returnOperation,
   type FinishedState,
   type Operation,
   type OperationError,
 } from "../db/operations.js";
+import { tellFinished } from "../db/words.js";
 import { noteWait } from "../db/waits.js";
 import { isDatabaseUnavailable, transaction, type Pool, type Tx } from "../db/pool.js";
 import { markReleasing } from "../db/resources.js";
@@ -232,7 +232,7 @@ async function finishAll(tx: Tx, finishes: Finish[]): Promise<{ held: boolean; n
     tx,
     held.map(({ hold }) => hold.workspaceId),
   );
-  await notifyFinished(
+  tellFinished(
     tx,
     held.map(({ hold }) => hold.operationId),
   );

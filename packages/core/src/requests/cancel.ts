@@ -3,11 +3,11 @@ import { passGates, stepOver } from "../db/gates.js";
 import {
   cancelOperations,
   getOperation,
-  notifyFinished,
   requestCancel,
   unfinishedOf,
   type Operation,
 } from "../db/operations.js";
+import { tellFinished } from "../db/words.js";
 import type { Tx } from "../db/pool.js";
 import { changeStatuses, type Workspace } from "../db/workspaces.js";
 import { firstRefused, isFinished, projectedStatus } from "../domain/operation.js";
@@ -97,7 +97,7 @@ async function endAtOnce(tx: Tx, operation: Operation, requester: Requester): Pr
   if (status !== null)
     await changeStatuses(tx, [{ id: operation.workspace_id, status, reason: statusReason }]);
   await insertEvents(tx, events);
-  await notifyFinished(tx, [operation.id]);
+  tellFinished(tx, [operation.id]);
 }
 
 /** What the workspace may be when the operation has been cancelled and all before it has run. */

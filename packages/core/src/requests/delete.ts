@@ -4,11 +4,11 @@ import { passGates, stepOver, type Gate } from "../db/gates.js";
 import {
   cancelOperations,
   getOperations,
-  notifyFinished,
   requestCancel,
   unfinishedOf,
   type Operation,
 } from "../db/operations.js";
+import { tellFinished } from "../db/words.js";
 import type { Tx } from "../db/pool.js";
 import { adoptForgotten, markReleasing, workspacesWithOpenResources } from "../db/resources.js";
 import { getWorkspaces, markRemoved, purgeWorkspaces, type Workspace } from "../db/workspaces.js";
@@ -136,7 +136,7 @@ async function driveDeletes(
     tx,
     ended.map((operation) => cancelledEvent(operation, drive.options)),
   );
-  await notifyFinished(tx, ids(ended));
+  tellFinished(tx, ids(ended));
 
   const owing = new Set([...ids(drive.live), ...(await workspacesWithOpenResources(tx, all))]);
   const made: Operation[] = [];
