@@ -56,6 +56,26 @@ describe("what a database doesn't know", () => {
     expect(calls.rowCount, "its provider isn't even asked").toBe(0);
   });
 
+  it("is only reported if it isn't named as Berth names things, and isn't tried for ever", async () => {
+    const workspaceId = randomUUID();
+    const named = await stage.leak({ workspaceId, ageMs: GRACE_MS });
+    const strange = await stage.leak({ kind: "volume", ageMs: 30 * DAY_MS });
+    stage.backend.faults.onList = (things) =>
+      things.map((one) => (one.providerId === strange ? { ...one, name: "my-own-data" } : one));
+    expect(await pass(3)).toMatchObject({ kept: 1, unclaimed: 1 });
+    expect(await stage.things(), "what is named so goes as ever").not.toContain(named);
+    expect(await pass(10, DAY_MS)).toMatchObject({ kept: 1, would_act: 0 });
+    expect(await listLeaks(stage.pool)).toMatchObject([
+      {
+        provider_id: strange,
+        attempts: 0,
+        why: expect.stringContaining("isn't named as Berth names things (my-own-data)"),
+      },
+    ]);
+    const calls = await stage.pool.query("select from provider_calls where call = 'removeVolume'");
+    expect(calls.rowCount, "its provider isn't even asked").toBe(0);
+  });
+
   it("is left alone where it names no installation, as earlier versions made things, unless the ledger knows it", async () => {
     await stage.leak({ ageMs: GRACE_MS, installation: null });
     await stage.leak({ kind: "volume", ageMs: GRACE_MS, installation: null });

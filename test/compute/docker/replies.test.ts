@@ -86,6 +86,25 @@ describe("docker: replies that prove nothing (I4, I5)", () => {
     await backend.close();
   });
 
+  test("a label that isn't the id of a workspace is none, whoever wrote it: the list stays one that a database can be asked about", async () => {
+    const labels = {
+      "berth.deployment": "test",
+      "berth.installation": INSTALLATION,
+      "berth.workspace": "mine",
+    };
+    const backend = await backendOn((request, response) => {
+      const volumes = [{ Name: "my-own-data", Labels: labels, CreatedAt: new Date().toISOString() }];
+      const containers = [{ Id: "c0ffee", Names: ["/mine"], State: "exited", Labels: labels, Created: 0 }];
+      response.end(JSON.stringify(request.url?.startsWith("/volumes") ? { Volumes: volumes } : containers));
+    });
+    const owned = await backend.listOwned(call);
+    expect(owned.map(({ name, workspaceId }) => [name, workspaceId])).toEqual([
+      ["mine", null],
+      ["my-own-data", null],
+    ]);
+    await backend.close();
+  });
+
   test("a removal that another has begun is the end only when the container is in no list any more", async () => {
     const ref = instance();
     const labels = {

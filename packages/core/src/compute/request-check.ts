@@ -37,6 +37,11 @@ function refuse(message: string): never {
   throw new BackendError("invalid_spec", "permanent", message);
 }
 
+/** What a label says, if it could be the id of a workspace: people write labels too. */
+export function workspaceIdIn(label: string | undefined): string | null {
+  return label !== undefined && WORKSPACE_ID.test(label) ? label : null;
+}
+
 /** Named as a thing of a workspace is, whether or not it is one of ours. */
 export function looksOurs(name: string): boolean {
   return /^ws-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(name);

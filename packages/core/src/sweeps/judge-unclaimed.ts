@@ -54,6 +54,10 @@ export interface Knowledge {
 /** Whether an unclaimed thing may go, and why. */
 export function whyOf(thing: OwnedResource, { statuses, known, claims, breaks }: Knowledge): Why {
   if (thing.workspaceId === null) return kept("it doesn't say which workspace it is of");
+  if (thing.kind !== "dns_record" && thing.name !== `ws-${thing.workspaceId}`)
+    return kept(
+      `it has Berth's labels and isn't named as Berth names things (${thing.name}), so Berth hasn't made it: it is left to you`,
+    );
   if (thing.kind === "instance" && thing.generation === null)
     return kept("it doesn't say of which generation it is");
   const told = known.get(thing.workspaceId);

@@ -1,7 +1,7 @@
 import type { VolumeInspectInfo } from "dockerode";
 import type { CallOptions, OwnedResource } from "../backend.js";
 import { BackendError } from "../backend-error.js";
-import { looksOurs } from "../request-check.js";
+import { looksOurs, workspaceIdIn } from "../request-check.js";
 import { demand } from "./ask.js";
 import type { DockerClient } from "./client.js";
 import { type Filters, type FoundContainer, listBy, listContainers } from "./find.js";
@@ -36,7 +36,7 @@ function instanceOf({ id, name, labels, createdAt, state }: FoundContainer): Own
     kind: "instance",
     providerId: id,
     name,
-    workspaceId: labels[WORKSPACE] ?? null,
+    workspaceId: workspaceIdIn(labels[WORKSPACE]),
     generation: generationIn(labels),
     installation: labels[INSTALLATION] ?? null,
     createdAt,
@@ -74,7 +74,7 @@ function volumeOf(volume: VolumeInspectInfo): OwnedResource {
     kind: "volume",
     providerId: volume.Name,
     name: volume.Name,
-    workspaceId: labels?.[WORKSPACE] ?? null,
+    workspaceId: workspaceIdIn(labels?.[WORKSPACE]),
     generation: null,
     installation: labels?.[INSTALLATION] ?? null,
     createdAt: new Date((volume as { CreatedAt?: string }).CreatedAt ?? 0),

@@ -1,5 +1,5 @@
 import type { OwnedResource } from "../backend.js";
-import { looksOurs } from "../request-check.js";
+import { looksOurs, workspaceIdIn } from "../request-check.js";
 import type { Aws } from "./aws.js";
 import type { Caller, Ec2 } from "./context.js";
 import { listInstances, listVolumes } from "./listing.js";
@@ -63,10 +63,12 @@ function nameOf(
   providerId: string,
   tags: Tags,
 ): Pick<OwnedResource, "providerId" | "name" | "workspaceId" | "installation"> {
+  const workspaceId = workspaceIdIn(tags.get(WORKSPACE));
   return {
     providerId,
-    name: tags.get("Name") ?? providerId,
-    workspaceId: tags.get(WORKSPACE) ?? null,
+    // The tag `Name` is people's to change, and calls go by the id.
+    name: workspaceId === null ? (tags.get("Name") ?? providerId) : `ws-${workspaceId}`,
+    workspaceId,
     installation: tags.get(INSTALLATION) ?? null,
   };
 }
