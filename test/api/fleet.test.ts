@@ -25,6 +25,36 @@ describe("the fleet page", () => {
     expect(text).toContain("never ran");
   });
 
+  it("says first what is amiss, and lists leaks before what operations under way are about to remove", async () => {
+    const { id } = await api.create();
+    await api.finish(id, 1);
+    const other = await api.create();
+    await api.finish(other.id, 1);
+    await api.pool.query(
+      "update workspaces set status = 'failed', status_reason = 'capacity' where id = $1",
+      [other.id],
+    );
+    await api.call("DELETE", `/workspaces/${id}`);
+    const releasing = (n: number, workspace: string, since: string) =>
+      api.pool.query(
+        `insert into resources (id, workspace_id, kind, backend, name, client_token, generation, state, next_attempt_at, releasing_at)
+         values ($1, $2, 'volume', 'process', 'ws-' || $3, 't', 0, 'releasing', now(), now() - $4::interval)`,
+        [randomUUID(), workspace, String(n), since],
+      );
+    await releasing(0, id, "2 days");
+    const body = (text: string) => text.slice(text.indexOf("<body>")).replace(/\s+/g, " ");
+    const before = body((await page()).text);
+    expect(before).toMatch(/log out<\/a> <\/p> <p class="bad">1 workspaces have failed: each one/);
+    expect(before).toContain("1 deletes are under way");
+    expect(before).toContain("None beside 1 thing(s) that operations under way are to remove");
+    expect(before).not.toContain('class="good">None');
+    for (let n = 1; n <= 3; n++) await releasing(n, randomUUID(), "1 hour");
+    const after = body((await page()).text);
+    expect(after).toContain("3 in all;");
+    expect(after.match(/its workspace has no row/g)).toHaveLength(3);
+    await api.pool.query("delete from resources");
+  });
+
   it("shows what a breaker holds and why, and a leak with its last error", async () => {
     await registerSweeps(api.pool, [{ name: "leaked-instances", everyMs: 60_000 }]);
     await setHeld(api.pool, "leaked-instances", {

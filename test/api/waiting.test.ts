@@ -196,6 +196,23 @@ describe("Prefer: wait", () => {
     expect((await api.call("GET", `/operations/${listed[0]!.workspace_id}`)).status).toBe(404);
   });
 
+  it("is told whether a failure may pass by what its cause was, and not by the code of all failures", async () => {
+    const told = async (retryable: boolean) => {
+      const { id } = await api.create();
+      const waiting = begin("POST", `/workspaces/${id}/restart`);
+      await accepted(id, 2);
+      await api.finish(id, 1);
+      await api.finish(id, 2, { code: "backend_failed", message: "<html>502</html>", retryable } as never);
+      return waiting;
+    };
+    const passing = await told(true);
+    expect(passing).toMatchObject({ status: 500, body: { code: "operation_failed", retryable: true } });
+    expect(passing.headers.get("retry-after")).toBe("5");
+    const lasting = await told(false);
+    expect(lasting.body).toMatchObject({ code: "operation_failed", retryable: false });
+    expect(lasting.headers.get("retry-after")).toBeNull();
+  });
+
   it("tells a failure that has no code of ours as operation_failed, with its cause", async () => {
     const { id } = await api.create();
     const waiting = begin("POST", `/workspaces/${id}/restart`);

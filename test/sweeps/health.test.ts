@@ -349,6 +349,33 @@ describe("the liveness sweep", () => {
     expect(await stage.run("liveness"), "the listener itself was away").toMatchObject({ under_grace: 1 });
   });
 
+  it("says of agents that have fallen silent that they are offline, though the breaker holds their restarts (I13)", async () => {
+    await stage.listened();
+    const ids: string[] = [];
+    for (let n = 0; n < 7; n++) ids.push((await stage.withAgent()).id);
+    await stage.time.advance(100_000);
+    await stage.listened();
+    expect(await stage.run("liveness")).toMatchObject({ held: 7 });
+    for (const id of ids)
+      expect(await stage.workspace(id)).toMatchObject({
+        status: "offline",
+        status_reason: expect.stringMatching(
+          /^agent_silent; the breaker holds its restart: POST .*approve liveness$/,
+        ),
+      });
+    expect(await why(stage.pool, ids[0]!)).toMatchObject({
+      waits_for: "operator",
+      held: [{ sweep: "liveness", approve: "POST /sweeps/liveness/approve" }],
+    });
+    expect((await stage.events()).filter((one) => one.event_type === "workspace.offline")).toHaveLength(7);
+    await stage.beat(ids[0]!);
+    expect(await stage.workspace(ids[0]!)).toMatchObject({ status: "online", status_reason: null });
+    expect(await stage.run("liveness")).toMatchObject({ held: 6 });
+    await approveSweep(stage.pool, { name: "liveness", place: null }, { requestedBy: "operator" });
+    expect(await stage.run("liveness")).toMatchObject({ restarting: 6 });
+    expect((await stage.events()).filter((one) => one.event_type === "workspace.offline")).toHaveLength(7);
+  });
+
   it("takes an external workspace offline, and starts nothing", async () => {
     await stage.listened();
     const { id } = await stage.withAgent();

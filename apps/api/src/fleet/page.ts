@@ -13,6 +13,8 @@ export interface Fleet {
   /** The first of them; `leakCount` says how many there are. */
   leaks: readonly PricedLeak[];
   leakCount: number;
+  /** How many things operations under way are to remove. */
+  underWay: number;
 }
 
 const STYLE = `
@@ -106,15 +108,16 @@ function trouble({ workspaces, operations }: Fleet): Html {
   const failed = sum(workspaces.filter(({ status }) => status === "failed"));
   const offline = sum(workspaces.filter(({ status }) => status === "offline"));
   const deletes = sum(operations.filter(({ kind }) => kind === "delete"));
-  return html`${failed > 0 ? html`<p class="bad">${failed} workspaces have failed: nothing more happens to them by itself.</p>` : []}
+  return html`${failed > 0 ? html`<p class="bad">${failed} workspaces have failed: each one's why says what is left to do.</p>` : []}
   ${offline > 0 ? html`<p class="bad">${offline} workspaces are offline; each one's why says what is waited for.</p>` : []}
   ${deletes > 0 ? html`<p>${deletes} deletes are under way: what they are to remove isn't proven gone.</p>` : []}`;
 }
 
-function leaks({ leaks: rows, leakCount, operations }: Fleet): Html {
-  const ends = operations.every(({ kind }) => kind !== "delete");
-  if (leakCount === 0 && !ends)
-    return html`<p>None beside what deletes that are under way are to remove.</p>`;
+function leaks({ leaks: rows, leakCount, underWay }: Fleet): Html {
+  if (leakCount === 0 && underWay > 0)
+    return html`<p>
+      None beside ${underWay} thing(s) that operations under way are to remove, and that aren't proven gone.
+    </p>`;
   if (leakCount === 0) return html`<p class="good">None: all that is to go is proven gone.</p>`;
   return html`<p>
       ${leakCount} in all${rows.length < leakCount ? `, the ${rows.length} oldest here` : ""};

@@ -54,6 +54,7 @@ function failure(operation: Operation, failed: readonly Operation[]): BerthError
       operation_state: state,
       attempts: operation.attempt,
       cause: error?.code ?? null,
+      ...(error?.retryable === undefined ? {} : { retryable: error.retryable }),
       provider_code: error?.provider_code ?? null,
       failed: failed.slice(0, FAILED_SHOWN).map((one) => ({
         id: one.id,

@@ -22,15 +22,18 @@ const FASTIFY_CODES: Readonly<Record<string, ErrorCode>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: "payload_too_large",
 };
 
-/** The problem document (RFC 9457) of a code. Details never replace its own members. */
+/**
+ * The problem document (RFC 9457) of a code. Details never replace its own members, but for `retryable`, which a failure's own
+ * cause may know better than its code.
+ */
 export function problemDocument(
   code: ErrorCode,
   detail: string,
   about: { instance?: string; requestId?: string; details?: Readonly<Record<string, unknown>> },
 ) {
-  const { status, title, retryable } = ERRORS[code];
+  const { status, title, retryable: byCode } = ERRORS[code];
   // A problem's own `status` is that of HTTP.
-  const { status: workspaceStatus, ...details } = about.details ?? {};
+  const { status: workspaceStatus, retryable = byCode, ...details } = about.details ?? {};
   return {
     ...details,
     ...defined({ workspace_status: workspaceStatus }),
@@ -39,7 +42,7 @@ export function problemDocument(
     status,
     detail,
     code,
-    retryable,
+    retryable: retryable === true,
     ...defined({ instance: about.instance, request_id: about.requestId }),
   };
 }
@@ -47,13 +50,13 @@ export function problemDocument(
 /** Answers a request with the problem that an error means. What we didn't foresee is told to the log only. */
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const { code, message, details } = judge(error);
-  const { status, retryable } = ERRORS[code];
+  const { status } = ERRORS[code];
   // Overload is told of once, not by each request that it refuses.
   if (status >= 500 && code !== "overloaded") request.log.error({ err: error, code }, "request failed");
-  if (retryable && !reply.hasHeader("retry-after"))
-    void reply.header("retry-after", RETRY_AFTER_S[code] ?? DEFAULT_RETRY_AFTER_S);
   const instance = request.url.split("?", 1)[0]!;
   const document = problemDocument(code, message, { instance, requestId: request.id, details });
+  if (document.retryable && !reply.hasHeader("retry-after"))
+    void reply.header("retry-after", RETRY_AFTER_S[code] ?? DEFAULT_RETRY_AFTER_S);
   void reply.code(status).type(PROBLEM_TYPE).serializer(JSON.stringify).send(document);
 }
 

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { countOperations, countWorkspaces } from "@berth/core/db/counts";
-import { countLeaks } from "@berth/core/db/leaks";
+import { countLeaks, countUnderWay } from "@berth/core/db/leaks";
 import { listLeaks } from "@berth/core/requests/leaks";
 import { livenessOfSweeps } from "@berth/core/sweeps/state";
 import { fleetPage } from "../fleet/page.js";
@@ -14,13 +14,14 @@ export function fleetRoutes(app: App, { config, pool, prices }: Services): void 
     "/admin/fleet",
     { config: { access: "viewer", browser: true, relieves: true }, schema: { hide: true } },
     async (_request, reply) => {
-      const [workspaces, operations, sweeps, leaks, leakCounts] = await Promise.all([
+      const [workspaces, operations, sweeps, leaks, leakCounts, underWay] = await Promise.all([
         countWorkspaces(pool),
         countOperations(pool),
         livenessOfSweeps(pool),
         // What an ordinary delete is about to release is no leak yet.
         listLeaks(pool, { prices, limit: LEAKS_SHOWN, underWay: false }),
         countLeaks(pool),
+        countUnderWay(pool),
       ]);
       const nonce = randomBytes(16).toString("base64");
       const page = fleetPage(
@@ -31,6 +32,7 @@ export function fleetRoutes(app: App, { config, pool, prices }: Services): void 
           operations: operations.unfinished,
           sweeps,
           leaks,
+          underWay,
           leakCount: Math.max(
             leakCounts.reduce((sum, one) => sum + one.n, 0),
             leaks.length,

@@ -10,6 +10,12 @@ export const Failure = Type.Object({
   code: Type.String(),
   message: Type.String(),
   provider_code: nullable(Type.String()),
+  retryable: Type.Optional(
+    Type.Boolean({
+      description:
+        "True if the cause may pass by itself, false if something must be changed first; absent: not known.",
+    }),
+  ),
 });
 
 export const Operation = named(

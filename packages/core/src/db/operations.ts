@@ -7,6 +7,8 @@ export interface OperationError {
   code: string;
   message: string;
   provider_code: string | null;
+  /** True if the cause may end without any change of what was asked. Undefined: it isn't known. */
+  retryable?: boolean;
 }
 
 export interface Operation {

@@ -140,6 +140,30 @@ export async function silentAgents(db: Queryable, silentMs: number, limit: numbe
   return rows;
 }
 
+/**
+ * Says of those that are up, idle and still silent in the same incarnation that they are offline. One whose agent beats is
+ * online again by that. @returns what each was, of those that were changed
+ */
+export async function takeSilentOffline(
+  tx: Tx,
+  silent: readonly Pick<Silent, "id" | "generation">[],
+  { silentMs, reason }: { silentMs: number; reason: string },
+): Promise<Map<string, { status: Status; instance_id: string | null }>> {
+  const { rows } = await tx.query<{ id: string; status: Status; instance_id: string | null }>(
+    `with known as (
+       select w.id, w.status, w.instance_id from workspaces w join gates g on g.workspace_id = w.id
+       join unnest($1::uuid[], $2::int[]) as s (id, generation) on s.id = w.id and s.generation = w.generation
+       where w.status in ${list(UP)} and ${IDLE}
+         and w.last_heartbeat_at < clock_timestamp() - $3 * interval '1 millisecond'
+       order by w.id for no key update of w
+     )
+     update workspaces w set status = 'offline', status_reason = $4, next_restart_at = null
+     from known k where w.id = k.id returning w.id, k.status, k.instance_id`,
+    [silent.map(({ id }) => id), silent.map(({ generation }) => generation), silentMs, reason],
+  );
+  return new Map(rows.map(({ id, ...was }) => [id, was]));
+}
+
 export interface Overdue {
   id: string;
   place: string;

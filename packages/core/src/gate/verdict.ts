@@ -63,14 +63,19 @@ export function judge(thrown: unknown, signal: AbortSignal): Verdict {
       kind: "failed",
       permanent: error.kind === "permanent",
       passing: error.passing,
-      error: { code: error.code, message: error.message, provider_code: error.providerCode },
+      error: {
+        code: error.code,
+        message: error.message,
+        provider_code: error.providerCode,
+        retryable: error.passing,
+      },
     };
   if (error instanceof AttemptTimeoutError)
     return {
       kind: "failed",
       permanent: false,
       passing: true,
-      error: { code: "attempt_timeout", message: error.message, provider_code: null },
+      error: { code: "attempt_timeout", message: error.message, provider_code: null, retryable: true },
     };
   if (isDatabaseUnavailable(error)) return { kind: "handed_back" };
   // A fault of ours: tried again like a provider's. Callers read this; the log tells operators all of it.
@@ -80,6 +85,6 @@ export function judge(thrown: unknown, signal: AbortSignal): Verdict {
     kind: "failed",
     permanent: false,
     passing: true,
-    error: { code: "internal", message, provider_code: null },
+    error: { code: "internal", message, provider_code: null, retryable: true },
   };
 }

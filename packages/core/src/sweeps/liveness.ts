@@ -1,4 +1,7 @@
-import { countAgents, heartbeatAge, silentAgents } from "../db/sweep-queries.js";
+import { insertEvents } from "../db/events.js";
+import { transaction } from "../db/pool.js";
+import { countAgents, heartbeatAge, silentAgents, takeSilentOffline } from "../db/sweep-queries.js";
+import { newEvent } from "../domain/events.js";
 import { listeningFor } from "../db/heartbeats.js";
 import { LISTENER_GONE_MS } from "../agents/heartbeat.js";
 import { heal } from "./heal.js";
@@ -19,7 +22,7 @@ export const liveness: Sweep = defineSweep("liveness", {
     return {
       lookedAt: agents,
       actions: silent.map((one) => ({
-        key: `${one.id}/${one.generation}`,
+        key: keyOf(one),
         what: `take workspace ${one.id} offline and restart it`,
         why: `its agent was last heard ${Math.round(one.silent_ms / 1000)} s ago`,
         run: (signal) =>
@@ -41,6 +44,35 @@ export const liveness: Sweep = defineSweep("liveness", {
             signal,
           ),
       })),
+      // Its silence is known, whatever holds its restart (I13).
+      record: async (held) => {
+        const told = silent.filter((one) => held.has(keyOf(one)));
+        if (told.length === 0) return;
+        await transaction(deps.pool, async (tx) => {
+          const from = await takeSilentOffline(tx, told, { silentMs, reason: HELD });
+          await insertEvents(
+            tx,
+            told.flatMap(({ id, generation, silent_ms }) => {
+              const before = from.get(id);
+              if (before === undefined) return [];
+              const why = { reason: "agent_silent", from: before.status, instance_id: before.instance_id };
+              return newEvent("workspace.offline", id, {
+                ...why,
+                generation,
+                silent_ms,
+                requested_by: liveness.name,
+              });
+            }),
+          );
+        });
+      },
     };
   },
 });
+
+const HELD =
+  "agent_silent; the breaker holds its restart: POST /sweeps/liveness/approve, or berth sweeps approve liveness";
+
+function keyOf({ id, generation }: { id: string; generation: number }): string {
+  return `${id}/${generation}`;
+}
