@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { startApi } from "@berth/api/start";
 import type { ApiConfig, Config, WorkerConfig } from "@berth/core/config/config";
 import { forgetInstallation, noteDatabase, openInstallation } from "@berth/core/db/installation";
-import { createPool } from "@berth/core/db/pool";
+import { connectionsFor, createPool } from "@berth/core/db/pool";
 import type { BackendName } from "@berth/core/domain/backend";
 import type { Logger } from "@berth/core/base/logger";
 import { requireRedis } from "@berth/core/queues/check-redis";
@@ -92,7 +92,10 @@ async function startServers(
   { log, endings, signal }: Surroundings,
 ): Promise<string> {
   // Enough for both: what serves requests and what each running operation needs.
-  const pool = createPool(config.databaseUrl, { name: "berth", max: 20 + Math.ceil(config.concurrency / 2) });
+  const pool = createPool(config.databaseUrl, {
+    name: "berth",
+    max: 12 + connectionsFor(config.concurrency),
+  });
   endings.add("connections", () => pool.end());
   const queues = await openQueues(config, (error) => log.debug({ err: error }, "queue"));
   endings.add("queues", () => queues.close());

@@ -1,7 +1,7 @@
 import { readConfig } from "@berth/core/config/config";
 import { migrate } from "@berth/core/db/migrate";
 import { noteDatabase, openInstallation } from "@berth/core/db/installation";
-import { createPool } from "@berth/core/db/pool";
+import { connectionsFor, createPool } from "@berth/core/db/pool";
 import { createLogger } from "@berth/core/base/logger";
 import { requireRedis } from "@berth/core/queues/check-redis";
 import { openQueues } from "@berth/core/queues/producer";
@@ -15,7 +15,7 @@ await serve("berth-worker", async () => {
   const logger = createLogger(config, "worker");
   await migrate(config.databaseUrl);
   const pool = createPool(config.databaseUrl, {
-    max: 10 + Math.ceil(config.concurrency / 2),
+    max: connectionsFor(config.concurrency),
     name: "berth-worker",
   });
   const installation = await openInstallation(pool);

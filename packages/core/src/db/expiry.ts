@@ -24,12 +24,13 @@ export async function expiringWorkspaces(
   after: string | null,
 ): Promise<Expiring[]> {
   const { rows } = await db.query<Expiring>(
-    `select id, expires_at, expiry_noticed_at is not null as due from workspaces
-     where status <> 'removed' and ($3::uuid is null or id > $3)
-       and expires_at <= clock_timestamp() + case when expiry_noticed_at is null then $1::int8 else 0 end
-         * interval '1 millisecond'
-       -- For the index: the condition above depends on each row.
-       and expires_at <= clock_timestamp() + $1::int8 * interval '1 millisecond'
+    // Materialized: put together, the order by id is found by walking all workspaces.
+    `with soon as materialized (
+       select id, expires_at, expiry_noticed_at from workspaces
+       where status <> 'removed' and expires_at <= now() + $1::int8 * interval '1 millisecond'
+     )
+     select id, expires_at, expiry_noticed_at is not null as due from soon
+     where ($3::uuid is null or id > $3) and (expiry_noticed_at is null or expires_at <= now())
      order by id limit $2`,
     [noticeMs, limit, after],
   );

@@ -11,6 +11,16 @@ export type Pool = RequestPool;
 const INT8_OID = 20;
 
 /**
+ * Of a worker's pool, by how many operations it runs at a time. Most of these wait for their provider, and transactions are
+ * short: more connections would only share the same cores, and a stock PostgreSQL has 100 for all.
+ */
+export function connectionsFor(concurrency: number): number {
+  return Math.min(10 + Math.ceil(concurrency / 2), MAX_CONNECTIONS);
+}
+/** With the one that tells, 20. */
+const MAX_CONNECTIONS = 19;
+
+/**
  * Opens a pool. Rows come with `bigint` columns as numbers: tickets, fences and event ids stay far below
  * 2^53. Nothing rests on session state, so a pooler in transaction mode may stand between.
  */

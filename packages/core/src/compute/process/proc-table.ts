@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { setImmediate as yieldToOthers } from "node:timers/promises";
+import { batched } from "../../base/batch.js";
 import { MARKER, type ProcessTable, type RunningProcess } from "./process-table.js";
 
 const BOOT_ID = "/proc/sys/kernel/random/boot_id";
@@ -13,20 +14,35 @@ export function procTable(): ProcessTable {
       const found = pids.map((pid) => running(pid, boot)).filter((entry) => entry !== null);
       return new Map(found.map((entry) => [entry.pid, entry]));
     },
-    async all() {
-      const entries: RunningProcess[] = [];
-      const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
-      for (const [index, pid] of pids.entries()) {
-        if (index % PER_TURN === PER_TURN - 1) await yieldToOthers();
-        const entry = running(Number(pid), boot);
-        if (entry !== null) entries.push({ ...entry, marker: markerOf(entry.pid) });
-      }
-      return entries;
-    },
+    all: inOneReading(() => readAll(boot)),
     async argumentsOf(pid) {
       return read(`/proc/${pid}/cmdline`);
     },
   };
+}
+
+/** Of calls that come while all is being read, one reading that begins after them serves all (I4). */
+function inOneReading(readOnce: () => Promise<RunningProcess[]>): () => Promise<RunningProcess[]> {
+  const gathered = batched<null, RunningProcess[]>(
+    Infinity,
+    () => true,
+    async (calls) => {
+      const entries = await readOnce();
+      return calls.map(() => entries);
+    },
+  );
+  return () => gathered(null);
+}
+
+async function readAll(boot: string): Promise<RunningProcess[]> {
+  const entries: RunningProcess[] = [];
+  const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+  for (const [index, pid] of pids.entries()) {
+    if (index % PER_TURN === PER_TURN - 1) await yieldToOthers();
+    const entry = running(Number(pid), boot);
+    if (entry !== null) entries.push({ ...entry, marker: markerOf(entry.pid) });
+  }
+  return entries;
 }
 
 /** `start` of a line of `/proc/<pid>/stat`, in which the name may hold blanks and parentheses. */
