@@ -297,8 +297,23 @@ describe("GET /events/stream", () => {
     expect(seen).toEqual(["end shutdown"]);
   });
 
+  it("is refused to a key that has as many as one may, while others still get theirs", async () => {
+    const { body: other } = await api.call("POST", "/keys", { body: { name: "greedy", scope: "viewer" } });
+    const key = other.key as string;
+    const streams = await Promise.all(Array.from({ length: 10 }, () => follow("", { key })));
+    const refused = await api.call("GET", "/events/stream", { headers: { authorization: `Bearer ${key}` } });
+    expect(refused).toMatchObject({ status: 503, body: { code: "overloaded" } });
+    expect(refused.body.detail).toContain("this key has 10 event streams here");
+    streams.push(await follow());
+    streams.shift()!.stop();
+    await vi.waitFor(async () => streams.push(await follow("", { key })));
+    for (const { stop } of streams) stop();
+  });
+
   it("is refused when the process serves as many as it may, and not after one has left", async () => {
-    const streams = await Promise.all(Array.from({ length: 20 }, () => follow()));
+    const { body: other } = await api.call("POST", "/keys", { body: { name: "half", scope: "viewer" } });
+    const keys = Array.from({ length: 20 }, (_, n) => (n % 2 === 0 ? KEY : (other.key as string)));
+    const streams = await Promise.all(keys.map((key) => follow("", { key })));
     const refused = await api.call("GET", "/events/stream");
     expect(refused).toMatchObject({ status: 503, body: { code: "overloaded" } });
     expect(refused.headers.get("retry-after")).toMatch(/^\d+$/);

@@ -1,10 +1,12 @@
+import { randomUUID } from "node:crypto";
 import { connect } from "node:net";
 import { readConfig } from "@berth/core/config/config";
 import type { LogLine } from "@berth/core/compute/backend";
 import { BackendError } from "@berth/core/compute/backend-error";
 import { createLogger } from "@berth/core/base/logger";
 import { startWorker } from "@berth/worker/start";
-import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from "vitest";
+import { Redis } from "ioredis";
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it, vi } from "vitest";
 import { fleetEnvironment } from "../support/fleet.js";
 import { createRecordedBackend, type RecordedBackend } from "../support/recorded-backend.js";
 import { KEY, startTestApi, type TestApi } from "./api.js";
@@ -100,6 +102,38 @@ describe.each(["postgres", "redis"])("with the queues on %s", (store) => {
       lines: [{ stream: null, time: null, text: "two\ufffd" }, line("three")],
     });
     expect(await api.queues.logsOf("process").getJobs(["completed", "waiting", "active"])).toEqual([]);
+  });
+
+  it("leaves nothing of them in the queue's history, nor where they passed", async () => {
+    const id = await running();
+    const secret = randomUUID();
+    written = [line(`password ${secret}`)];
+    const { body } = await api.call("GET", `/workspaces/${id}/logs`);
+    expect(body.lines).toEqual(written);
+    expect((await api.pool.query("select from log_answers")).rowCount).toBe(0);
+    if (store === "postgres") {
+      const kept = "select from bullmq.event where to_jsonb(event)::text like $1";
+      expect((await api.pool.query(kept, [`%${secret}%`])).rowCount).toBe(0);
+    } else {
+      const redis = new Redis(inject("redis").url);
+      const streams = (await redis.keys("*:events")).filter((key) => key.includes("logs-process"));
+      const kept = await Promise.all(streams.map((key) => redis.xrange(key, "-", "+")));
+      redis.disconnect();
+      expect(streams).not.toEqual([]);
+      expect(JSON.stringify(kept)).not.toContain(secret);
+    }
+  });
+
+  it("ends a stream whose key was revoked, and says so", async () => {
+    const id = await running();
+    const { body } = await api.call("POST", "/keys", {
+      body: { name: `reader-${store}`, scope: "operator" },
+    });
+    const authorization = `Bearer ${body.key as string}`;
+    const followed = await follow(`/workspaces/${id}/logs?follow=true`, { authorization });
+    await api.call("DELETE", `/keys/${body.id}`);
+    await vi.waitFor(() => expect(followed.seen.ended).toBe(true), SOON);
+    expect(followed.events().at(-1)).toMatchObject({ event: "end", data: { reason: "key_refused" } });
   });
 
   it("tells what to do where there are none to read", async () => {

@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from "node:crypto";
+import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { listEvents } from "@berth/core/db/events";
 import { getWorkspace } from "@berth/core/db/workspaces";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -16,7 +16,7 @@ const say = (verb: "register" | "heartbeat", token: string, body: unknown) =>
 
 /** Gives a workspace its next generation, as a launch does. @returns its token */
 async function launch(id: string, generation: number): Promise<string> {
-  const token = `token-${generation}-${randomUUID()}`;
+  const token = randomBytes(32).toString("base64url");
   await api.pool.query(
     "update workspaces set generation = $2, token_hash = $3, status = 'awaiting_agent' where id = $1",
     [id, generation, createHash("sha256").update(token).digest()],
@@ -119,15 +119,16 @@ describe("a workspace's token", () => {
 describe("closing the API", () => {
   it("answers and records the heartbeats that have arrived, and says that it listens no more", async () => {
     const own = await startTestApi(null);
+    const shared = randomBytes(32).toString("base64url");
     try {
       const { rows } = await own.pool.query<{ id: string }>(
         `insert into workspaces (id, name, backend, spec, status, generation, token_hash)
          select gen_random_uuid(), 'w', 'process', '{}', 'online', 1, $1 from generate_series(1, 100) returning id`,
-        [createHash("sha256").update("t").digest()],
+        [createHash("sha256").update(shared).digest()],
       );
       const answered: string[] = [];
       const beats = rows.map(async ({ id }) => {
-        const headers = { ...bearer("t"), connection: "close" };
+        const headers = { ...bearer(shared), connection: "close" };
         const sent = own.call("POST", "/registry/heartbeat", { body: { workspace_id: id }, headers });
         const answer = await sent.catch(() => null);
         if (answer?.status === 200) answered.push(id);

@@ -4,7 +4,7 @@
  * `node --import tsx --conditions=source test/bench/heartbeats.ts [workspaces] [seconds]`
  */
 import { spawn } from "node:child_process";
-import { createHash, randomUUID } from "node:crypto";
+import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { connect, createServer, type AddressInfo } from "node:net";
@@ -48,7 +48,10 @@ const api = spawn(
 );
 const ended = once(api, "exit");
 try {
-  const agents = Array.from({ length: WORKSPACES }, () => ({ id: randomUUID(), token: randomUUID() }));
+  const agents = Array.from({ length: WORKSPACES }, () => ({
+    id: randomUUID(),
+    token: randomBytes(32).toString("base64url"),
+  }));
   await pool.query(
     `insert into workspaces (id, name, backend, spec, labels, status, generation, token_hash)
      select id, 'bench', 'process', '{}', '{}', 'online', 1, hash from unnest($1::uuid[], $2::bytea[]) as a (id, hash)`,

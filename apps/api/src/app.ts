@@ -11,6 +11,7 @@ import { answerBrokenRequests, refuseExpectations } from "./http/broken-requests
 import { takeIdempotencyKeys } from "./http/idempotency.js";
 import { readJsonBodies } from "./http/json-body.js";
 import { slowGuessing } from "./limits/bad-keys.js";
+import { limitBodies } from "./limits/bodies.js";
 import { allowOrigins } from "./limits/cors.js";
 import { limitKeys } from "./limits/keys.js";
 import { shedLoad } from "./limits/pressure.js";
@@ -93,11 +94,12 @@ export async function createApp(services: Services, logger: Logger): Promise<App
     },
   });
   readJsonBodies(app);
+  limitBodies(app, config);
   const registry = new Registry();
   measureRequests(app, registry);
   await allowOrigins(app, config.corsOrigins);
   await shedLoad(app, services.pool, config, logger);
-  slowGuessing(app, limits, config.badKeysPerMinute);
+  slowGuessing(app, limits, config);
   const { adminKey } = config;
   const guard = {
     keyring: createKeyring({ pool: services.pool, adminKey }),
@@ -125,7 +127,7 @@ export function addRoutes(
   verbRoutes(app, services);
   deleteRoutes(app, services);
   whyRoutes(app, services);
-  logRoutes(app, services);
+  logRoutes(app, services, keyring);
   operationReadRoutes(app, services);
   operationActRoutes(app, services);
   bulkRoutes(app, services);

@@ -1,14 +1,17 @@
 import type { LogsQuestion } from "@berth/core/domain/logs";
+import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { BerthError } from "@berth/core/base/errors";
-import type { LogsAnswer } from "@berth/core/agents/logs";
+import type { LogsAnswer, LogsLeft } from "@berth/core/agents/logs";
+import { takeAnswer } from "@berth/core/db/log-answers";
+import type { Pool } from "@berth/core/db/pool";
 import type { Queues } from "@berth/core/queues/producer";
 import { askWorker } from "@berth/core/queues/question";
 
 const PACE = { firstMs: 15, longestMs: 200 };
 /** Before another worker is asked, in ms. */
 const AGAIN_MS = 200;
-/** Logs are read by whoever asked, and are nobody else's: what isn't taken at once goes soon. In seconds. */
+/** A question is nobody else's: one that nobody has taken goes soon. In seconds. */
 const KEPT_S = 60;
 /** Of the wait, what is left for the queue. */
 const PROVIDER_SHARE = 0.8;
@@ -21,16 +24,17 @@ export type FoundLogs = LogsAnswer & { found: true };
  *   `queues_unavailable`
  */
 export async function askForLogs(
-  { logsOf }: Pick<Queues, "logsOf">,
+  { pool, queues }: { pool: Pool; queues: Pick<Queues, "logsOf"> },
   place: string,
-  question: Omit<LogsQuestion, "limitMs">,
+  question: Omit<LogsQuestion, "limitMs" | "answerId">,
   { timeoutMs, signal }: { timeoutMs: number; signal: AbortSignal },
 ): Promise<FoundLogs> {
   const until = performance.now() + timeoutMs;
   for (;;) {
     const left = until - performance.now();
     const limitMs = Math.max(1, Math.floor(left * PROVIDER_SHARE));
-    const answer = await askOnce(logsOf(place), { ...question, limitMs }, until, signal);
+    const logs = queues.logsOf(place);
+    const answer = await askOnce(pool, logs, { ...question, limitMs, answerId: randomUUID() }, until, signal);
     if (answer === null)
       throw new BerthError("no_worker", `no worker answered within ${Math.round(timeoutMs / 1_000)} s`);
     if (answer.found) return answer;
@@ -48,20 +52,24 @@ export async function askForLogs(
 
 /** Null if nobody answered. */
 async function askOnce(
+  pool: Pool,
   logs: ReturnType<Queues["logsOf"]>,
-  question: LogsQuestion,
+  question: LogsQuestion & { answerId: string },
   until: number,
   signal: AbortSignal,
 ): Promise<LogsAnswer | null> {
   const kept = { removeOnComplete: { age: KEPT_S }, removeOnFail: { age: KEPT_S } };
   const limitMs = Math.max(0, until - performance.now());
-  const reply = await askWorker<LogsQuestion, LogsAnswer>(logs, "read", question, {
+  const reply = await askWorker<LogsQuestion, LogsAnswer | LogsLeft>(logs, "read", question, {
     limitMs,
     signal,
     kept,
     ...PACE,
   });
-  if (reply.state === "answered") return reply.value;
+  if (reply.state === "answered")
+    return reply.value?.found === "left"
+      ? ((await takeAnswer(pool, question.answerId)) as LogsAnswer | null)
+      : reply.value;
   if (reply.state === "waiting") return null;
   if (reply.state === "failed")
     return { found: false, code: "provider_unavailable", message: reply.reason, providerCode: null };

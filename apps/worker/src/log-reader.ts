@@ -2,7 +2,7 @@ import type { Backend } from "@berth/core/compute/backend";
 import type { Pool } from "@berth/core/db/pool";
 import type { Logger } from "@berth/core/base/logger";
 import type { LogsQuestion } from "@berth/core/domain/logs";
-import { readLogs } from "@berth/core/agents/logs";
+import { answerLogs } from "@berth/core/agents/logs";
 import { logsQueue } from "@berth/core/queues/names";
 import type { QueueConfig } from "@berth/core/queues/store";
 import { openWorker } from "@berth/core/queues/worker";
@@ -22,7 +22,7 @@ export function startLogReader(options: {
   const { close } = openWorker<LogsQuestion>(
     config,
     logsQueue(place),
-    (job) => readLogs({ pool, backends }, job.data, ending.signal),
+    (job) => answerLogs({ pool, backends }, job.data, ending.signal),
     { concurrency: CONCURRENCY, onError: (error) => logger.debug({ err: error }, "log reader") },
   );
   return {

@@ -44,7 +44,12 @@ describe("hostile requests", () => {
       `{"name":"w","labels":${'{"a":'.repeat(100_000)}1${"}".repeat(100_000)}}`,
       `{"name":"w","spec":{"command":[${'"x",'.repeat(200_000)}"x"]}}`,
     ];
-    for (const body of bodies) expect((await post(Buffer.from(body))).status).toBe(400);
+    for (const body of bodies) expect((await post(Buffer.from(body))).status).toBe(413);
+    const inside = JSON.stringify({
+      name: "w",
+      spec: { command: ["x"], env: Object.fromEntries(Object.entries(keys).slice(0, 15_000)) },
+    });
+    expect((await post(Buffer.from(inside))).status).toBe(400);
     expect((await stage.api.call("GET", "/health")).status).toBe(200);
   });
 

@@ -1,5 +1,4 @@
 import { BerthError } from "@berth/core/base/errors";
-import { KEY_PATTERN } from "@berth/core/requests/api-keys";
 import type { FastifyReply, FastifyRequest, RouteOptions } from "fastify";
 import type { Keyring } from "./keyring.js";
 import { isSameOrigin, loginPath } from "./origin.js";
@@ -21,6 +20,9 @@ declare module "fastify" {
     caller: Caller;
   }
 }
+
+/** 256 bits in base64url, as workspaces are given them. */
+const TOKEN_PATTERN = /^[\w-]{43}$/;
 
 export interface Guard {
   keyring: Keyring;
@@ -52,8 +54,8 @@ export function requireKey(app: App, { keyring, sessions }: Guard): void {
     if (access === "public") return;
     const key = bearer(request);
     if (access === "workspace") {
-      // A key in its place gets no further: the route knows tokens only.
-      if (key === null || KEY_PATTERN.test(key) || (await keyring.byKey(key)) !== null) refuseToken(reply);
+      // A key in its place, or what can be nobody's token, gets no further: nothing of its body is read.
+      if (key === null || !TOKEN_PATTERN.test(key) || (await keyring.byKey(key)) !== null) refuseToken(reply);
       request.caller = { name: "workspace", scope: "workspace", keyId: null, token: key };
       return;
     }

@@ -7,7 +7,7 @@ export function cursor(position: string): string {
 }
 
 /** A position by a time in microseconds and an id. */
-export const POSITION = /^(\d{1,18})\/([0-9a-f-]{36})$/;
+export const POSITION = /^(\d{1,18})\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
 
 /** Reads the position of a cursor that {@link pageOf} gave: a time and an id. @throws BerthError `invalid_request` */
 export function positionOf(after: string | undefined): string[] | null {

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { BerthError } from "@berth/core/base/errors";
+import type { ApiConfig } from "@berth/core/config/config";
 import type { Budget, RateLimits } from "@berth/core/base/rate-limits";
 import type { FastifyRequest } from "fastify";
 import type { App } from "../services.js";
@@ -9,27 +10,42 @@ import { placeOf } from "./address.js";
 const REMEMBERED = 10_000;
 
 /**
- * Slows whoever tries keys and passwords: an address that has sent too many wrong ones is refused for the rest
- * of the minute, whatever it sends, but for the keys that it was let in with before. Others behind the same
- * proxy or NAT so go on working. To be called before the key is looked at.
+ * Slows whoever tries keys and passwords, and whoever sends agents' tokens that are refused: an address that has sent too
+ * many wrong ones is refused for the rest of the minute, whatever it sends, but for those that it was let in with before.
+ * Others behind the same proxy or NAT so go on working. To be called before the key is looked at.
  */
-export function slowGuessing(app: App, limits: RateLimits, perMinute: number): void {
-  if (perMinute === 0) return;
-  const budget: Budget = { name: "bad-keys", quota: perMinute, windowS: 60 };
+export function slowGuessing(
+  app: App,
+  limits: RateLimits,
+  { badKeysPerMinute, badTokensPerMinute }: Pick<ApiConfig, "badKeysPerMinute" | "badTokensPerMinute">,
+): void {
+  slowWrong(app, limits, { name: "bad-keys", quota: badKeysPerMinute, windowS: 60 }, "keys", isKey);
+  // Agents of an earlier generation are many behind one address, and each says so every few seconds.
+  slowWrong(app, limits, { name: "bad-tokens", quota: badTokensPerMinute, windowS: 60 }, "tokens", isToken);
+}
+
+function slowWrong(
+  app: App,
+  limits: RateLimits,
+  budget: Budget,
+  wrong: "keys" | "tokens",
+  counts: (request: FastifyRequest) => boolean,
+): void {
+  if (budget.quota === 0) return;
   const blocked = new Map<string, number>();
   const known = new Set<string>();
 
   app.addHook("onRequest", async (request, reply) => {
-    if (blocked.size === 0 || isExempt(request)) return;
+    if (blocked.size === 0 || !counts(request)) return;
     const place = placeOf(request.ip);
     const leftMs = (blocked.get(place) ?? 0) - performance.now();
     if (leftMs <= 0) return void blocked.delete(place);
     if (known.has(identityOf(request))) return;
     void reply.header("retry-after", Math.ceil(leftMs / 1_000));
-    throw new BerthError("too_many_requests", "too many wrong keys came from this address");
+    throw new BerthError("too_many_requests", `too many wrong ${wrong} came from this address`);
   });
   app.addHook("onSend", async (request, reply, payload) => {
-    if (isExempt(request)) return payload;
+    if (!counts(request)) return payload;
     if (reply.statusCode !== 401) {
       if (request.caller !== undefined) remember(known, identityOf(request));
       return payload;
@@ -45,9 +61,13 @@ export function slowGuessing(app: App, limits: RateLimits, perMinute: number): v
   });
 }
 
-/** Health, and the agents' tokens: those are no keys of ours. */
-function isExempt({ routeOptions: { config } }: FastifyRequest): boolean {
-  return config.access === "workspace" || (config.access === "public" && config.unlimited === true);
+function isToken({ routeOptions: { config } }: FastifyRequest): boolean {
+  return config.access === "workspace";
+}
+
+/** All but health, which asks for none. */
+function isKey({ routeOptions: { config } }: FastifyRequest): boolean {
+  return config.access !== "workspace" && !(config.access === "public" && config.unlimited === true);
 }
 
 /** A public route that answers 401 is a login. */

@@ -1,3 +1,4 @@
+import { getHeapStatistics } from "node:v8";
 import underPressure from "@fastify/under-pressure";
 import type { ApiConfig } from "@berth/core/config/config";
 import { longestWait, type Pool } from "@berth/core/db/pool";
@@ -7,6 +8,8 @@ import type { Logger } from "@berth/core/base/logger";
 import type { App } from "../services.js";
 
 const TELL_EVERY_MS = 5_000;
+/** From so much of the heap on requests are refused. */
+const HEAP_SHARE = 0.85;
 
 /**
  * Refuses requests at once, before their keys are looked at, while those that were let in already wait too
@@ -31,6 +34,8 @@ export async function shedLoad(
 
   await app.register(underPressure, {
     maxEventLoopDelay: maxLoopDelayMs,
+    // The rest is what a request that was let in may still need before the heap is full, which ends the process.
+    maxHeapUsedBytes: Math.floor(getHeapStatistics().heap_size_limit * HEAP_SHARE),
     pressureHandler: async ({ routeOptions }) => {
       if (!isKept(routeOptions.config)) refuse("this process has more to do than it can");
     },

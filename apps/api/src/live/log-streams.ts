@@ -20,12 +20,15 @@ export interface Following {
     tail: number;
     since: string | null;
     limitMs: number;
+    /** Looked at every `aliveEveryMs`: false once the caller's key is no longer good. */
+    isAllowed: () => Promise<boolean>;
+    aliveEveryMs: number;
   }): Readable;
   /** Ends all streams, with a word of it. */
   close(): Promise<void>;
 }
 
-type End = "removed" | "time" | "shutdown";
+type End = "removed" | "time" | "shutdown" | "key_refused";
 
 interface Follower {
   out: Readable;
@@ -110,7 +113,7 @@ export function createFollowing(options: {
     };
     try {
       const limits = { timeoutMs: ASK_LIMIT_MS, signal: closing.signal };
-      const logs = await askForLogs(queues, place, question, limits);
+      const logs = await askForLogs({ pool, queues }, place, question, limits);
       for (const follower of group) deliver(follower, logs);
       return computeOf(logs.backend)?.logPauseMs ?? USUAL_PAUSE_MS;
     } catch (error) {
@@ -149,7 +152,7 @@ export function createFollowing(options: {
   };
 
   return {
-    follow({ workspaceId, place, tail, since, limitMs }) {
+    follow({ workspaceId, place, tail, since, limitMs, isAllowed, aliveEveryMs }) {
       if (closing.signal.aborted || all().length >= most)
         throw new BerthError("too_many_followers", `this process serves ${most} at a time: follow fewer`);
       const out = new Readable({ read: () => undefined });
@@ -164,6 +167,11 @@ export function createFollowing(options: {
         ended: false,
       };
       const timer = setTimeout(() => end(follower, "time"), limitMs);
+      const check = async (): Promise<void> => {
+        if (!(await isAllowed())) end(follower, "key_refused");
+      };
+      // Whether a key is good can't be told while the database is away.
+      const checks = setInterval(() => void check().catch(() => undefined), aliveEveryMs);
       let feed = feeds.get(workspaceId);
       if (feed === undefined) {
         feed = { followers: new Set([follower]), wake: new AbortController(), done: Promise.resolve() };
@@ -177,6 +185,7 @@ export function createFollowing(options: {
       // Ended, or the client has left.
       out.once("close", () => {
         clearTimeout(timer);
+        clearInterval(checks);
         joined.followers.delete(follower);
         if (joined.followers.size === 0) joined.wake.abort();
       });

@@ -5,6 +5,7 @@ import type { FastifyReply } from "fastify";
 import Type from "typebox";
 import type { Keyring } from "../auth/keyring.js";
 import { REVOKED_WITHIN_MS } from "../auth/keyring.js";
+import { createShares } from "../limits/shares.js";
 import { eventFilter } from "../live/filter.js";
 import { openStream } from "../live/stream.js";
 import { query, uuid } from "../schemas/common.js";
@@ -38,7 +39,8 @@ data: {"reason":"shutdown"}
 
 `;
 
-export function eventStreamRoutes(app: App, { pool, feed }: Services, keyring: Keyring): void {
+export function eventStreamRoutes(app: App, { pool, feed, config }: Services, keyring: Keyring): void {
+  const shares = createShares(config.maxStreams, "event streams", "overloaded");
   app.get(
     "/events/stream",
     {
@@ -77,16 +79,19 @@ export function eventStreamRoutes(app: App, { pool, feed }: Services, keyring: K
       const last = lastIdOf(request.headers["last-event-id"] as string | undefined);
       const { keyId } = request.caller;
       let begin: number | undefined;
-      const stream = await openStream(feed, {
-        matches: eventFilter({
-          ...defined({ workspace_id, type, label }),
-        }),
-        from: last === null ? null : await beginning(last),
-        keepAliveMs: KEEP_ALIVE_MS,
-        isAllowed: async () => (await keyring.byId(keyId)) !== null,
-        aliveEveryMs: REVOKED_WITHIN_MS,
-        onBegin: (place) => (begin = place),
-      });
+      const from = last === null ? null : await beginning(last);
+      const open = () =>
+        openStream(feed, {
+          matches: eventFilter({
+            ...defined({ workspace_id, type, label }),
+          }),
+          from,
+          keepAliveMs: KEEP_ALIVE_MS,
+          isAllowed: async () => (await keyring.byId(keyId)) !== null,
+          aliveEveryMs: REVOKED_WITHIN_MS,
+          onBegin: (place) => (begin = place),
+        });
+      const stream = await shares.hold(request.caller, open);
       // So that a client whose stream is cut before anything came loses nothing either.
       if (begin !== undefined) {
         const id = await idAt(pool, begin).catch((error: unknown) => {

@@ -6,6 +6,8 @@ import { problems } from "../schemas/problem.js";
 import { HEARD_EXAMPLE, Heard, ReportBody, reportOf } from "../schemas/registry.js";
 import type { App, Services } from "../services.js";
 
+/** A report of an agent. In bytes. */
+const REPORT_BYTES = 4 * 1_024;
 /** An agent that misses one or two of its beats isn't silent yet. */
 const BEATS_IN_SILENCE = 3;
 
@@ -46,7 +48,7 @@ export function registryRoutes(app: App, { heartbeats, config }: Services): void
   app.post(
     "/registry/register",
     {
-      config: { access: "workspace", unlimited: true },
+      config: { access: "workspace", unlimited: true, bodyBytes: REPORT_BYTES },
       schema: {
         ...shape,
         operationId: "registerAgent",
@@ -61,7 +63,7 @@ export function registryRoutes(app: App, { heartbeats, config }: Services): void
   app.post(
     "/registry/heartbeat",
     {
-      config: { access: "workspace", unlimited: true },
+      config: { access: "workspace", unlimited: true, bodyBytes: REPORT_BYTES },
       // Thousands a second; what fails is still told.
       logLevel: "warn",
       schema: {

@@ -10,11 +10,13 @@ import { timeOf, when } from "./filters.js";
 import { PlaceName } from "./place-name.js";
 import { ShownSpec, Spec, SpecChange } from "./spec.js";
 
-const CONTROL = "\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029";
+/** Controls, and what isn't seen but changes how the rest is read; the joiners are letters' and pictures' own. */
+const CONTROL =
+  "\\u0000-\\u001f\\u007f-\\u009f\\u061c\\u180e\\u200b\\u200e\\u200f\\u2028-\\u202e\\u2060-\\u206f\\ufeff\\ufff9-\\ufffb";
 
 // By pattern and not by maxLength: TypeBox counts graphemes, PostgreSQL code points.
 const Name = expecting(
-  "1 to 128 characters without control characters, and not only spaces",
+  "1 to 128 characters without control characters or invisible ones, and not only spaces",
   Type.String({
     pattern: `^(?=[^]*\\S)[^${CONTROL}]{1,128}$`,
     description: "What people call it. Spaces around it are dropped.",
@@ -25,7 +27,7 @@ export const Labels = expecting(
   Type.Record(
     Type.String({ pattern: "^[A-Za-z0-9](?:[A-Za-z0-9_.\\-/]{0,61}[A-Za-z0-9])?$" }),
     expecting(
-      "text of at most 256 characters without control characters",
+      "text of at most 256 characters without control characters or invisible ones",
       Type.String({ pattern: `^[^${CONTROL}]{0,256}$` }),
     ),
     { maxProperties: 64, additionalProperties: false },

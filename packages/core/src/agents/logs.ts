@@ -1,6 +1,7 @@
 import { withDeadline } from "../base/deadline.js";
 import type { Backend, Logs } from "../compute/backend.js";
 import { BackendError } from "../compute/backend-error.js";
+import { leaveAnswer } from "../db/log-answers.js";
 import type { Queryable } from "../db/pool.js";
 import { openResources, type OpenResource } from "../db/resources.js";
 import type { LogsQuestion } from "../domain/logs.js";
@@ -28,7 +29,24 @@ export async function instanceWithLogs(db: Queryable, workspaceId: string): Prom
   return (await openResources(db, workspaceId)).find(({ kind }) => kind === "instance") ?? null;
 }
 
-/** Reads the logs of a workspace's instance. What the provider fails at is a value: it travels as a job's answer. */
+/** What a job tells whose lines are left elsewhere: a queue keeps what its jobs return, and programs print secrets. */
+export interface LogsLeft {
+  found: "left";
+}
+
+/** Reads the logs of a workspace's instance, and leaves them for whoever asked. */
+export async function answerLogs(
+  deps: { pool: Queryable; backends: ReadonlyMap<string, Backend> },
+  question: LogsQuestion,
+  ending: AbortSignal,
+): Promise<LogsAnswer | LogsLeft> {
+  const answer = await readLogs(deps, question, ending);
+  if (!answer.found || question.answerId === undefined) return answer;
+  await leaveAnswer(deps.pool, question.answerId, answer);
+  return { found: "left" };
+}
+
+/** What the provider fails at is a value: it travels as a job's answer. */
 export async function readLogs(
   { pool, backends }: { pool: Queryable; backends: ReadonlyMap<string, Backend> },
   { workspaceId, tail, since, wholeLines, limitMs }: LogsQuestion,
@@ -49,7 +67,7 @@ export async function readLogs(
       found: true,
       backend: row.backend,
       generation: row.generation,
-      // PostgreSQL's JSON, which may carry this answer, has no room for NUL.
+      // PostgreSQL's text, which carries this answer, has no room for NUL.
       lines: logs.lines.map((line) => ({ ...line, text: line.text.replaceAll("\0", "\ufffd") })),
       truncated: logs.truncated,
       position: logs.cursor === null ? null : `${row.generation}~${logs.cursor}`,

@@ -188,6 +188,7 @@ export const KEYS = {
   readsPerSecond: key("BERTH_LIMIT_READS_PER_S", integer(0, 1_000_000), "500"),
   writesPerSecond: key("BERTH_LIMIT_WRITES_PER_S", integer(0, 1_000_000), "200"),
   badKeysPerMinute: key("BERTH_LIMIT_BAD_KEYS_PER_MIN", integer(0, 1_000_000), "30"),
+  badTokensPerMinute: key("BERTH_LIMIT_BAD_TOKENS_PER_MIN", integer(0, 1_000_000), "600"),
   trustedProxies: optional("BERTH_TRUSTED_PROXIES", networks),
   corsOrigins: optional(
     "BERTH_CORS_ORIGINS",

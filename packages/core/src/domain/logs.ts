@@ -8,4 +8,6 @@ export interface LogsQuestion {
   wholeLines: boolean;
   /** How long the provider may take, in ms. */
   limitMs: number;
+  /** Under which id the answer is left in PostgreSQL; absent where an API of an earlier version asks, which wants it at once. */
+  answerId?: string;
 }

@@ -5,10 +5,16 @@ import { missingForBackend, type BackendName } from "../domain/backend.js";
 import type { changedSpec } from "../domain/secrets.js";
 import type { Spec } from "../domain/spec.js";
 
-/** @throws BerthError `invalid_request` if the spec lacks what its backend needs. */
+/** What a list of a thousand can carry. */
+const MAX_SPEC_BYTES = 64 * 1_024;
+
+/** @throws BerthError `invalid_request` if the spec lacks what its backend needs, or is too large. */
 export function requireCompleteSpec(backend: BackendName, spec: Spec): void {
   const errors = [
     ...missingForBackend(backend, spec),
+    ...(Buffer.byteLength(JSON.stringify(spec)) <= MAX_SPEC_BYTES
+      ? []
+      : [{ field: "spec", expected: "at most 64 KiB as JSON" }]),
     // Its name is what messages of providers and of the system are about.
     ...(typeof (spec.command?.[0] ?? "") === "string"
       ? []

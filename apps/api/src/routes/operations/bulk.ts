@@ -16,6 +16,8 @@ import type { App, Services } from "../../services.js";
 import { askForRun } from "../../sweep-jobs.js";
 
 const TAGS = ["operations"];
+/** Ten thousand ids. */
+const BULK_BODY_BYTES = 512 * 1_024;
 const BulkParams = Type.Object({ id: uuid("Id of the bulk operation.") });
 const RunQuery = query({ dry_run: flag("Only say what would become of it now.") });
 const ItemsQuery = query({
@@ -30,7 +32,7 @@ export function bulkRoutes(app: App, { pool, requests, queues }: Services): void
   app.post(
     "/operations/bulk",
     {
-      config: { access: "operator" },
+      config: { access: "operator", bodyBytes: BULK_BODY_BYTES },
       schema: {
         operationId: "startBulkOperation",
         summary: "Ask for an operation on many workspaces",

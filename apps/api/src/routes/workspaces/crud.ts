@@ -1,3 +1,4 @@
+import { SPEC_BODY_BYTES } from "../../limits/bodies.js";
 import { defined } from "@berth/core/base/defined";
 import { getPlace } from "@berth/core/db/places";
 import type { Pool } from "@berth/core/db/pool";
@@ -49,7 +50,7 @@ export function workspaceRoutes(app: App, services: Services): void {
   app.post(
     "/workspaces",
     {
-      config: { access: "operator" },
+      config: { access: "operator", bodyBytes: SPEC_BODY_BYTES },
       schema: {
         operationId: "createWorkspace",
         summary: "Create a workspace",
@@ -182,7 +183,7 @@ export function workspaceRoutes(app: App, services: Services): void {
   app.patch(
     "/workspaces/:id",
     {
-      config: { access: "operator" },
+      config: { access: "operator", bodyBytes: SPEC_BODY_BYTES },
       schema: {
         operationId: "patchWorkspace",
         summary: "Change a workspace",

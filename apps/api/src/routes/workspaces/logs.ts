@@ -2,6 +2,8 @@ import { hasCompute } from "@berth/core/domain/backend";
 import { BerthError } from "@berth/core/base/errors";
 import { instanceWithLogs, POSITION } from "@berth/core/agents/logs";
 import Type from "typebox";
+import { REVOKED_WITHIN_MS, type Keyring } from "../../auth/keyring.js";
+import { createShares } from "../../limits/shares.js";
 import { askForLogs } from "../../log-jobs.js";
 import { preferredWait } from "../../http/prefer.js";
 import { answer } from "../../schemas/answers.js";
@@ -13,8 +15,9 @@ import type { App, Services } from "../../services.js";
 
 const WAIT_S = 10;
 
-export function logRoutes(app: App, services: Services): void {
+export function logRoutes(app: App, services: Services, keyring: Keyring): void {
   const { pool, queues, following, config } = services;
+  const shares = createShares(config.logFollowers, "followers of logs", "too_many_followers");
   const json = answer("The last lines; with `follow` a stream.", Logs, LOGS_EXAMPLE);
 
   app.get(
@@ -30,7 +33,7 @@ export function logRoutes(app: App, services: Services): void {
         description:
           "A worker asks the backend. Logs end with their instance. With `follow`, events: `logs` (backend and " +
           "generation, at the beginning and after each restart), `line`, `gap` (lines are missing), `trouble` (a worker " +
-          "or the provider doesn't answer; it is asked again) and `end` (`removed`, `time` or `shutdown`). A cut " +
+          "or the provider doesn't answer; it is asked again) and `end` (`removed`, `time`, `shutdown` or `key_refused`). A cut " +
           "stream is gone on with by `Last-Event-ID`.",
         tags: ["workspaces"],
         params: IdParams,
@@ -65,6 +68,7 @@ export function logRoutes(app: App, services: Services): void {
     },
     async (request, reply) => {
       const workspaceId = request.params.id;
+      const { keyId } = request.caller;
       const { tail = 100, follow = false } = request.query;
       const workspace = await requireWorkspace(services, workspaceId);
       if (!hasCompute(workspace.backend))
@@ -83,17 +87,21 @@ export function logRoutes(app: App, services: Services): void {
         );
       const waitS = preferredWait(request.headers.prefer);
       if (follow) {
-        const out = following.follow({
-          workspaceId,
-          place: workspace.place,
-          tail,
-          since: positionOf(request.headers["last-event-id"]),
-          limitMs: waitS === null ? config.logFollowMs : Math.min(waitS * 1_000, config.logFollowMs),
-        });
+        const open = () =>
+          following.follow({
+            workspaceId,
+            place: workspace.place,
+            tail,
+            since: positionOf(request.headers["last-event-id"]),
+            limitMs: waitS === null ? config.logFollowMs : Math.min(waitS * 1_000, config.logFollowMs),
+            isAllowed: async () => (await keyring.byId(keyId)) !== null,
+            aliveEveryMs: REVOKED_WITHIN_MS,
+          });
+        const out = await shares.hold(request.caller, open);
         return reply.type("text/event-stream; charset=utf-8").header("x-accel-buffering", "no").send(out);
       }
       const { backend, generation, truncated, lines } = await askForLogs(
-        queues,
+        { pool, queues },
         workspace.place,
         { workspaceId, tail, since: null, wholeLines: false },
         { timeoutMs: (waitS ?? WAIT_S) * 1_000, signal: request.signal },

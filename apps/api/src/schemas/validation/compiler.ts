@@ -6,10 +6,12 @@ import { Settings } from "typebox/system";
 import { canonicalIds } from "./ids.js";
 import { convertQuery } from "./query.js";
 import { type FieldError, fieldsOf, type SchemaError } from "./fields.js";
+import { MAX_ERRORS } from "./explain.js";
 import { illFormedText } from "./text.js";
+import { tooMany } from "./too-many.js";
 
-// All bad fields are told at once; the default is the first 8.
-Settings.Set({ maxErrors: 128 });
+// Most bad fields are told at once; the default is the first 8.
+Settings.Set({ maxErrors: MAX_ERRORS });
 
 /**
  * Validates with TypeBox. A body counts as it came: no field is dropped, nothing is converted, but for ids, which
@@ -32,6 +34,9 @@ export const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema, httpP
         ],
       };
     if (validator.Check(value)) return { value: canonical(value) };
+    // Counts before what is counted: to say what is wrong with each of 100,000 items would take seconds.
+    const crowded = tooMany(schema, value);
+    if (crowded.length > 0) return { error: [toError({ fields: crowded })] };
     return {
       error: validator
         .Errors(value)

@@ -3,7 +3,7 @@ import type { SchemaErrorDataVar } from "fastify/types/schema.js";
 import type { SchemaError } from "./fields.js";
 
 /** As many bad fields as are told at once. */
-const MAX_ERRORS = 100;
+export const MAX_ERRORS = 20;
 
 /** What a schema refused: each bad field with what was expected of it, in words. */
 export function explain(

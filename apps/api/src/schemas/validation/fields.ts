@@ -50,7 +50,8 @@ export function fieldName(path: readonly string[]): string {
     .join("");
 }
 
-function expectedAt(schema: TSchema, path: readonly string[]): string {
+/** What a schema expects at a place, in words. */
+export function expectedAt(schema: TSchema, path: readonly string[]): string {
   let node = schema as Node;
   for (const name of path) {
     const next = child(node, name);
