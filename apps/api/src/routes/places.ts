@@ -1,10 +1,12 @@
 import { reportPlaces } from "@berth/core/db/places";
-import { confirmPlace, requirePlace } from "@berth/core/requests/places";
-import Type from "typebox";
+import { confirmPlace, patchPlace, requirePlace } from "@berth/core/requests/places";
+import type { FastifyReply } from "fastify";
+import Type, { type Static } from "typebox";
+import { etagOf } from "../http/etag.js";
 import { requesterOf } from "../http/requester.js";
-import { answer } from "../schemas/answers.js";
-import { ref } from "../schemas/common.js";
-import { ConfirmBody, Place, PLACE_EXAMPLE, viewPlace } from "../schemas/place.js";
+import { answer, ETAG } from "../schemas/answers.js";
+import { ConditionHeaders, ref } from "../schemas/common.js";
+import { ConfirmBody, PatchPlaceBody, Place, PLACE_EXAMPLE, viewPlace } from "../schemas/place.js";
 import { problems } from "../schemas/problem.js";
 import type { App, Services } from "../services.js";
 
@@ -43,10 +45,39 @@ export function placeRoutes(app: App, { pool }: Services): void {
         description: "Who it is, which workers reach it, and what is wrong.",
         tags: TAGS,
         params: Params,
-        response: { 200: answer("The place.", ref(Place), PLACE_EXAMPLE), ...problems("place_not_found") },
+        response: {
+          200: answer("The place.", ref(Place), PLACE_EXAMPLE, ETAG),
+          ...problems("place_not_found"),
+        },
       },
     },
-    (request) => reportOf(request.params.name),
+    async (request, reply) => shown(reply, await reportOf(request.params.name)),
+  );
+
+  app.patch(
+    "/places/:name",
+    {
+      config: { access: "admin", relieves: true },
+      schema: {
+        operationId: "patchPlace",
+        summary: "Change what a place takes",
+        description:
+          "It counts for workspaces accepted after the answer. Nothing moves by it, and a capacity below what is there stops nothing.",
+        tags: TAGS,
+        params: Params,
+        headers: ConditionHeaders,
+        body: PatchPlaceBody,
+        response: {
+          200: answer("The place after it.", ref(Place), PLACE_EXAMPLE, ETAG),
+          ...problems("invalid_request", "place_not_found", "place_lost", "precondition_failed"),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { name } = request.params;
+      await patchPlace(pool, name, request.body, requesterOf(request));
+      return shown(reply, await reportOf(name));
+    },
   );
 
   app.post(
@@ -75,4 +106,9 @@ export function placeRoutes(app: App, { pool }: Services): void {
       return reportOf(name);
     },
   );
+}
+
+function shown(reply: FastifyReply, place: Static<typeof Place>): Static<typeof Place> {
+  void reply.header("etag", etagOf(place.version));
+  return place;
 }

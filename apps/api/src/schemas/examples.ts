@@ -15,6 +15,8 @@ export const WORKSPACE_EXAMPLE = {
   parent_id: null,
   backend: "docker",
   place: "docker",
+  place_labels: {},
+  may_move: false,
   spec: { ...CREATE_EXAMPLE.spec, env: { GREETING: { hidden: true } } },
   labels: { team: "red" },
   status: "provisioning",

@@ -1,8 +1,10 @@
 import type { PlaceReport } from "@berth/core/db/places";
 import { BACKENDS } from "@berth/core/domain/backend";
+import { MAX_RUNNING } from "@berth/core/domain/quota";
 import Type, { type Static } from "typebox";
 import { iso, named, nullable, strictObject, time } from "./common.js";
 import { expecting } from "./expected.js";
+import { Labels } from "./workspace.js";
 
 const Worker = Type.Object({
   worker: Type.String(),
@@ -29,7 +31,19 @@ export const Place = named(
       served: Type.Boolean({ description: "A live worker reaches it, and it is the one meant." }),
       served_at: nullable(time("When a worker last did.")),
       workers: Type.Array(Worker, { description: "Live workers that are configured for it." }),
+      labels: Type.Record(Type.String(), Type.String()),
+      capacity: nullable(Type.Integer(), {
+        description: "How many workspaces may hold something there; null: any number.",
+      }),
+      weight: Type.Integer({
+        description: "Twice the weight gets twice as many of what goes where the fewest run.",
+      }),
+      cordoned: Type.Boolean({ description: "It takes no more workspaces; those that are there stay." }),
       running: Type.Integer({ description: "Workspaces there that aren't paused, hibernated or removed." }),
+      held: Type.Integer({
+        description:
+          "Workspaces of which something may be there, paused ones and what isn't proven gone too.",
+      }),
       waiting: Type.Integer({ description: "Unfinished operations there." }),
       obligations: Type.Integer({ description: "Things there that are to go and aren't proven gone." }),
       last_error: nullable(Type.String(), { description: "What was last wrong with it; null: nothing now." }),
@@ -59,7 +73,12 @@ export const PLACE_EXAMPLE = {
       last_seen_at: "2026-11-28T09:31:05.000Z",
     },
   ],
+  labels: { zone: "a" },
+  capacity: 100,
+  weight: 1,
+  cordoned: false,
   running: 12,
+  held: 15,
   waiting: 0,
   obligations: 0,
   last_error: null,
@@ -78,8 +97,36 @@ export const ConfirmBody = strictObject(
   { examples: [{ identity: PLACE_EXAMPLE.identity }] },
 );
 
+export const PatchPlaceBody = expecting(
+  "a JSON object with at least one of labels, capacity, weight and cordoned",
+  strictObject(
+    {
+      labels: Type.Optional(Labels),
+      capacity: Type.Optional(
+        nullable(
+          expecting(
+            `a whole number from 0 to ${MAX_RUNNING}, or null`,
+            Type.Integer({ minimum: 0, maximum: MAX_RUNNING }),
+          ),
+          { description: "How many workspaces may hold something there; null: any number." },
+        ),
+      ),
+      weight: Type.Optional(
+        expecting("a whole number from 1 to 1000", Type.Integer({ minimum: 1, maximum: 1_000 })),
+      ),
+      cordoned: Type.Optional(Type.Boolean()),
+    },
+    {
+      minProperties: 1,
+      description: "What is given replaces what was, as a whole.",
+      examples: [{ capacity: 100, cordoned: false }],
+    },
+  ),
+);
+
 export function viewPlace(place: PlaceReport): Static<typeof Place> {
-  const { name, backend, identity, confirmed_by, workers, running, waiting, obligations, version } = place;
+  const { name, backend, identity, confirmed_by, workers, running, held, waiting, obligations, version } =
+    place;
   return {
     name,
     backend,
@@ -96,7 +143,12 @@ export function viewPlace(place: PlaceReport): Static<typeof Place> {
       since: one.since,
       last_seen_at: one.last_seen_at,
     })),
+    labels: place.labels,
+    capacity: place.capacity,
+    weight: place.weight,
+    cordoned: place.cordoned,
     running,
+    held,
     waiting,
     obligations,
     last_error: place.last_error,

@@ -40,6 +40,14 @@ const HibernateAfter = nullable(
 
 const ExpiresAt = nullable(when("When it is deleted by itself, its children with it; null: never."));
 
+const PlaceLabels = Type.Unsafe<Record<string, string>>({
+  ...Labels,
+  description: "What the labels of its place must be, of any place that it gets; `{}`: any.",
+});
+const MayMove = Type.Boolean({
+  description: "It may be started in another place, with an empty volume, when its own is drained.",
+});
+
 /** The body of POST /workspaces where these backends run. */
 export function createBody(backends: readonly BackendName[]) {
   return strictObject(
@@ -56,9 +64,12 @@ export function createBody(backends: readonly BackendName[]) {
         Type.Unsafe<string>({
           ...PlaceName,
           description:
-            "Where: one of GET /places. Default: where its parent is, else where its backend's place is.",
+            "Where: one of `GET /places`. Default, without `place_labels`: where its parent is; else the one with the fewest " +
+            "running by its weight that takes it.",
         }),
       ),
+      place_labels: Type.Optional(PlaceLabels),
+      may_move: Type.Optional(MayMove),
       labels: Type.Optional(Labels),
       spec: Type.Optional(Spec),
       hibernate_after_minutes: Type.Optional(HibernateAfter),
@@ -69,11 +80,13 @@ export function createBody(backends: readonly BackendName[]) {
 }
 
 export const PatchBody = expecting(
-  "a JSON object with at least one of name, labels, spec, hibernate_after_minutes and expires_at",
+  "a JSON object with at least one of name, labels, place_labels, may_move, spec, hibernate_after_minutes and expires_at",
   strictObject(
     {
       name: Type.Optional(Name),
       labels: Type.Optional(Labels),
+      place_labels: Type.Optional(PlaceLabels),
+      may_move: Type.Optional(MayMove),
       spec: Type.Optional(SpecChange),
       hibernate_after_minutes: Type.Optional(HibernateAfter),
       expires_at: Type.Optional(ExpiresAt),
@@ -95,6 +108,10 @@ export const Workspace = named(
       parent_id: nullable(uuid()),
       backend: Type.Enum([...BACKENDS]),
       place: Type.String({ description: "Where its things are made." }),
+      place_labels: Type.Record(Type.String(), Type.String(), {
+        description: "What the labels of any place that it gets must be.",
+      }),
+      may_move: Type.Boolean({ description: "It may start elsewhere, with an empty volume, in a drain." }),
       spec: ShownSpec,
       labels: Type.Record(Type.String(), Type.String()),
       status: Type.Enum([...STATUSES]),
@@ -128,6 +145,8 @@ export function viewWorkspace(row: Row): Static<typeof Workspace> {
     parent_id: row.parent_id,
     backend: row.backend,
     place: row.place,
+    place_labels: row.place_labels,
+    may_move: row.may_move,
     spec: shown(row.spec),
     labels: row.labels,
     status: row.status,

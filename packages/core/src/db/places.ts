@@ -18,6 +18,9 @@ export interface Place {
   capacity: number | null;
   weight: number;
   cordoned: boolean;
+  /** Since when whatever may leave it is taken elsewhere; null: it isn't drained. */
+  draining_since: Date | null;
+  draining_by: string | null;
   /** When a worker last reached it, and found that it is the one meant. */
   served_at: Date | null;
   last_error: string | null;
@@ -103,11 +106,38 @@ export async function confirmIdentity(
   );
 }
 
+/** What an operator says of a place. */
+export type PlaceSettings = Partial<Pick<Place, "labels" | "capacity" | "weight" | "cordoned">>;
+
+/** Applies the fields given; the same again is no new version. */
+export async function updatePlace(tx: Tx, name: string, settings: PlaceSettings): Promise<void> {
+  await tx.query(
+    `update places p set labels = n.labels, capacity = n.capacity, weight = n.weight, cordoned = n.cordoned,
+       draining_since = case when n.cordoned then draining_since end,
+       draining_by = case when n.cordoned then draining_by end,
+       version = version + 1, updated_at = clock_timestamp()
+     from (select coalesce($2, labels) as labels, case when $3 then $4::int else capacity end as capacity,
+       coalesce($5, weight) as weight, coalesce($6, cordoned) as cordoned from places where name = $1) n
+     where p.name = $1 and (p.labels, coalesce(p.capacity, -1), p.weight, p.cordoned)
+       <> (n.labels, coalesce(n.capacity, -1), n.weight, n.cordoned)`,
+    [
+      name,
+      settings.labels === undefined ? null : JSON.stringify(settings.labels),
+      settings.capacity !== undefined,
+      settings.capacity ?? null,
+      settings.weight ?? null,
+      settings.cordoned ?? null,
+    ],
+  );
+}
+
 /** A place with what it has and who reaches it. */
 export type PlaceReport = Place & {
   /** Those that have given a sign of life of late. */
   workers: (Omit<PlaceWorker, "since" | "last_seen_at"> & { since: string; last_seen_at: string })[];
   running: number;
+  /** Paused ones and what a removed workspace still has there too. */
+  held: number;
   waiting: number;
   obligations: number;
 };
@@ -119,6 +149,10 @@ export async function reportPlaces(db: Queryable, name: string | null = null): P
          where w.place = p.name and w.last_seen_at > clock_timestamp() - $2 * interval '1 millisecond'), '[]') as workers,
        (select count(*)::int from workspaces w
          where w.place = p.name and w.status not in ('removed', 'paused', 'hibernated')) as running,
+       (select count(*)::int from workspaces w where w.place = p.name and w.status <> 'removed') +
+         (select count(distinct r.workspace_id)::int from resources r left join workspaces w on w.id = r.workspace_id
+           where r.place = p.name and r.state <> 'gone'
+             and (w.id is null or w.status = 'removed' or w.place <> p.name)) as held,
        (select count(*)::int from operations o
          where o.place = p.name and o.state in ('queued', 'running')) as waiting,
        (select count(*)::int from resources r where r.place = p.name and r.state = 'releasing') as obligations

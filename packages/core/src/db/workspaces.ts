@@ -11,6 +11,10 @@ export interface Workspace {
   backend: BackendName;
   /** Where its backend makes its things. */
   place: string;
+  /** What the labels of each place that it ever gets must be. */
+  place_labels: Record<string, string>;
+  /** Whether it may start in another place, with an empty volume, when its own is drained. */
+  may_move: boolean;
   spec: Spec;
   labels: Record<string, string>;
   status: Status;
@@ -35,7 +39,7 @@ export interface Workspace {
 }
 
 /** Everything but the token's hash, which no reader needs. */
-export const WORKSPACE_COLUMNS = `id, name, parent_id, backend, place, spec, labels, status, status_reason, generation, instance_id, url,
+export const WORKSPACE_COLUMNS = `id, name, parent_id, backend, place, place_labels, may_move, spec, labels, status, status_reason, generation, instance_id, url,
   version, last_heartbeat_at, active_tasks, error_rate, last_launched_at, hibernate_after_minutes, expires_at,
   next_restart_at, restart_tries, created_at, updated_at, removed_at`;
 
@@ -46,6 +50,8 @@ export interface NewWorkspace {
   backend: BackendName;
   /** Absent: the one place that its backend has without further configuration. */
   place?: string;
+  place_labels?: Record<string, string> | undefined;
+  may_move?: boolean;
   spec: Spec;
   labels: Record<string, string>;
   hibernate_after_minutes: number | null;
@@ -56,8 +62,8 @@ export interface NewWorkspace {
 export async function insertWorkspace(tx: Tx, workspace: NewWorkspace): Promise<Workspace> {
   const { rows } = await tx.query<Workspace>(
     `with made as (
-       insert into workspaces (id, name, parent_id, backend, place, spec, labels, hibernate_after_minutes, expires_at, status)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'provisioning')
+       insert into workspaces (id, name, parent_id, backend, place, spec, labels, hibernate_after_minutes, expires_at, place_labels, may_move, status)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'provisioning')
        returning ${WORKSPACE_COLUMNS}
      ), gate as (insert into gates (workspace_id) select id from made)
      select * from made`,
@@ -71,6 +77,8 @@ export async function insertWorkspace(tx: Tx, workspace: NewWorkspace): Promise<
       JSON.stringify(workspace.labels),
       workspace.hibernate_after_minutes,
       workspace.expires_at,
+      JSON.stringify(workspace.place_labels ?? {}),
+      workspace.may_move ?? false,
     ],
   );
   return rows[0]!;
@@ -81,20 +89,6 @@ export async function getWorkspace(db: Queryable, id: string): Promise<Workspace
     id,
   ]);
   return rows[0] ?? null;
-}
-
-/** Ids of the workspace and all its descendants, removed ones too, root first. */
-export async function treeOf(tx: Tx, rootId: string): Promise<{ id: string; depth: number }[]> {
-  const { rows } = await tx.query<{ id: string; depth: number }>(
-    `with recursive tree as (
-       select id, 0 as depth from workspaces where id = $1
-       union all
-       select child.id, tree.depth + 1 from workspaces child join tree on child.parent_id = tree.id
-     )
-     select id, depth from tree order by depth, id`,
-    [rootId],
-  );
-  return rows;
 }
 
 export async function getWorkspaces(db: Queryable, ids: readonly string[]): Promise<Workspace[]> {
@@ -122,6 +116,8 @@ export interface WorkspaceChanges {
   spec?: Spec;
   hibernate_after_minutes?: number | null;
   expires_at?: Date | null;
+  place_labels?: Record<string, string>;
+  may_move?: boolean;
 }
 
 /** Applies the fields given; a changed spec counts from the next launch. Null if there is no such row. */
@@ -134,6 +130,8 @@ export async function updateWorkspace(
     `update workspaces set
        name = coalesce($2, name),
        labels = coalesce($3, labels),
+       place_labels = coalesce($9, place_labels),
+       may_move = coalesce($10, may_move),
        spec = coalesce($4, spec),
        hibernate_after_minutes = case when $5 then $6 else hibernate_after_minutes end,
        expires_at = case when $7 then $8 else expires_at end,
@@ -149,6 +147,8 @@ export async function updateWorkspace(
       changes.hibernate_after_minutes ?? null,
       changes.expires_at !== undefined,
       changes.expires_at ?? null,
+      changes.place_labels === undefined ? null : JSON.stringify(changes.place_labels),
+      changes.may_move ?? null,
     ],
   );
   return rows[0] ?? null;
@@ -232,18 +232,4 @@ export async function clearInstance(tx: Tx, id: string): Promise<void> {
 /** Its agent is no longer heard (I9), whatever still runs. */
 export async function revokeToken(tx: Tx, id: string): Promise<void> {
   await tx.query("update workspaces set token_hash = null where id = $1 and token_hash is not null", [id]);
-}
-
-/** Ids of a workspace's ancestors, its parent first. */
-export async function ancestorsOf(tx: Tx, id: string): Promise<string[]> {
-  const { rows } = await tx.query<{ id: string }>(
-    `with recursive line as (
-       select parent_id, 0 as height from workspaces where id = $1
-       union all
-       select w.parent_id, line.height + 1 from workspaces w join line on w.id = line.parent_id
-     )
-     select parent_id as id from line where parent_id is not null order by height`,
-    [id],
-  );
-  return rows.map((row) => row.id);
 }

@@ -137,6 +137,12 @@ export const EVENTS = {
     "recorded",
     "requested_by",
   ]),
+  "place.changed": event("somebody changed what a place takes", [
+    "place",
+    "backend",
+    "fields",
+    "requested_by",
+  ]),
   "place.reached": event("a worker reaches a place again", CONTACT),
   "place.mismatch": event("a worker reaches another place than the one meant, and touches nothing", CONTACT),
   "place.unconfirmed": event("an operator must say whether a place is the one meant", CONTACT),

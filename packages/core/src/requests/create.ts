@@ -17,14 +17,14 @@ import { choosePlace } from "./placement.js";
 import { requireQuotaRoom } from "./quotas.js";
 import { requireCompleteSpec, requireFuture } from "./validate.js";
 
-/** `place` absent: its parent's, if that one has the same backend; else the one that its backend has. */
+/** `place` absent: see {@link choosePlace}. */
 export type CreateInput = Omit<NewWorkspace, "id">;
 
 /**
  * Accepts a new workspace and its provision.
  * @returns with it the token of an agent that runs elsewhere, which is shown this once; null for all others.
  * @throws BerthError `invalid_request` (the spec lacks what its backend needs, or `expires_at` has passed), `workspace_not_found` or
- * `parent_removed` (the parent), `quota_exceeded`, `invalid_place`.
+ * `parent_removed` (the parent), `quota_exceeded`, `invalid_place`, `no_place`.
  */
 export async function createWorkspace(
   context: RequestContext,

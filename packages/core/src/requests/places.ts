@@ -1,7 +1,17 @@
 import { BerthError } from "../base/errors.js";
 import { insertEvents } from "../db/events.js";
-import { confirmIdentity, getPlace, lockPlace, placeOfIdentity, type Place } from "../db/places.js";
-import type { Pool, Queryable } from "../db/pool.js";
+import { lockPlacement } from "../db/placement.js";
+import {
+  confirmIdentity,
+  getPlace,
+  lockPlace,
+  placeOfIdentity,
+  updatePlace,
+  type Place,
+  type PlaceSettings,
+} from "../db/places.js";
+import type { Pool, Queryable, Tx } from "../db/pool.js";
+import { newEvent } from "../domain/events.js";
 import { acceptIdempotently, type Asker } from "./idempotency.js";
 
 /** @throws BerthError `place_not_found` */
@@ -11,6 +21,57 @@ export async function requirePlace(db: Queryable, name: string): Promise<Place> 
   throw new BerthError("place_not_found", `there is no place ${JSON.stringify(name.slice(0, 64))}`, {
     place: name,
   });
+}
+
+/**
+ * Changes what an operator says of a place: it counts for what is placed after the answer, and moves nothing by itself. Uncordoned,
+ * it isn't drained any more.
+ * @throws BerthError `place_not_found`, `place_lost`, `precondition_failed` if `ifVersion` is not its version.
+ */
+export async function patchPlace(
+  pool: Pool,
+  name: string,
+  settings: PlaceSettings,
+  asker: Asker & { ifVersion?: number },
+): Promise<Place> {
+  return acceptIdempotently(pool, null, asker, async (tx) => {
+    const place = await lockForChange(tx, name, asker);
+    await updatePlace(tx, name, settings);
+    const after = (await getPlace(tx, name))!;
+    if (after.version !== place.version)
+      await insertEvents(tx, [
+        newEvent("place.changed", null, {
+          place: name,
+          backend: place.backend,
+          fields: Object.keys(settings),
+          requested_by: asker.requestedBy,
+        }),
+      ]);
+    return after;
+  });
+}
+
+/** Keeps all placement out, and then locks the place. @throws BerthError as {@link patchPlace}. */
+async function lockForChange(tx: Tx, name: string, { ifVersion }: { ifVersion?: number }): Promise<Place> {
+  await lockPlacement(tx, (await requirePlace(tx, name)).backend, true);
+  const place = (await lockPlace(tx, name))!;
+  if (place.lost_at !== null)
+    throw new BerthError(
+      "place_lost",
+      `place ${name} was given up by ${place.lost_by}: ${place.lost_reason}`,
+      {
+        place: name,
+      },
+    );
+  if (ifVersion !== undefined && place.version !== ifVersion)
+    throw new BerthError(
+      "precondition_failed",
+      `place ${name}: its version is ${place.version}, not ${ifVersion}`,
+      {
+        version: place.version,
+      },
+    );
+  return place;
 }
 
 /**

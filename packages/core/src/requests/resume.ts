@@ -2,7 +2,8 @@ import { BerthError } from "../base/errors.js";
 import { lockGateShared } from "../db/gates.js";
 import { unfinishedOf } from "../db/operations.js";
 import type { Tx } from "../db/pool.js";
-import { ancestorsOf, getWorkspaces } from "../db/workspaces.js";
+import { ancestorsOf } from "../db/trees.js";
+import { getWorkspaces } from "../db/workspaces.js";
 import { projectedStatus } from "../domain/operation.js";
 import { AT_REST } from "../domain/status.js";
 import {

@@ -1,7 +1,8 @@
 import { BerthError } from "../base/errors.js";
 import { lockGates, type Gate } from "../db/gates.js";
 import type { Tx } from "../db/pool.js";
-import { getWorkspaces, treeOf, type Workspace } from "../db/workspaces.js";
+import { treeOf } from "../db/trees.js";
+import { getWorkspaces, type Workspace } from "../db/workspaces.js";
 
 /**
  * Locks the gates of the whole tree. A child may be added to a workspace until that one's gate is locked,
