@@ -1,13 +1,7 @@
 import { readFile } from "node:fs/promises";
-import {
-  EVENT_TYPES,
-  EVENTS,
-  newEvent,
-  OPERATION_EVENTS,
-  type EventRule,
-  type NewEvent,
-} from "@berth/core/domain/events";
+import { EVENT_TYPES, EVENTS, newEvent, OPERATION_EVENTS, type NewEvent } from "@berth/core/domain/events";
 import { EVENT_FIELDS } from "@berth/core/domain/event-fields";
+import type { EventRule } from "@berth/core/domain/event-rule";
 import { describe, expect, expectTypeOf, it } from "vitest";
 
 const rules = (table: object, prefix = ""): [string, EventRule][] =>

@@ -128,10 +128,18 @@ it("a child that its parent's place doesn't take is refused, unless it says that
   expect((await fleet.make({ parent_id: parent.id, place_labels: {} })).place).toBe("b");
 });
 
-it("while no worker serves any, one that was reached before is taken; before that, the one named like its backend", async () => {
+it("while no worker serves any, one that was reached before is taken; before that, the one named like its backend; and none of these if one is served", async () => {
   const fleet = await openPlaces({});
   await ensurePlace(fleet.pool, { name: "a", backend: "process" });
   expect((await fleet.make()).place).toBe("process");
   await fleet.serve("a", "unreachable");
   expect((await fleet.make()).place).toBe("a");
+  await fleet.serve("a");
+  await fleet.set("a", { cordoned: true });
+  expect(await refusal(fleet.make())).toMatchObject({
+    places: [
+      { name: "a", why: "is cordoned" },
+      { name: "process", why: "is served by no live worker" },
+    ],
+  });
 });

@@ -11,6 +11,7 @@ import { hibernate, pause, restart, resume, rm, wake } from "./commands/lifecycl
 import { logs } from "./commands/logs.js";
 import { ls } from "./commands/ls.js";
 import { ops } from "./commands/ops.js";
+import { places } from "./commands/places/group.js";
 import { quotas } from "./commands/quotas.js";
 import { sweeps } from "./commands/sweeps.js";
 import { up } from "./commands/up.js";
@@ -24,7 +25,7 @@ const COMMANDS: readonly (readonly [heading: string, commands: readonly Register
   ["Begin:", [up]],
   ["Workspaces:", [create, ls, get, restart, pause, resume, hibernate, wake, set, relabel, rm]],
   ["What happens:", [wait, why, logs, events, ops]],
-  ["The fleet:", [leaks, sweeps, quotas, webhooks, keys]],
+  ["The fleet:", [leaks, sweeps, places, quotas, webhooks, keys]],
   ["Your shell:", [completion]],
 ];
 

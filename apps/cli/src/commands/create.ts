@@ -11,6 +11,8 @@ import { findWorkspace } from "../workspaces.js";
 type Body = paths["/workspaces"]["post"]["requestBody"]["content"]["application/json"];
 interface Options extends SpecOptions, WaitOptions {
   place?: string;
+  placeLabel?: string[];
+  mayMove?: true;
   backend?: NonNullable<Body["backend"]>;
   label?: string[];
   parent?: string;
@@ -27,6 +29,8 @@ export const create: Register = (program, surroundings) => {
     .description("Creates a workspace, and waits until it runs.")
     .addOption(choice("-b, --backend <backend>", "what runs it", BACKENDS))
     .option("--place <place>", "where: one of `berth places`; as a rule where its parent is")
+    .option("--place-label <name:value>", "a label that its place must have; repeat it for several", label)
+    .option("--may-move", "it may start elsewhere, with an empty volume, when its place is drained")
     .option("-l, --label <name:value>", "a label; repeat it for several", label)
     .option("--ttl <duration>", "it is deleted by itself after so long, or at this time")
     .option("--hibernate-after <duration>", "it hibernates after so long without tasks", duration)
@@ -34,11 +38,12 @@ export const create: Register = (program, surroundings) => {
   specOptions(command).action(
     action<Options>(surroundings, async (context, options, name: string, argv: string[]) => {
       const { berth, signal, now, json, print } = context;
-      const { backend, place, label: labels, parent, ttl, hibernateAfter } = options;
+      const { backend, place, placeLabel, mayMove, label: labels, parent, ttl, hibernateAfter } = options;
       const body: Body = {
         name,
         spec: await readSpec<NonNullable<Body["spec"]>>(context, options, argv, {}),
-        ...defined({ backend, place }),
+        ...defined({ backend, place, may_move: mayMove }),
+        ...(placeLabel === undefined ? {} : { place_labels: labelsOf(placeLabel) }),
         ...(labels === undefined ? {} : { labels: labelsOf(labels) }),
         ...(parent === undefined ? {} : { parent_id: (await findWorkspace(context, parent)).id }),
         ...(ttl === undefined ? {} : { expires_at: moment(ttl, now) }),

@@ -28,7 +28,7 @@ export const ERRORS = {
   place_not_found: { status: 404, title: "There is no such place", retryable: false },
   place_lost: { status: 409, title: "The place was given up", retryable: false },
   invalid_place: { status: 422, title: "The workspace can't go to that place", retryable: false },
-  no_place: { status: 409, title: "No place takes the workspace", retryable: true },
+  no_place: { status: 409, title: "No place takes the workspace", retryable: false },
   identity_taken: { status: 409, title: "Another place is that one", retryable: false },
   quota_not_found: { status: 404, title: "There is no such quota", retryable: false },
   quota_exceeded: { status: 409, title: "No more workspaces with this label may run", retryable: false },

@@ -1,33 +1,11 @@
 import { OPERATION_KINDS, type OperationKind } from "./operation.js";
 import { EVENT_FIELDS, FAILURE, type Field, type FieldName } from "./event-fields.js";
-
-/** What an event tells: when it is written, which fields its payload always has, and which only at times. */
-export interface EventRule<
-  Always extends FieldName = FieldName,
-  AtTimes extends FieldName = FieldName,
-  More extends boolean = boolean,
-> {
-  when: string;
-  always: readonly Always[];
-  atTimes: readonly AtTimes[];
-  /** True if the backend adds what it knows. */
-  more: More;
-}
-
-function event<const A extends FieldName, const T extends FieldName = never, const M extends boolean = false>(
-  when: string,
-  always: readonly A[],
-  atTimes: readonly T[] = [],
-  more: M = false as M,
-): EventRule<A, T, M> {
-  return { when, always, atTimes, more };
-}
+import { event, type EventRule } from "./event-rule.js";
+import { PLACE_EVENTS } from "./place-events.js";
 
 const LEAK = ["leak_id", "source", "backend", "kind", "provider_id", "name", "requested_by"] as const;
 
 const WEBHOOK = ["webhook_id", "origin", "requested_by"] as const;
-
-const CONTACT = ["place", "backend", "worker", "identity", "recorded", "problem"] as const;
 
 const KEY = ["key_id", "name", "scope", "expires_at", "requested_by"] as const;
 
@@ -124,36 +102,7 @@ export const EVENTS = {
   "quota.removed": event("a quota was removed", ["label", "was", "requested_by"]),
   "api_key.created": event("a key was made", KEY),
   "api_key.revoked": event("a key was revoked", KEY),
-  "place.identified": event("a place's identity was recorded", [
-    "place",
-    "backend",
-    "identity",
-    "confirmed_by",
-  ]),
-  "place.confirmed": event("somebody said which one a place is, so that its word counts", [
-    "place",
-    "backend",
-    "identity",
-    "recorded",
-    "requested_by",
-  ]),
-  "place.changed": event("somebody changed what a place takes", [
-    "place",
-    "backend",
-    "fields",
-    "requested_by",
-  ]),
-  "place.reached": event("a worker reaches a place again", CONTACT),
-  "place.mismatch": event("a worker reaches another place than the one meant, and touches nothing", CONTACT),
-  "place.unconfirmed": event("an operator must say whether a place is the one meant", CONTACT),
-  "place.shared": event("another installation of the same deployment's name has things in a place", [
-    "place",
-    "backend",
-    "installation",
-    "things",
-    "why",
-  ]),
-  "place.unreachable": event("a worker can't reach a place", CONTACT),
+  ...PLACE_EVENTS,
   "sweep.held": event(
     "a sweep's breaker holds its acts",
     ["sweep", "looked_at", "would_act", "actions"],

@@ -33,10 +33,11 @@ export function refusesAll(place: Candidate, labels: Readonly<Record<string, str
 }
 
 /**
- * Those that a workspace without a place of its own may go to: what a worker serves now. While none does, what one has
- * reached before; before that, the one named like its backend, else any.
+ * Those of a backend that a workspace without a place of its own may go to: what a worker serves now. While none does, what
+ * one has reached before; before that, the one named like its backend, else any.
  */
-export function reachable(places: readonly Candidate[], backend: string): readonly Candidate[] {
+export function reachable(all: readonly Candidate[], backend: string): readonly Candidate[] {
+  const places = all.filter((one) => !one.lost);
   const tiers = [
     places.filter((one) => one.served),
     places.filter((one) => one.known),

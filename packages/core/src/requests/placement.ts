@@ -45,7 +45,8 @@ export async function choosePlace(
     if (why !== null) refusals.set(one.name, why);
     return why === null;
   });
-  const open = home === undefined ? reachable(fit, backend) : fit;
+  const near = home === undefined ? reachable(all, backend) : all;
+  const open = fit.filter((one) => near.includes(one));
   for (const one of fit) if (!open.includes(one)) refusals.set(one.name, "is served by no live worker");
   const [only] = open;
   if (open.length === 1 && only!.capacity === null) return only!.name;

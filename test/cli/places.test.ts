@@ -1,0 +1,47 @@
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { ensurePlace } from "@berth/core/db/places";
+import { startStage, type Stage } from "./berth.js";
+
+let stage: Stage;
+beforeAll(async () => {
+  stage = await startStage();
+  await ensurePlace(stage.api.pool, { name: "machine-b", backend: "process" });
+});
+afterAll(() => stage.close());
+
+it("places are listed, shown, changed, cordoned and confirmed", async () => {
+  const { berth, json } = stage;
+  expect((await berth("places", "set", "machine-b", "--capacity", "5", "--label", "zone:b")).stdout).toBe(
+    "machine-b is changed: capacity, labels\n",
+  );
+  const [head, ...rows] = (await berth("places")).stdout.split("\n");
+  expect(head).toMatch(/^PLACE +BACKEND +STATE +HELD +RUN +OWED +WORKERS +LABELS +TROUBLE$/);
+  expect(rows.find((row) => row.startsWith("machine-b"))).toMatch(/process +never reached +0 of 5 .*zone:b/);
+  expect((await berth("places", "cordon", "machine-b")).stdout).toBe("machine-b takes no more workspaces\n");
+  const refused = await berth("create", "w", "--place", "machine-b", "--no-wait", "--", "sleep", "60");
+  expect([refused.code, refused.stderr]).toEqual([4, expect.stringContaining("machine-b is cordoned")]);
+  await berth("places", "uncordon", "machine-b");
+  const made = await json(
+    "create",
+    "w",
+    "--place",
+    "machine-b",
+    "--may-move",
+    "--no-wait",
+    "--",
+    "sleep",
+    "60",
+  );
+  expect(made).toMatchObject({ place: "machine-b", may_move: true });
+  expect((await json("ls", "--place", "machine-b")).map((one: { name: string }) => one.name)).toEqual(["w"]);
+  const bad = await berth("create", "w", "--place", "nowhere", "--", "sleep", "60");
+  expect([bad.code, bad.stderr]).toEqual([4, expect.stringContaining("machine-b")]);
+  await berth("places", "set", "machine-b", "--capacity", "none");
+  expect(await json("places", "confirm", "machine-b", "machine:x")).toMatchObject({
+    identity: "machine:x",
+    capacity: null,
+  });
+  expect((await berth("places", "show", "machine-b")).stdout).toMatch(/identity +machine:x/);
+  expect((await berth("places", "show", "nowhere")).code).toBe(3);
+  expect((await berth("places", "set", "machine-b")).code).toBe(2);
+});
