@@ -107,6 +107,7 @@ describe("the API's description", () => {
       "GET /workspaces/{id}/operations",
       "GET /workspaces/{id}/resources",
       "GET /workspaces/{id}/why",
+      "PATCH /places/{name}",
       "PATCH /webhooks/{id}",
       "PATCH /workspaces/{id}",
       "POST /keys",

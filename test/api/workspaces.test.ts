@@ -53,6 +53,8 @@ describe("creating a workspace", () => {
       parent_id: null,
       backend: "process",
       place: "process",
+      place_labels: {},
+      may_move: false,
       spec: PROCESS_SPEC,
       labels: { team: "red" },
       status: "provisioning",
