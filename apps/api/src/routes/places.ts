@@ -1,4 +1,5 @@
 import { reportPlaces } from "@berth/core/db/places";
+import { losePlace } from "@berth/core/requests/lost";
 import { confirmPlace, patchPlace, requirePlace } from "@berth/core/requests/places";
 import type { FastifyReply } from "fastify";
 import Type, { type Static } from "typebox";
@@ -6,7 +7,15 @@ import { etagOf } from "../http/etag.js";
 import { requesterOf } from "../http/requester.js";
 import { answer, ETAG } from "../schemas/answers.js";
 import { ConditionHeaders, ref } from "../schemas/common.js";
-import { ConfirmBody, PatchPlaceBody, Place, PLACE_EXAMPLE, viewPlace } from "../schemas/place.js";
+import {
+  ConfirmBody,
+  LOST_EXAMPLE,
+  LostBody,
+  PatchPlaceBody,
+  Place,
+  PLACE_EXAMPLE,
+  viewPlace,
+} from "../schemas/place.js";
 import { problems } from "../schemas/problem.js";
 import type { App, Services } from "../services.js";
 
@@ -76,6 +85,33 @@ export function placeRoutes(app: App, { pool }: Services): void {
     async (request, reply) => {
       const { name } = request.params;
       await patchPlace(pool, name, request.body, requesterOf(request));
+      return shown(reply, await reportOf(name));
+    },
+  );
+
+  app.post(
+    "/places/:name/lost",
+    {
+      config: { access: "admin", relieves: true },
+      schema: {
+        operationId: "losePlace",
+        summary: "Say that a place is gone for good",
+        description:
+          "It can't be taken back. What the ledger has there ends as `lost`, with who said so; operations there end, deletes as " +
+          "succeeded; what ran there has failed, and may be started elsewhere without its volume (`?new_volume=true`).",
+        tags: TAGS,
+        params: Params,
+        headers: ConditionHeaders,
+        body: LostBody,
+        response: {
+          200: answer("The place after it.", ref(Place), LOST_EXAMPLE, ETAG),
+          ...problems("invalid_request", "place_not_found", "place_lost", "precondition_failed"),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { name } = request.params;
+      await losePlace(pool, name, request.body.reason, requesterOf(request));
       return shown(reply, await reportOf(name));
     },
   );

@@ -87,6 +87,8 @@ export const RESOURCE_EXAMPLE = {
   workspace_id: WORKSPACE_ID,
   kind: "instance",
   backend: "docker",
+  place: "docker",
+  released: null,
   name: `ws-${WORKSPACE_ID}`,
   provider_id: "8c1f0e5d9b7a",
   generation: 1,

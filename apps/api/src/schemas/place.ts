@@ -39,6 +39,9 @@ export const Place = named(
         description: "Twice the weight gets twice as many of what goes where the fewest run.",
       }),
       cordoned: Type.Boolean({ description: "It takes no more workspaces; those that are there stay." }),
+      lost: nullable(Type.Object({ at: time("When."), by: Type.String(), reason: Type.String() }), {
+        description: "Who said that it is gone for good, and why; null: nobody.",
+      }),
       running: Type.Integer({ description: "Workspaces there that aren't paused, hibernated or removed." }),
       held: Type.Integer({
         description:
@@ -77,6 +80,7 @@ export const PLACE_EXAMPLE = {
   capacity: 100,
   weight: 1,
   cordoned: false,
+  lost: null,
   running: 12,
   held: 15,
   waiting: 0,
@@ -87,6 +91,12 @@ export const PLACE_EXAMPLE = {
   created_at: "2026-11-28T09:29:58.000Z",
 } satisfies Static<typeof Place>;
 
+export const LOST_EXAMPLE = {
+  ...PLACE_EXAMPLE,
+  cordoned: true,
+  lost: { at: "2026-11-28T10:00:00.000Z", by: "admin", reason: "the host burned down, ticket 4711" },
+};
+
 export const ConfirmBody = strictObject(
   {
     identity: nullable(
@@ -95,6 +105,16 @@ export const ConfirmBody = strictObject(
     ),
   },
   { examples: [{ identity: PLACE_EXAMPLE.identity }] },
+);
+
+export const LostBody = strictObject(
+  {
+    reason: expecting(
+      "1 to 1024 characters that say why",
+      Type.String({ pattern: "^(?=[^]*\\S)[^]{1,1024}$", description: "Kept with who said so." }),
+    ),
+  },
+  { examples: [{ reason: "the host burned down, ticket 4711" }] },
 );
 
 export const PatchPlaceBody = expecting(
@@ -147,6 +167,10 @@ export function viewPlace(place: PlaceReport): Static<typeof Place> {
     capacity: place.capacity,
     weight: place.weight,
     cordoned: place.cordoned,
+    lost:
+      place.lost_at === null
+        ? null
+        : { at: place.lost_at.toISOString(), by: place.lost_by!, reason: place.lost_reason! },
     running,
     held,
     waiting,

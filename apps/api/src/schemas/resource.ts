@@ -15,8 +15,12 @@ export const Resource = named(
       name: Type.String({ description: "Its name at the provider, written down before it is made." }),
       provider_id: nullable(Type.String(), { description: "Null until the provider has answered." }),
       generation: Type.Integer(),
-      state: Type.Enum(["intended", "present", "releasing", "gone"], {
-        description: "`gone` only once the provider has said so.",
+      place: Type.String({ description: "Where it is made." }),
+      state: Type.Enum(["intended", "present", "releasing", "gone", "lost"], {
+        description: "`gone` only once the provider, or somebody, has said so; `lost` with its place.",
+      }),
+      released: nullable(Type.Object({ by: Type.String(), why: Type.String(), at: Type.String() }), {
+        description: "Who said that it is handled, or that its place is lost, and why; null: nobody.",
       }),
       attempts: Type.Integer({ description: "How often releasing it has failed." }),
       next_attempt_at: nullable(time("When releasing it is tried next.")),
@@ -38,7 +42,10 @@ export function viewResource(row: Row): Static<typeof Resource> {
     name: row.name,
     provider_id: row.provider_id,
     generation: row.generation,
-    state: row.state,
+    place: row.place,
+    state: row.released?.lost === true ? "lost" : row.state,
+    released:
+      row.released === null ? null : { by: row.released.by, why: row.released.why, at: row.released.at },
     attempts: row.attempts,
     next_attempt_at: iso(row.next_attempt_at),
     last_error: row.last_error,

@@ -27,6 +27,8 @@ export interface Resource {
   created_at: Date;
   updated_at: Date;
   gone_at: Date | null;
+  /** Who said that it is handled, or that its place is lost, though no provider has said that it is gone. */
+  released: { by: string; why: string; at: string; lost?: true } | null;
 }
 
 export interface NewResource {

@@ -43,6 +43,7 @@ export const EVENT_FIELDS = {
   kind: field<string>("the kind of the operation, or of the thing: `instance`, `volume` or `dns_record`"),
   label: field<string>("the label, as `name:value`"),
   leak_id: field<string>("the leak"),
+  lost: field<readonly string[]>("the kinds of what the workspace had there"),
   looked_at: field<number>("how many things the sweep compared"),
   max_running: field<number>("how many may run"),
   message: field<string>("what went wrong, in words"),

@@ -96,6 +96,12 @@ export const EVENTS = {
     ["sweep", "backend", "place", "kind", "provider_id", "name", "created_at", "held_until", "why"],
   ),
   "workspace.leak.retry_requested": event("somebody wants a leak tried again", LEAK),
+  "workspace.place_lost": event("its place was given up, and what it had there with it", [
+    "place",
+    "lost",
+    "why",
+    "requested_by",
+  ]),
   "workspace.leak.released": event("somebody says that a leak is handled", [...LEAK, "why"]),
   "bulk.requested": event("a bulk operation was accepted", ["bulk_id", "kind", "workspaces", "requested_by"]),
   "quota.changed": event("a quota was set", ["label", "max_running", "was", "requested_by"]),

@@ -23,6 +23,12 @@ export const PLACE_EVENTS = {
     "fields",
     "requested_by",
   ]),
+  "place.lost": event("somebody said that a place is gone for good", [
+    "place",
+    "backend",
+    "why",
+    "requested_by",
+  ]),
   "place.reached": event("a worker reaches a place again", CONTACT),
   "place.mismatch": event("a worker reaches another place than the one meant, and touches nothing", CONTACT),
   "place.unconfirmed": event("an operator must say whether a place is the one meant", CONTACT),

@@ -118,7 +118,7 @@ function explain(
       ];
     if (operation.next_attempt_at !== null)
       return ["retry", `${name} failed and is tried again at ${operation.next_attempt_at.toISOString()}`];
-    if (elsewhere !== null) return ["place", `${name} waits for ${elsewhere}`];
+    if (elsewhere !== null) return ["place", `${name} waits for ${elsewhere}${wayOut(workspace)}`];
     return ["worker", `${name} waits for a worker`];
   }
   const [hold] = held;
@@ -132,7 +132,10 @@ function explain(
   if (workspace.status === "offline" && restartAt !== null)
     return ["retry", `its restart is tried again at ${restartAt.toISOString()}`];
   if (open.length > 0 && elsewhere !== null)
-    return ["place", `${open.length} thing(s) of it are not proven gone, and wait for ${elsewhere}`];
+    return [
+      "place",
+      `${open.length} thing(s) of it are not proven gone, and wait for ${elsewhere}${wayOut(workspace)}`,
+    ];
   if (open.length > 0)
     return [
       "sweep",
@@ -162,6 +165,14 @@ function unserved(place: string, { served, workers, served_at, problems }: Serve
   const since =
     served_at === null ? "has never been served" : `nobody serves since ${served_at.toISOString()}`;
   return `place ${place}, which ${since}: ${problems.length === 0 ? "no live worker is configured for it" : problems.join("; ")}`;
+}
+
+/** How what waits for a place ends, if that one never comes back. */
+function wayOut({ place, status }: Workspace): string {
+  const lost = `if it is gone for good, berth places lost ${place} (POST /places/${place}/lost) ends what waits for it`;
+  return status === "removed"
+    ? `; ${lost}, and berth leaks release (POST /leaks/:id/release) one thing alone`
+    : `; ${lost}`;
 }
 
 /** Berth starts and stops nothing of it: it knows what its agent says, and no more. */

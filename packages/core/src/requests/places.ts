@@ -52,7 +52,11 @@ export async function patchPlace(
 }
 
 /** Keeps all placement out, and then locks the place. @throws BerthError as {@link patchPlace}. */
-async function lockForChange(tx: Tx, name: string, { ifVersion }: { ifVersion?: number }): Promise<Place> {
+export async function lockForChange(
+  tx: Tx,
+  name: string,
+  { ifVersion }: { ifVersion?: number },
+): Promise<Place> {
   await lockPlacement(tx, (await requirePlace(tx, name)).backend, true);
   const place = (await lockPlace(tx, name))!;
   if (place.lost_at !== null)

@@ -11,6 +11,7 @@ import {
   type Requester,
   type RequestContext,
 } from "./accept.js";
+import { leaveLostPlace } from "./lost.js";
 import { answerIdempotently, TakenBack, type Idempotency } from "./idempotency.js";
 
 /** What a caller wants if the workspace is busy: to be served by what waits, or a refusal. */
@@ -55,8 +56,9 @@ async function acceptRestarts(
     accept(tx, context, { workspaceId, kind: "restart" }, options, {
       count,
       servedBy: (last) => options.ifBusy !== "reject" && beginsLater(last),
-      allow: (last) => {
+      async allow(last, workspace) {
         if (options.ifBusy === "reject" && last !== undefined) throw busy(last);
+        if (last === undefined) await leaveLostPlace(tx, workspace, options);
       },
     }),
   );

@@ -16,6 +16,7 @@ import {
   type RequestContext,
 } from "./accept.js";
 import { acceptIdempotently } from "./idempotency.js";
+import { leaveLostPlace } from "./lost.js";
 import { requireQuotaToRun } from "./quotas.js";
 
 /**
@@ -39,6 +40,7 @@ export async function requestResume(
         async allow(last, workspace) {
           await requireAncestorsRun(tx, workspaceId);
           await requireQuotaToRun(tx, workspace, last);
+          if (last === undefined) await leaveLostPlace(tx, workspace, requester);
         },
       },
     );

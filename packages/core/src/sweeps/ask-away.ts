@@ -50,5 +50,6 @@ export function asLedgerRow(
     created_at: never,
     updated_at: never,
     gone_at: null,
+    released: null,
   };
 }

@@ -34,7 +34,7 @@ const HibernateBody = strictObject(
 const NoQuery = strictObject({});
 const NewVolumeQuery = strictObject({
   new_volume: flag(
-    "Where its volume has vanished (`volume_missing`), go on with an empty one. A volume that is there is kept.",
+    "Where its volume has vanished (`volume_missing`), or was lost with its place, go on with an empty one. A volume that is there is kept.",
   ),
 });
 
@@ -120,7 +120,7 @@ const restart = verb({
       WAITED,
     ),
   },
-  refusals: ["busy", "stop_retry_exhausted"],
+  refusals: ["busy", "stop_retry_exhausted", "place_lost", "no_place"],
   ask: ({ requests }, id, asker, { if_busy }) =>
     requestRestart(requests, id, { ...asker, ...defined({ ifBusy: if_busy }) }),
 });
@@ -194,7 +194,7 @@ const STARTED = {
       WAITED,
     ),
   },
-  refusals: ["ancestor_suspended", "quota_exceeded"],
+  refusals: ["ancestor_suspended", "quota_exceeded", "place_lost", "no_place"],
   ask: ({ requests }: Services, id: string, asker: Requester & Condition) =>
     requestResume(requests, id, asker),
 } as const;

@@ -43,6 +43,25 @@ export function change(group: Command, surroundings: Surroundings): void {
         action(surroundings, (context, _options, name: string) => patch(context, name, { cordoned }, done)),
       );
   group
+    .command("lost")
+    .argument("<place>", "its name")
+    .requiredOption("--reason <text>", "why; it is kept")
+    .description(
+      "Says that it is gone for good, which can't be taken back: what the ledger has there ends as lost, and its workspaces may " +
+        "start elsewhere without their volume (berth restart --new-volume).",
+    )
+    .action(
+      action<{ reason: string }>(surroundings, async (context, { reason }, name: string) => {
+        const { data } = await context.berth.POST("/places/{name}/lost", {
+          params: { path: { name } },
+          body: { reason },
+          signal: context.signal,
+        });
+        if (context.json) return printJson(context, data);
+        context.print(`${data.name} is lost`);
+      }),
+    );
+  group
     .command("confirm")
     .argument("<place>", "its name")
     .argument(

@@ -55,6 +55,7 @@ export function show(group: Command, surroundings: Surroundings): void {
             ["running", String(data.running)],
             ["operations", String(data.waiting)],
             ["owed", String(data.obligations)],
+            ["lost", data.lost === null ? null : `${data.lost.at} by ${data.lost.by}: ${data.lost.reason}`],
             ["trouble", data.last_error],
           ]),
         );
@@ -79,7 +80,8 @@ function labelsOf({ labels }: Place): string | null {
   );
 }
 
-function stateOf({ served, cordoned, served_at: servedAt }: Place): string {
+function stateOf({ served, cordoned, served_at: servedAt, lost }: Place): string {
+  if (lost !== null) return "lost";
   const reached = served ? "served" : servedAt === null ? "never reached" : "not served";
   return cordoned ? `${reached}, cordoned` : reached;
 }
