@@ -1,4 +1,6 @@
 import { randomUUID } from "node:crypto";
+import { noteContact } from "@berth/core/db/place-workers";
+import { transaction } from "@berth/core/db/pool";
 import { registerSweeps, setHeld } from "@berth/core/db/sweeps";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { KEY, startTestApi, type TestApi } from "./api.js";
@@ -76,6 +78,18 @@ describe("the fleet page", () => {
     expect(text, "what a provider says is text and no markup").toContain(
       "it &#60;b&#62;won&#39;t&#60;/b&#62; stop",
     );
+  });
+
+  it("shows places, and a worker that reaches another one than the one meant, as /ready does (I12)", async () => {
+    const problem = "this worker's daemon is B; place process is A";
+    await transaction(api.pool, (tx) =>
+      noteContact(tx, { place: "process", worker: "w", state: "mismatch", identity: "B", problem }),
+    );
+    expect((await page()).text).toContain("this worker&#39;s daemon is B; place process is A");
+    expect((await api.call("GET", "/ready")).body.degraded).toEqual([problem]);
+    const { body } = await api.call("GET", "/metrics");
+    expect(body.split("\n")).toContain('berth_place_workers{place="process",state="mismatch"} 1');
+    expect(body.split("\n")).toContain('berth_place_obligations{place="ec2"} 1');
   });
 
   it("lets nothing run but its own style", async () => {

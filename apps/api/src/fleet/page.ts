@@ -1,7 +1,9 @@
 import type { OperationCount } from "@berth/core/db/counts";
 import type { PricedLeak } from "@berth/core/requests/leaks";
 import type { SweepLiveness } from "@berth/core/sweeps/state";
+import type { PlaceReport } from "@berth/core/db/places";
 import { html, Html } from "./html.js";
+import { placesTable } from "./places.js";
 
 /** What the fleet page shows, as it was read at one moment. */
 export interface Fleet {
@@ -9,6 +11,7 @@ export interface Fleet {
   at: Date;
   workspaces: readonly { backend: string; status: string; n: number }[];
   operations: readonly OperationCount[];
+  places: readonly PlaceReport[];
   sweeps: readonly SweepLiveness[];
   /** The first of them; `leakCount` says how many there are. */
   leaks: readonly PricedLeak[];
@@ -52,6 +55,8 @@ export function fleetPage(fleet: Fleet, nonce: string): string {
         ${trouble(fleet)} ${held.map(heldSweep)}
         <h2>Leaks</h2>
         ${leaks(fleet)}
+        <h2>Places</h2>
+        ${placesTable(fleet.places)}
         <h2>Sweeps</h2>
         <table>
           <tr>

@@ -9,6 +9,7 @@ import { countOperations, countWorkspaces } from "@berth/core/db/counts";
 import { countDeliveries } from "@berth/core/db/webhooks";
 import { listQuotaUses } from "@berth/core/db/quotas";
 import { labelText } from "@berth/core/domain/quota";
+import { placeMetrics } from "./places.js";
 
 const QUEUE_STATES = ["waiting", "active", "delayed", "prioritized", "failed"] as const;
 /** How long one source may take at a scrape, in ms. */
@@ -158,6 +159,7 @@ export function createStateMetrics(
         return () => rows.forEach(({ n, ...labels }) => deliveries.set(labels, n));
       },
     },
+    places: placeMetrics(registry, pool),
     leaks: {
       gauges: [leaks],
       async read() {

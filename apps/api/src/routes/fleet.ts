@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { countOperations, countWorkspaces } from "@berth/core/db/counts";
 import { countLeaks, countUnderWay } from "@berth/core/db/leaks";
+import { reportPlaces } from "@berth/core/db/places";
 import { listLeaks } from "@berth/core/requests/leaks";
 import { livenessOfSweeps } from "@berth/core/sweeps/state";
 import { fleetPage } from "../fleet/page.js";
@@ -14,9 +15,10 @@ export function fleetRoutes(app: App, { config, pool, prices }: Services): void 
     "/admin/fleet",
     { config: { access: "viewer", browser: true, relieves: true }, schema: { hide: true } },
     async (_request, reply) => {
-      const [workspaces, operations, sweeps, leaks, leakCounts, underWay] = await Promise.all([
+      const [workspaces, operations, places, sweeps, leaks, leakCounts, underWay] = await Promise.all([
         countWorkspaces(pool),
         countOperations(pool),
+        reportPlaces(pool),
         livenessOfSweeps(pool),
         // What an ordinary delete is about to release is no leak yet.
         listLeaks(pool, { prices, limit: LEAKS_SHOWN, underWay: false }),
@@ -30,6 +32,7 @@ export function fleetRoutes(app: App, { config, pool, prices }: Services): void 
           at: new Date(),
           workspaces,
           operations: operations.unfinished,
+          places,
           sweeps,
           leaks,
           underWay,

@@ -1,3 +1,5 @@
+import type { Contact } from "@berth/core/domain/place";
+import { listPlaceWorkers, WORKER_SILENT_MS, type PlaceWorker } from "@berth/core/db/place-workers";
 import { getOperations } from "@berth/core/db/operations";
 import { within } from "@berth/core/base/deadline";
 import { BerthError } from "@berth/core/base/errors";
@@ -11,6 +13,8 @@ import type { App, Services } from "../services.js";
 const PING_LIMIT_MS = 2_000;
 const QUEUES_DOWN =
   "queues: their store can't be written; requests are accepted, and are carried out when it is back";
+/** Other contacts have the words of a provider's failure, which aren't for everybody. */
+const WRONG: readonly Contact[] = ["mismatch", "taken", "unconfirmed"];
 const State = Type.Enum(["up", "down"]);
 
 export function healthRoutes(app: App, services: Services): void {
@@ -79,11 +83,12 @@ export function healthRoutes(app: App, services: Services): void {
     },
     async () => {
       const queues_on = config.redisUrl === null ? ("postgres" as const) : ("redis" as const);
-      const [postgres, queue, sweeps] = await Promise.all([
+      const [postgres, queue, sweeps, contacts] = await Promise.all([
         // The table that every request needs, so that a database without our schema isn't ready either.
         answers(getOperations(pool, [])),
         answers(queues.ping()),
         valueOf(livenessOfSweeps(pool)),
+        valueOf(listPlaceWorkers(pool, WORKER_SILENT_MS)),
       ]);
       if (postgres === "down")
         throw new BerthError("database_unavailable", "PostgreSQL does not answer", {
@@ -104,6 +109,7 @@ export function healthRoutes(app: App, services: Services): void {
         queue === "up" ? null : QUEUES_DOWN,
         queues.other,
         services.signals.deaf ? DEAF : null,
+        ...wrongPlaces(contacts ?? []),
       ].filter((one) => one !== null);
       return {
         status: "ready" as const,
@@ -115,6 +121,12 @@ export function healthRoutes(app: App, services: Services): void {
       };
     },
   );
+}
+
+/** Workers that reach another place than the one meant: in one sentence each, with both identities (I12). */
+function wrongPlaces(contacts: readonly PlaceWorker[]): string[] {
+  const wrong = contacts.filter(({ state }) => WRONG.includes(state));
+  return [...new Set(wrong.flatMap(({ problem }) => problem ?? []))];
 }
 
 function heldOf(sweeps: readonly SweepLiveness[]) {

@@ -48,15 +48,26 @@ const verb =
     examples(command, ...given.examples);
   };
 
-export const restart = verb<{ rejectIfBusy?: true }>({
+export const restart = verb<{ rejectIfBusy?: true; newVolume?: true }>({
   name: "restart",
   summary: "stop and start one again, with its volume",
   description:
     "Stops a workspace and starts it with the same volume. Of many restarts at once at most two are made.",
-  options: [["--reject-if-busy", "be refused while another operation is unfinished"]],
-  ask: async ({ berth, signal }, params, { rejectIfBusy }) => {
+  options: [
+    ["--reject-if-busy", "be refused while another operation is unfinished"],
+    ["--new-volume", "with an empty volume, where its own has vanished or was lost with its place"],
+  ],
+  ask: async ({ berth, signal }, params, { rejectIfBusy, newVolume }) => {
     const body = rejectIfBusy === undefined ? {} : { if_busy: "reject" as const };
-    return [(await berth.POST("/workspaces/{id}/restart", { params, body, signal })).data.operation];
+    return [
+      (
+        await berth.POST("/workspaces/{id}/restart", {
+          params: { ...params, query: defined({ new_volume: newVolume }) },
+          body,
+          signal,
+        })
+      ).data.operation,
+    ];
   },
   examples: ["berth restart echo", "berth restart echo --no-wait"],
 });

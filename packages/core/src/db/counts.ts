@@ -1,3 +1,4 @@
+import { WORKER_SILENT_MS } from "./place-workers.js";
 import type { Queryable } from "./pool.js";
 
 /** Operations that are unfinished, and those that ended within the last hour: what an index finds. */
@@ -28,4 +29,29 @@ export async function countWorkspaces(
     `select backend, status, count(*)::int as n from workspaces where status <> 'removed' group by backend, status`,
   );
   return rows;
+}
+
+export interface PlaceCounts {
+  workspaces: { place: string; status: string; n: number }[];
+  workers: { place: string; state: string; n: number }[];
+  places: { place: string; obligations: number; capacity: number | null; cordoned: boolean }[];
+}
+
+/** Of the first places by name, without those that were given up. */
+export async function countByPlace(db: Queryable, limit: number): Promise<PlaceCounts> {
+  const { rows } = await db.query<PlaceCounts>(
+    `with shown as (select name, capacity, cordoned from places where lost_at is null order by name limit $1)
+     select
+       coalesce((select jsonb_agg(c) from (
+         select w.place, w.status, count(*) as n from workspaces w join shown on shown.name = w.place
+         where w.status <> 'removed' group by w.place, w.status) c), '[]') as workspaces,
+       coalesce((select jsonb_agg(c) from (
+         select w.place, w.state, count(*) as n from place_workers w join shown on shown.name = w.place
+         where w.last_seen_at > clock_timestamp() - $2 * interval '1 millisecond' group by w.place, w.state) c), '[]') as workers,
+       coalesce((select jsonb_agg(c) from (
+         select shown.name as place, shown.capacity, shown.cordoned, (select count(*) from resources r
+           where r.place = shown.name and r.state = 'releasing') as obligations from shown) c), '[]') as places`,
+    [limit, WORKER_SILENT_MS],
+  );
+  return rows[0]!;
 }
