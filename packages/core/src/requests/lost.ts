@@ -10,9 +10,10 @@ import {
   releaseLostSightings,
   type LostWord,
 } from "../db/lost-places.js";
-import { notifyFinished, unfinishedOf } from "../db/operations.js";
+import { unfinishedOf } from "../db/operations.js";
 import { getPlace, type Place } from "../db/places.js";
 import { transaction, type Pool, type Tx } from "../db/pool.js";
+import { tellFinished } from "../db/words.js";
 import { changeStatuses, getWorkspaces, type Workspace } from "../db/workspaces.js";
 import { BerthError } from "../base/errors.js";
 import { newEvent, type NewEvent } from "../domain/events.js";
@@ -66,7 +67,7 @@ async function endLost(tx: Tx, place: string, ids: readonly string[], word: Lost
   const things = await endLostThings(tx, place, ids, word);
   const workspaces = new Map((await getWorkspaces(tx, ids)).map((one) => [one.id, one]));
   const operations = (await unfinishedOf(tx, ids)).filter((one) => one.place === place);
-  const error = { code: "place_lost", message, provider_code: null };
+  const error = { code: "place_lost", message, provider_code: null, retryable: false };
   const events: NewEvent[] = [];
   for (const operation of operations) {
     const workspace = workspaces.get(operation.workspace_id)!;
@@ -86,7 +87,7 @@ async function endLost(tx: Tx, place: string, ids: readonly string[], word: Lost
   );
   // Their fences move on: a worker that still runs something there can record nothing more.
   await passGates(tx, ids);
-  await notifyFinished(
+  tellFinished(
     tx,
     operations.map(({ id }) => id),
   );
