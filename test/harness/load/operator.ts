@@ -3,8 +3,11 @@ import type { FleetDocker } from "../fleet/docker.js";
 import type { Fleet } from "../fleet/fleet.js";
 
 const LOOK_EVERY_MS = 2_000;
-/** They look whether what should run does. A daemon that has died takes more along than they may judge alone. */
-const APPROVED = new Set(["instance-state", "liveness"]);
+/**
+ * Agents that are silent together may be so because nobody can hear them. What the provider itself says needs nobody:
+ * `instance-state` is never approved, however many a daemon's end takes along.
+ */
+const APPROVED = new Set(["liveness"]);
 
 /**
  * What an operator does who knows that the daemon has died: lets those sweeps act that hold back, and removes the
