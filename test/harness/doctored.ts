@@ -41,6 +41,17 @@ export const BAD_OUTAGES: readonly { check: string; lie: string; record: RunReco
     },
   },
   {
+    check: "places",
+    lie: "an instance is made in another account than that of its place",
+    record: {
+      ...SOUND,
+      provider: {
+        ...provider,
+        made: provider.made.map((one) => ({ ...one, where: "210987654321:eu-west-1" })),
+      },
+    },
+  },
+  {
     check: "neighbour",
     lie: "a second installation has ended an instance",
     record: {

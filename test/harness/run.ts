@@ -16,6 +16,7 @@ import { planFaults } from "./faults/plan.js";
 import { runningAgents } from "./faults/strike.js";
 import { WITHOUT_ROOT } from "./fleet/root.js";
 import { type Fleet, startFleet } from "./fleet/fleet.js";
+import { PLACES } from "./fleet/places.js";
 import { AGENT_SILENT_MS } from "./fleet/settings.js";
 import { openJournal } from "./journal.js";
 import { createCaller } from "./load/caller.js";
@@ -125,6 +126,7 @@ async function runIn(root: string, options: RunOptions): Promise<RunResult> {
         agentsFile,
         secretsFile,
         containerEnv: fleet.docker?.agentEnv ?? null,
+        places: Object.keys(PLACES),
         shared,
         stop: stop.signal,
         signal: giveUp.signal,
@@ -160,6 +162,7 @@ async function runIn(root: string, options: RunOptions): Promise<RunResult> {
         command: options.command,
         deployment: fleet.deployment,
         agentSilentMs: AGENT_SILENT_MS,
+        places: PLACES,
         withoutRoot: options.withoutRoot,
         startedAt,
         faultsEndedAt,

@@ -30,6 +30,9 @@ const [FIRST, SECOND, LONE] = INSTANCES;
 export const CONTAINERS = ["c0ffee01".repeat(8), "c0ffee02".repeat(8), "c0ffee03".repeat(8)] as const;
 const [OLDER, NEWER, FORMER] = CONTAINERS;
 
+/** Where the place `ec2` is. */
+const HERE = "123456789012:eu-west-1";
+
 const labels = (owner: string, row: string, generation: number) => ({
   "berth.deployment": "chaos",
   "berth.workspace": owner,
@@ -57,6 +60,7 @@ export function made(id: string, at: number, owner: string, row: string, generat
   return {
     at,
     id,
+    where: HERE,
     tags: generation === undefined ? tags : { ...tags, "berth:generation": String(generation) },
   };
 }
@@ -114,6 +118,7 @@ export function resource(
   return {
     id,
     workspace_id,
+    place: "ec2",
     kind,
     backend: "ec2",
     name,
@@ -185,6 +190,7 @@ export const SOUND: RunRecord = {
     command: "npm run chaos",
     deployment: "chaos",
     agentSilentMs: 20_000,
+    places: { ec2: HERE },
     withoutRoot: null,
     startedAt: 0,
     faultsEndedAt: 8_000,

@@ -47,6 +47,10 @@ it("a place that doesn't answer stops its own sweeps and no other's, and is caug
   const states = (await livenessOfSweeps(scene.pool)).find(({ name }) => name === "instance-state")!;
   expect(states.silent, "the sweep as a whole runs").toBe(false);
   expect(states.places.map(({ place, running }) => [place, running])).toContainEqual(["machine-b", true]);
+  const { rows } = await scene.pool.query<{ n: number }>(
+    "select max((counts ->> 'looked_at')::int) as n from sweep_runs where sweep = 'instance-state@process'",
+  );
+  expect(rows, "the run of a place looks at what is there, and nowhere else").toEqual([{ n: 1 }]);
   release();
   hanging = null;
   await healed(theirs, 2);

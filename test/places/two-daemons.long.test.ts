@@ -137,7 +137,7 @@ it(`two daemons whose workers see one each, ${WORKSPACES} workspaces and ${OPERA
   await Promise.all(Array.from({ length: CALLERS }, call));
   stop.abort();
   await breaking;
-  for (const id of [...ids]) await remove(id);
+  while (ids.length > 0) await remove(ids[0]!);
   await vi.waitFor(
     async () => {
       const left = (await Promise.all(hosts.map((host) => host.left()))).flat();

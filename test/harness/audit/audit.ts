@@ -11,6 +11,7 @@ import { neighbour } from "./checks/neighbour.js";
 import { order } from "./checks/order.js";
 import { overlap } from "./checks/overlap.js";
 import { persists } from "./checks/persists.js";
+import { places } from "./checks/places.js";
 import { prompt } from "./checks/prompt.js";
 import { proof } from "./checks/proof.js";
 import { reaped } from "./checks/reaped.js";
@@ -33,6 +34,7 @@ export const CHECKS: readonly Check[] = [
   leaks,
   ledger,
   proof,
+  places,
   reaped,
   neighbour,
   volumes,

@@ -100,7 +100,7 @@ async function readTables(client: pg.Client): Promise<RunRecord["sql"]> {
          ${ms("created_at")}, ${ms("started_at")}, ${ms("finished_at")} from operations order by workspace_id, ticket`,
     ),
     resources: await rows(
-      `select id, workspace_id, kind, backend, name, provider_id, generation, state, ${ms("created_at")},
+      `select id, workspace_id, place, kind, backend, name, provider_id, generation, state, ${ms("created_at")},
          ${ms("releasing_at")}, ${ms("gone_at")} from resources`,
     ),
     events: await rows(

@@ -58,6 +58,8 @@ export interface About {
   command: string;
   deployment: string;
   agentSilentMs: number;
+  /** Account and Region of each place of EC2. */
+  places: Readonly<Record<string, string>>;
   /** Why it goes without the backend `docker`, full disks and wrong clocks, if it does. */
   withoutRoot: string | null;
   startedAt: number;
@@ -143,6 +145,8 @@ export interface DockerRequest {
 export interface MadeLine {
   at: number;
   id: string;
+  /** Account and Region. */
+  where: string;
   tags: Tags;
 }
 
@@ -235,6 +239,7 @@ export interface Operation {
 export interface Resource {
   id: string;
   workspace_id: string;
+  place: string;
   kind: string;
   backend: string;
   name: string;

@@ -12,10 +12,11 @@ import { type FleetDocker, startFleetDocker } from "./docker.js";
 import { type Link, type LinkTarget, openLink } from "./link.js";
 import { type Neighbour, openNeighbour } from "./neighbour.js";
 import { startProvider } from "./provider.js";
+import { PLACES, placesOf, REGION, STRAYED } from "./places.js";
 import { type Program, startProgram } from "./program.js";
+import { ask } from "../sampler.js";
 import { SETTINGS } from "./settings.js";
 
-const REGION = "eu-west-1";
 const WITHOUT_DOCKER = { BERTH_BACKENDS: "ec2,process,external" };
 const APIS = ["api-1", "api-2"] as const;
 const WORKERS = ["worker-1", "worker-2", "worker-3", "worker-4"] as const;
@@ -111,7 +112,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     const redis = await startRedis({ durable: true, parent: join(root, "redis") });
     toClose.push(() => redis[Symbol.asyncDispose]());
     const redisTargets: LinkTarget[] = [redis.port];
-    const simulator = await startProvider(providerFile, seed);
+    const simulator = await startProvider(providerFile, seed, WORKERS);
     toClose.push(simulator.close);
     const docker = options.docker === null ? null : await startFleetDocker({ root, ...options.docker });
     if (docker !== null) toClose.push(docker.close);
@@ -131,14 +132,15 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     const databasePort = Number(new URL(postgres.url()).port);
 
     const programs = new Map<string, Program>();
-    const start = async (name: string, script: string, extra: Record<string, string>) => {
+    const start = async (name: string, script: readonly string[], extra: Record<string, string>) => {
       const database = new URL(postgres.url());
       database.port = String(await link(`${name}-postgres`, [databasePort]));
       const redisPort = await link(`${name}-redis`, redisTargets);
       const provider = `http://127.0.0.1:${await link(`${name}-provider`, [Number(new URL(simulator.url).port)])}`;
       const program = startProgram({
         name,
-        script: join(checkout, script),
+        flags: script.slice(1),
+        script: join(checkout, script[0]!),
         logFile: join(logs, `${name}.log`),
         env: (n) => ({
           NODE_ENV: "test",
@@ -158,6 +160,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
           AWS_ENDPOINT_URL_EC2: provider,
           AWS_ENDPOINT_URL_ROUTE_53: provider,
           AWS_EC2_METADATA_DISABLED: "true",
+          HARNESS_PLACES: JSON.stringify(placesOf(name, n)),
           ...clockOf(name),
           ...SETTINGS,
           ...(docker === null ? WITHOUT_DOCKER : {}),
@@ -170,10 +173,17 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
       toClose.push(() => program.close());
     };
     for (const [n, name] of APIS.entries())
-      await start(name, "apps/api/dist/main.js", { PORT: String(apiPorts[n]) });
+      await start(name, ["apps/api/dist/main.js"], { PORT: String(apiPorts[n]) });
     for (const name of WORKERS) {
+      // What it reaches would be taken for the place, as long as nobody has said who that is.
+      if (name === STRAYED) await untilIdentified(postgres.url());
       const host = docker && `tcp://127.0.0.1:${await link(`${name}-docker`, [docker.socketPath])}`;
-      await start(name, "apps/worker/dist/main.js", host === null ? {} : { DOCKER_HOST: host });
+      const flags = ["--import", "tsx"];
+      await start(
+        name,
+        ["test/harness/fleet/worker.ts", ...flags],
+        host === null ? {} : { DOCKER_HOST: host },
+      );
     }
     // A worker's link to the provider is of use only to workers.
     for (const name of APIS) links.delete(`${name}-provider`);
@@ -218,6 +228,18 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
       secrets: [adminKey, secret, new URL(postgres.url()).password],
       close: closeAll,
     };
+  }
+}
+
+/** Until each place of EC2 has been reached once. */
+async function untilIdentified(databaseUrl: string): Promise<void> {
+  for (const until = Date.now() + 60_000; ; await delay(200)) {
+    const rows = await ask<{ name: string }>(
+      databaseUrl,
+      "select name from places where backend = 'ec2' and identity is not null",
+    ).catch(() => []);
+    if (rows.length === Object.keys(PLACES).length) return;
+    if (Date.now() > until) throw new Error("no worker has reached all places of EC2 within a minute");
   }
 }
 

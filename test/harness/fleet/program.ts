@@ -21,6 +21,8 @@ export interface Program {
 export interface ProgramOptions {
   name: string;
   script: string;
+  /** For Node itself. */
+  flags?: readonly string[];
   /** Its whole environment at its `n`th start. */
   env(n: number): Readonly<Record<string, string>>;
   logFile: string;
@@ -41,7 +43,7 @@ export function startProgram(options: ProgramOptions): Program {
   const start = (extra: Readonly<Record<string, string>> = {}) => {
     if (child !== null || held || closed) return;
     const log = openSync(options.logFile, "a", 0o600);
-    const one = spawn(process.execPath, ["--enable-source-maps", options.script], {
+    const one = spawn(process.execPath, [...(options.flags ?? []), "--enable-source-maps", options.script], {
       env: {
         PATH: process.env.PATH ?? "",
         TMPDIR: process.env.TMPDIR ?? "/tmp",

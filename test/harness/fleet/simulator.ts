@@ -13,12 +13,13 @@ class WallClock extends RealClock {
   }
 }
 
-const [path, port, seed] = process.argv.slice(2) as [string, string, string];
+const [path, port, seed, accounts] = process.argv.slice(2) as [string, string, string, string];
 const journal = openJournal(path);
 const { sim, url } = await startSimulator({
   port: Number(port),
   seed: Number(seed),
   clock: new WallClock(),
+  accounts: JSON.parse(accounts) as Record<string, string>,
   buckets: { scale: 4 },
   callLogSize: 500_000,
   delays: {
@@ -37,7 +38,7 @@ const { sim, url } = await startSimulator({
 sim.watch(({ at, id, from, to, reason }) => {
   journal.write({ type: "change", at, id, from, to, reason });
   // The tags of a new one are set when this has returned.
-  if (from === null) queueMicrotask(() => journal.write({ type: "made", at, id, tags: tagsOf(id) }));
+  if (from === null) queueMicrotask(() => journal.write({ type: "made", at, id, ...of(id) }));
 });
 
 let seen = 0;
@@ -58,10 +59,12 @@ process.on("SIGTERM", () => {
 process.on("disconnect", () => process.exit(1));
 process.send?.({ url });
 
-function tagsOf(id: string): Record<string, string> {
+/** Whose it is, and in which account and Region. */
+function of(id: string): { tags: Record<string, string>; where: string } {
   for (const region of sim.regions()) {
     const thing = region.instances.get(id) ?? region.volumes.get(id);
-    if (thing) return Object.fromEntries(thing.tags);
+    const where = `${region.account}:${region.name}`;
+    if (thing) return { tags: Object.fromEntries(thing.tags), where };
   }
-  return {};
+  return { tags: {}, where: "" };
 }

@@ -14,6 +14,8 @@ export interface ClientOptions extends Omit<CallerOptions, "random"> {
   secretsFile: string;
   /** For the agents of its containers; null: it has none. */
   containerEnv: Readonly<Record<string, string>> | null;
+  /** Of EC2. */
+  places: readonly string[];
   /** One that all clients ask to restart, so that requests coalesce. */
   shared: { id: string | null };
   /** Nothing new is asked for once it is aborted; what was asked for is followed up, and agents go on beating. */
@@ -57,12 +59,13 @@ export function runClient(options: ClientOptions): RunningClient {
             ? { readiness: "running" }
             : {};
     const name = `${options.client}-w${++made}`;
+    const place = backend === "ec2" ? { place: random.pick(options.places) } : {};
     const labels = { client: options.client };
     const { status, body } = await call({
       kind: "create",
       method: "POST",
       path: "/workspaces",
-      body: { name, backend, parent_id: parent, labels, spec },
+      body: { name, backend, parent_id: parent, labels, spec, ...place },
     });
     if (status < 200 || status >= 300) return;
     const id = body["id"] as string;
