@@ -42,6 +42,49 @@ describe("a command ends with", () => {
     expectRefusal(waited, 1, /never is failed: .*; see: berth why/);
   });
 
+  it("1 when its volume has vanished, and goes on with an empty one only where that is asked for", async () => {
+    const { id } = await stage.json("create", "holed", ...RUNS);
+    const things = () =>
+      stage.api.pool.query(
+        "select from provider_things where workspace_id = $1 and kind = 'volume' and removed_at is null",
+        [id],
+      );
+    const vanish = () =>
+      stage.api.pool.query(
+        "update provider_things set removed_at = now() where workspace_id = $1 and kind = 'volume'",
+        [id],
+      );
+    for (const again of ["restart", "resume", "wake"]) {
+      if (again !== "restart") await berth(again === "wake" ? "hibernate" : "pause", "holed");
+      await vanish();
+      const failed = await berth(again, "holed");
+      expect(failed).toMatchObject({ code: 1 });
+      expect(failed.stderr).toMatch(/volume_missing: volume ws-\S+ .* is not there any more/);
+      expect((await things()).rowCount, "nothing is made in its place").toBe(0);
+      const asked = await stage.api.call("POST", `/workspaces/${id}/restart?new_volume=maybe`);
+      expect(asked).toMatchObject({ status: 400, body: { errors: [{ field: "new_volume" }] } });
+      if (again === "restart")
+        expect(await berth("restart", "holed", "--new-volume")).toMatchObject({ code: 0 });
+      else {
+        // What has failed to resume is started by a restart.
+        const done = await stage.api.call("POST", `/workspaces/${id}/restart?new_volume=true`, {
+          headers: { prefer: "wait=60" },
+        });
+        expect(done).toMatchObject({
+          status: 200,
+          body: { status: "online", operation: { state: "succeeded" } },
+        });
+      }
+      expect((await things()).rowCount).toBe(1);
+    }
+    await berth("pause", "holed");
+    await vanish();
+    expect(await berth("resume", "holed", "--new-volume")).toMatchObject({ code: 0 });
+    await berth("hibernate", "holed");
+    await vanish();
+    expect(await berth("wake", "holed", "--new-volume")).toMatchObject({ code: 0 });
+  });
+
   it("1 when some of a tree failed, naming each, and one operation tells of all", async () => {
     await berth("create", "tree", ...RUNS);
     for (const name of ["leaf-1", "leaf-2"]) await berth("create", name, "--parent", "tree", ...RUNS);

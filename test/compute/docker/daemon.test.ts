@@ -154,6 +154,7 @@ describe.skipIf(daemon === null)("docker: what the daemon does (needs Linux and 
     const launch = elsewhere.launch(request(workspace, workspace.instance()), call);
     await expect(launch).rejects.toThrow(failure("start_failed", "permanent"));
     await expect(launch).rejects.toThrow(/no-such-network/);
+    await expect(launch, "it may be made again").rejects.toMatchObject({ passing: true });
     expect((await backend.listOwned(call)).map(({ kind }) => kind)).toEqual(["volume"]);
     await elsewhere.close();
   });

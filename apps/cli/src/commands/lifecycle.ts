@@ -48,26 +48,23 @@ const verb =
     examples(command, ...given.examples);
   };
 
+/** For what launches. */
+const NEW_VOLUME = [
+  "--new-volume",
+  "with an empty volume, where its own has vanished or was lost with its place",
+] as const;
+const volumeQuery = ({ newVolume }: { newVolume?: true }) => defined({ new_volume: newVolume });
+
 export const restart = verb<{ rejectIfBusy?: true; newVolume?: true }>({
   name: "restart",
   summary: "stop and start one again, with its volume",
   description:
     "Stops a workspace and starts it with the same volume. Of many restarts at once at most two are made.",
-  options: [
-    ["--reject-if-busy", "be refused while another operation is unfinished"],
-    ["--new-volume", "with an empty volume, where its own has vanished or was lost with its place"],
-  ],
-  ask: async ({ berth, signal }, params, { rejectIfBusy, newVolume }) => {
+  options: [["--reject-if-busy", "be refused while another operation is unfinished"], NEW_VOLUME],
+  ask: async ({ berth, signal }, given, { rejectIfBusy, ...options }) => {
     const body = rejectIfBusy === undefined ? {} : { if_busy: "reject" as const };
-    return [
-      (
-        await berth.POST("/workspaces/{id}/restart", {
-          params: { ...params, query: defined({ new_volume: newVolume }) },
-          body,
-          signal,
-        })
-      ).data.operation,
-    ];
+    const params = { ...given, query: volumeQuery(options) };
+    return [(await berth.POST("/workspaces/{id}/restart", { params, body, signal })).data.operation];
   },
   examples: ["berth restart echo", "berth restart echo --no-wait"],
 });
@@ -113,23 +110,27 @@ export const hibernate = verb<{ force?: true }>({
   examples: ["berth hibernate echo --force"],
 });
 
-export const resume = verb({
+export const resume = verb<{ newVolume?: true }>({
   name: "resume",
   summary: "start a paused or hibernated one again",
   description:
     "Starts a paused or hibernated workspace again, with its volume. Its descendants stay as they are.",
-  ask: async ({ berth, signal }, params) => [
-    (await berth.POST("/workspaces/{id}/resume", { params, signal })).data.operation,
-  ],
+  options: [NEW_VOLUME],
+  ask: async ({ berth, signal }, given, options) => {
+    const params = { ...given, query: volumeQuery(options) };
+    return [(await berth.POST("/workspaces/{id}/resume", { params, signal })).data.operation];
+  },
   examples: ["berth resume echo"],
 });
 
-export const wake = verb({
+export const wake = verb<{ newVolume?: true }>({
   name: "wake",
   summary: "the same as resume",
   description: "Wakes a hibernated workspace: the same as resume.",
-  ask: async ({ berth, signal }, params) => [
-    (await berth.POST("/workspaces/{id}/wake", { params, signal })).data.operation,
-  ],
+  options: [NEW_VOLUME],
+  ask: async ({ berth, signal }, given, options) => {
+    const params = { ...given, query: volumeQuery(options) };
+    return [(await berth.POST("/workspaces/{id}/wake", { params, signal })).data.operation];
+  },
   examples: ["berth wake echo"],
 });

@@ -92,7 +92,8 @@ function creationFailure(name: string, refusal: Refusal, { network }: LaunchSett
       "start_failed",
       "permanent",
       `${text}${network === undefined ? "" : `: make the network ${network}, or change BERTH_DOCKER_NETWORK`}`,
-      options,
+      // Somebody has pruned it, and may make it again.
+      { ...options, passing: true },
     );
   if (isInitMissing(refusal))
     return new BackendError(

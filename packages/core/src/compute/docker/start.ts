@@ -35,7 +35,8 @@ export async function startContainer(
   const removed = started.status === 409 || /no such container/i.test(started.message);
   if (removed) throw new BackendError("backend_failed", "transient", text, provider);
   await removeContainer(client, id, options);
-  throw new BackendError("start_failed", "permanent", text, provider);
+  const passing = isNetworkMissing(started);
+  throw new BackendError("start_failed", "permanent", text, { ...provider, passing });
 }
 
 async function lookAfterStart(
