@@ -15,7 +15,7 @@ import { startProcess, type TestProcess } from "../support/worker-process.js";
 import { type Host, lookAt, openHost } from "./hosts.js";
 
 // The run that the places were built for: BERTH_TEST_PLACES_WORKSPACES=200 npx vitest run test/places/two-daemons.long
-const WORKSPACES = Number(process.env["BERTH_TEST_PLACES_WORKSPACES"] ?? "30");
+const WORKSPACES = Number(process.env["BERTH_TEST_PLACES_WORKSPACES"] ?? "12");
 const OPERATIONS = 10 * WORKSPACES;
 const CALLERS = 6;
 const FAULT_EVERY_MS = [3_000, 6_000] as const;

@@ -60,7 +60,7 @@ say(`${survivors} survived, ${undecided} undecided`);
 process.exitCode = survivors + undecided === 0 ? 0 : 1;
 
 /** What noticed the defect, in words; null if nothing did. */
-async function catcherOf({ tests, seed }: Mutant): Promise<string | null> {
+async function catcherOf({ tests, seed, minutes }: Mutant): Promise<string | null> {
   const build = await run("node_modules/typescript/bin/tsc", ["-b"], TESTS_LIMIT_MS);
   if (build !== null) throw new Error(`the mutant doesn't build: ${build}`);
   if (tests !== undefined) {
@@ -71,7 +71,7 @@ async function catcherOf({ tests, seed }: Mutant): Promise<string | null> {
       throw new Error(`the tests didn't run: ${failed.slice(-2_000)}`);
     if (failed !== null) return names.join(", ");
   }
-  const args = ["--minutes", values.minutes, "--seed", String(seed ?? values.seed)];
+  const args = ["--minutes", String(minutes ?? values.minutes), "--seed", String(seed ?? values.seed)];
   const chaos = await run("test/harness/main.ts", args, CHAOS_LIMIT_MS, [
     "--import",
     "tsx",
