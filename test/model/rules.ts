@@ -16,7 +16,7 @@ export interface Rules {
   countsClaim(operation: ModelOperation): boolean;
   /** What a claim adds to the fence. */
   claimMoves: 0 | 1;
-  /** `lockHeld`, of each write that is fenced; and of the finish, which has a condition of its own. */
+  /** `lockingHeld`, of each write that is fenced; and of the finish, which has a condition of its own. */
   isHeld(state: State, hold: ModelWorker): boolean;
   mayFinish(state: State, hold: ModelWorker): boolean;
   /** That of `renewLeases`. */

@@ -39,6 +39,8 @@ export interface Stage {
   run(name: SweepName, deps?: Partial<SweepDeps>): Promise<Record<string, number> | null>;
   /** Runs every operation whose turn has come, to its end or its backoff. */
   settle(): Promise<void>;
+  /** Claims the operation with this ticket and runs it. */
+  carryOut(workspaceId: string, ticket: number): Promise<void>;
   /** A workspace that is online, with an instance and a volume. */
   online(extra?: Partial<ReturnType<typeof newWorkspace>>): Promise<Workspace>;
   /** One whose agent has just beaten. */
@@ -155,6 +157,11 @@ export async function openStage(env: Readonly<Record<string, string>> = {}, wait
       );
     }
   };
+  const carryOut = async (workspaceId: string, ticket: number): Promise<void> => {
+    const claimed = await gate.claim(workspaceId, ticket);
+    if (claimed === null) throw new Error(`ticket ${ticket} of ${workspaceId} isn't next`);
+    await run(claimed, shutdown);
+  };
   const online = async (extra: Partial<ReturnType<typeof newWorkspace>> = {}): Promise<Workspace> => {
     const made = await createWorkspace(deps, { ...newWorkspace(), ...extra }, BY_TEST);
     await settle();
@@ -178,6 +185,7 @@ export async function openStage(env: Readonly<Record<string, string>> = {}, wait
     deps,
     settings,
     settle,
+    carryOut,
     online,
     workspace,
     beat,

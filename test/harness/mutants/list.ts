@@ -23,14 +23,14 @@ export const MUTANTS: readonly Mutant[] = [
     name: "records without looking at the fence",
     breaks: "I1, I9",
     file: `${CORE}/gate/gate.ts`,
-    find: "if (!(await lockHeld(tx, hold))) throw",
-    replace: "if (!(await lockHeld(tx, hold)) && hold.fence < 0) throw",
+    find: "if (gate?.rowCount !== 1) throw",
+    replace: "if (gate?.rowCount !== 1 && hold.fence < 0) throw",
     tests: ["test/gate/gate.property.test.ts"],
   },
   {
     name: "ends an operation without looking at the fence",
     breaks: "I1",
-    file: `${CORE}/gate/gate.ts`,
+    file: `${CORE}/gate/finish.ts`,
     find: "gate !== undefined && gate.fence === hold.fence && gate.owner !== null",
     replace: "gate !== undefined",
     tests: ["test/gate/gate.property.test.ts"],
@@ -39,8 +39,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: "unlocks whoever holds the gate",
     breaks: "I1",
     file: `${CORE}/db/gates.ts`,
-    find: '"select 1 from gates where workspace_id = $1 and fence = $2 and owner is not null for update"',
-    replace: '"select 1 from gates where workspace_id = $1 and $2::bigint is not null for update"',
+    find: "`fence = ${Number(fence)} and owner is not null`",
+    replace: "`${Number(fence)} is not null`",
     tests: ["test/gate/gate.property.test.ts"],
   },
   {
@@ -175,9 +175,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "leaves what a failed launch has started",
     breaks: "I7",
-    file: `${CORE}/gate/gate.ts`,
-    find: "held.filter(({ released }) => released === true)",
-    replace: "held.filter(({ released }) => released === undefined)",
+    file: `${CORE}/gate/finish.ts`,
+    find: "held.filter((finish) => finish.released === true)",
+    replace: "held.filter((finish) => finish.released === undefined)",
     tests: ["test/requests/operations.test.ts", "test/requests/cancel-in-time.test.ts"],
   },
   {
@@ -200,8 +200,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "makes the volume before its row in the ledger",
     breaks: "I3",
     file: `${CORE}/operations/launch.ts`,
-    find: `  const row = await intend(context, "volume");
-  await context.fenced((tx) => markAsked(tx, row.id));
+    find: `  const row = await intend(context, "volume", await find(context, "volume"));
   context.check();
   const { providerId, details } = await context.backend.createVolume(volumeRef(row), {
     ...callOf(context),

@@ -10,7 +10,7 @@ export async function countOperations(
        where state in ('queued', 'running') group by kind, state
      union all
      select kind, state, count(*)::int, true from operations
-       where finished_at > clock_timestamp() - interval '1 hour' group by kind, state`,
+       where finished_at > now() - interval '1 hour' group by kind, state`,
   );
   return { unfinished: rows.filter((row) => !row.ended), ended: rows.filter((row) => row.ended) };
 }

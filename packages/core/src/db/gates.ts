@@ -1,3 +1,4 @@
+import pg from "pg";
 import type { Operation } from "./operations.js";
 import type { Queryable, Tx } from "./pool.js";
 
@@ -39,13 +40,18 @@ export async function lockGateShared(tx: Tx, workspaceId: string): Promise<void>
   await tx.query("select 1 from gates where workspace_id = $1 for share", [workspaceId]);
 }
 
-/** True if the gate is still held under this fence; if so it stays so until the transaction ends. */
-export async function lockHeld(tx: Tx, hold: Hold): Promise<boolean> {
-  const { rowCount } = await tx.query(
-    "select 1 from gates where workspace_id = $1 and fence = $2 and owner is not null for update",
-    [hold.workspaceId, hold.fence],
-  );
-  return rowCount === 1;
+/** As {@link lockGates} locks them. To open a transaction with. */
+export function lockingGates(workspaceIds: readonly string[]): string {
+  const ids = pg.escapeLiteral(`{${workspaceIds.join(",")}}`);
+  return `select workspace_id, fence, owner from gates where workspace_id = any (${ids}::uuid[])
+    order by workspace_id for update;`;
+}
+export type LockedGate = Pick<Gate, "workspace_id" | "fence" | "owner">;
+
+/** Locks the gate for the transaction if it is still held under this fence: one row then, else none. To open a transaction with. */
+export function lockingHeld({ workspaceId, fence }: Hold): string {
+  const held = `fence = ${Number(fence)} and owner is not null`;
+  return `select 1 from gates where workspace_id = ${pg.escapeLiteral(workspaceId)} and ${held} for update;`;
 }
 
 /** The next place in the workspace's order. The caller has locked the gate. */
@@ -69,6 +75,7 @@ export async function passGates(
   tx: Tx,
   workspaceIds: readonly string[],
 ): Promise<{ workspace_id: string; head: number; tail: number }[]> {
+  if (workspaceIds.length === 0) return [];
   const { rows } = await tx.query<{ workspace_id: string; head: number; tail: number }>(
     `update gates g set owner = null, lease_until = null, fence = fence + 1, head = ${HEAD}
      where workspace_id = any ($1) returning workspace_id, head, tail`,
@@ -82,6 +89,7 @@ export async function passGates(
  * and dies, what waits behind must be next all the same. The caller has locked the gates in an earlier statement.
  */
 export async function stepOver(tx: Tx, workspaceIds: readonly string[]): Promise<void> {
+  if (workspaceIds.length === 0) return;
   await tx.query(`update gates g set head = ${HEAD} where workspace_id = any ($1) and head <> ${HEAD}`, [
     workspaceIds,
   ]);

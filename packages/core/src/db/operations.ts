@@ -1,3 +1,4 @@
+import pg from "pg";
 import type { OperationKind, OperationState, Source } from "../domain/operation.js";
 import type { Status } from "../domain/status.js";
 import type { Queryable, Tx } from "./pool.js";
@@ -131,6 +132,7 @@ export async function coalesceInto(
 
 /** Ends operations before they ran to their end. */
 export async function cancelOperations(tx: Tx, ids: readonly string[], error: OperationError): Promise<void> {
+  if (ids.length === 0) return;
   await tx.query(
     `update operations set state = 'cancelled', error = $2, finished_at = clock_timestamp(), next_attempt_at = null
      where id = any ($1) and state in ('queued', 'running')`,
@@ -147,6 +149,7 @@ export async function requestCancel(
   ids: readonly string[],
   requestedBy: string | null = null,
 ): Promise<void> {
+  if (ids.length === 0) return;
   await tx.query(
     `update operations set cancel_requested_at = coalesce(cancel_requested_at, clock_timestamp()),
        cancel_requested_by = $2, next_attempt_at = null
@@ -205,6 +208,11 @@ export async function returnOperation(
       options.delayMs,
     ],
   );
+}
+
+/** Records which step a running operation is at. To open a transaction with that has locked its gate. */
+export function settingPhase(id: string, phase: string): string {
+  return `update operations set phase = ${pg.escapeLiteral(phase)} where id = ${pg.escapeLiteral(id)};`;
 }
 
 /** Records which step a running operation is at, if its gate is still held under this fence; false if not. */

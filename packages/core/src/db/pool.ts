@@ -129,20 +129,34 @@ const RETRIED_SQLSTATES = new Set(["40001", "40P01"]);
  * for as long as its connection seems alive. Set for each transaction, since a pooler may stand between.
  */
 const BEGIN =
-  "begin; set local idle_in_transaction_session_timeout = '5s'; set local lock_timeout = '10s'; set local berth.told = 'after'";
+  "begin; set local idle_in_transaction_session_timeout = '5s'; set local lock_timeout = '10s'; set local berth.told = 'after';";
+const STATEMENTS_OF_BEGIN = 4;
 
 /**
  * Runs `work` in a transaction, and runs it again (up to 5 times) if PostgreSQL gave it up for a deadlock.
  * `work` must therefore do nothing but SQL.
  */
 export async function transaction<T>(pool: Pool, work: (tx: Tx) => Promise<T>): Promise<T> {
+  return openedTransaction(pool, "", work);
+}
+
+/**
+ * {@link transaction} that begins with statements of ours, in the same round trip.
+ * @param opening without parameters: what isn't ours is to be a literal (`pg.escapeLiteral`)
+ * @param work is given the results of these as well
+ */
+export async function openedTransaction<T>(
+  pool: Pool,
+  opening: string,
+  work: (tx: Tx, opened: readonly pg.QueryResult[]) => Promise<T>,
+): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     const client = await pool.connect();
     let broken: Error | undefined;
     try {
-      await client.query(BEGIN);
+      const begun = (await client.query(BEGIN + opening)) as unknown as pg.QueryResult[];
       keepWords(client);
-      const result = await work(client);
+      const result = await work(client, begun.slice(STATEMENTS_OF_BEGIN));
       await client.query("commit");
       pool.tell(wordsOf(client));
       return result;

@@ -42,12 +42,15 @@ export interface NewResource {
   generation: number;
 }
 
-/** The ledger row of a thing about to be made (I3); the one that is there already, if it isn't gone. */
+/**
+ * The ledger row of a thing that its provider is about to be asked to make (I3); the one that is there already, if it
+ * isn't gone, as it was.
+ */
 export async function intendResource(tx: Tx, resource: NewResource): Promise<Resource> {
   const { rows } = await tx.query<Resource>(
     `with made as (
-       insert into resources (id, workspace_id, kind, backend, place, name, client_token, generation)
-       values ($1, $2, $3, $4, $5, $6, $7, $8)
+       insert into resources (id, workspace_id, kind, backend, place, name, client_token, generation, asked_at)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, clock_timestamp())
        on conflict (workspace_id, kind) where state <> 'gone' do nothing returning *
      )
      select * from made

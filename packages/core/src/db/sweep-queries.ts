@@ -128,12 +128,16 @@ export interface Silent {
  */
 export async function silentAgents(db: Queryable, silentMs: number, limit: number): Promise<Silent[]> {
   const { rows } = await db.query<Silent>(
-    `select w.id, w.place, w.status, w.generation,
+    // Materialized: put together, every gate is read first, and its workspace looked up.
+    `with silent as materialized (
+       select w.id, w.place, w.status, w.generation, w.last_heartbeat_at from workspaces w
+       where (w.status in ${list(HEARD)} and w.spec ->> 'readiness' = 'agent' and w.backend not in ${ELSEWHERE}
+           or w.status in ${list(UP)} and w.backend in ${ELSEWHERE})
+         and w.last_heartbeat_at < clock_timestamp() - $1 * interval '1 millisecond'
+     )
+     select w.id, w.place, w.status, w.generation,
        floor(extract(epoch from clock_timestamp() - w.last_heartbeat_at) * 1000)::int8 as silent_ms
-     from workspaces w join gates g on g.workspace_id = w.id
-     where (w.status in ${list(HEARD)} and w.spec ->> 'readiness' = 'agent' and w.backend not in ${ELSEWHERE}
-         or w.status in ${list(UP)} and w.backend in ${ELSEWHERE})
-       and w.last_heartbeat_at < clock_timestamp() - $1 * interval '1 millisecond' and ${IDLE}
+     from silent w join gates g on g.workspace_id = w.id where ${IDLE}
      order by w.last_heartbeat_at, w.id limit $2`,
     [silentMs, limit],
   );

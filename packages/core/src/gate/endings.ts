@@ -4,7 +4,7 @@ import type { Resource } from "../db/resources.js";
 import type { Workspace } from "../db/workspaces.js";
 import { hasCompute } from "../domain/backend.js";
 import { statusAfter, type OperationKind } from "../domain/operation.js";
-import type { Finish } from "./gate.js";
+import type { Finish } from "./finish.js";
 
 type Ending = Omit<Finish, "hold">;
 

@@ -1,51 +1,30 @@
 import { randomUUID } from "node:crypto";
 import { systemClock, type Clock } from "../base/clock.js";
-import { insertEvents } from "../db/events.js";
-import type { NewEvent } from "../domain/events.js";
 import {
   claimTickets,
   holdIdleGate,
-  lockGates,
-  lockHeld,
+  lockingGates,
+  lockingHeld,
   passGates,
   renewLeases,
   type Hold,
 } from "../db/gates.js";
 import { lookAt, type TicketLook } from "../db/gate-looks.js";
 import {
-  finishOperations,
   getByTicket,
   returnOperation,
-  type FinishedState,
+  settingPhase,
   type Operation,
   type OperationError,
 } from "../db/operations.js";
-import { tellFinished } from "../db/words.js";
 import { noteWait } from "../db/waits.js";
-import { isDatabaseUnavailable, transaction, type Pool, type Tx } from "../db/pool.js";
-import { markReleasing } from "../db/resources.js";
-import { changeStatuses } from "../db/workspaces.js";
-import type { Status } from "../domain/status.js";
+import { isDatabaseUnavailable, openedTransaction, type Pool, type Tx } from "../db/pool.js";
 import { batched } from "../base/batch.js";
 import type { Dispatcher } from "./dispatcher.js";
+import { finishAll, type Finish } from "./finish.js";
 import { LeaseLostError } from "./verdict.js";
 
 const BATCH = 64;
-
-/** How an operation ends, and what its end changes. */
-export interface Finish {
-  hold: Hold;
-  state: FinishedState;
-  error: OperationError | null;
-  /** The workspace's new status; null leaves it. A removed workspace stays removed. */
-  status: Status | null;
-  statusReason: string | null;
-  /** Of `offline`: in how many ms the next restart is tried, since this one failed for a cause that may pass. */
-  restartInMs?: number;
-  /** True if what may run of it is to go. */
-  released?: boolean;
-  events: NewEvent[];
-}
 
 /** An operation that this worker may run now. */
 export interface Claimed {
@@ -62,8 +41,8 @@ export interface Gate {
   /** Why a ticket must wait; null if its workspace is purged. */
   look(workspaceId: string, ticket: number): Promise<TicketLook | null>;
   renew(holds: readonly Hold[]): Promise<{ operation_id: string; cancel_requested: boolean }[]>;
-  /** Runs statements that count only if the gate is still held. @throws LeaseLostError */
-  fenced<T>(hold: Hold, work: (tx: Tx) => Promise<T>): Promise<T>;
+  /** Runs statements that count only if the gate is still held. @param phase recorded with them @throws LeaseLostError */
+  fenced<T>(hold: Hold, work: (tx: Tx) => Promise<T>, phase?: string | null): Promise<T>;
   /** Ends the operation and lets the next one in. @throws LeaseLostError if it was no longer ours. */
   finish(finish: Finish): Promise<void>;
   /** Gives the lease back, not the ticket: the next attempt is due in `delayMs` (I2). @throws LeaseLostError */
@@ -122,7 +101,10 @@ export function createGate(options: {
   const finish = batched<Finish, { held: boolean; next: number | null }>(
     BATCH,
     isDatabaseUnavailable,
-    (finishes) => transaction(pool, (tx) => finishAll(tx, finishes)),
+    (finishes) =>
+      openedTransaction(pool, lockingGates(finishes.map(({ hold }) => hold.workspaceId)), (tx, [locked]) =>
+        finishAll(tx, finishes, locked?.rows ?? []),
+      ),
   );
 
   return {
@@ -144,7 +126,7 @@ export function createGate(options: {
     },
     look: (workspaceId, ticket) => lookAt(pool, workspaceId, ticket),
     renew: (holds) => renewLeases(pool, holds, leaseMs),
-    fenced: (hold, work) => fenced(pool, hold, work),
+    fenced: (hold, work, phase) => fenced(pool, hold, work, phase),
     async finish(one) {
       const { held, next } = await finish(one);
       if (!held) throw new LeaseLostError("the gate is held by another worker");
@@ -183,63 +165,15 @@ export function createGate(options: {
   };
 }
 
-async function fenced<T>(pool: Pool, hold: Hold, work: (tx: Tx) => Promise<T>): Promise<T> {
-  return transaction(pool, async (tx) => {
-    if (!(await lockHeld(tx, hold))) throw new LeaseLostError("the gate is held by another worker");
+async function fenced<T>(
+  pool: Pool,
+  hold: Hold,
+  work: (tx: Tx) => Promise<T>,
+  phase: string | null = null,
+): Promise<T> {
+  const opening = lockingHeld(hold) + (phase === null ? "" : settingPhase(hold.operationId, phase));
+  return openedTransaction(pool, opening, async (tx, [gate]) => {
+    if (gate?.rowCount !== 1) throw new LeaseLostError("the gate is held by another worker");
     return work(tx);
-  });
-}
-
-/** One transaction for many ends: each counts only under its own fence. */
-async function finishAll(tx: Tx, finishes: Finish[]): Promise<{ held: boolean; next: number | null }[]> {
-  const gates = await lockGates(
-    tx,
-    finishes.map((finish) => finish.hold.workspaceId),
-  );
-  const fences = new Map(gates.map((gate) => [gate.workspace_id, gate]));
-  const held = finishes.filter(({ hold }) => {
-    const gate = fences.get(hold.workspaceId);
-    return gate !== undefined && gate.fence === hold.fence && gate.owner !== null;
-  });
-  await finishOperations(
-    tx,
-    held.map(({ hold, state, error }) => ({ id: hold.operationId, state, error })),
-  );
-  await changeStatuses(
-    tx,
-    held.flatMap(({ hold, status, statusReason, restartInMs }) =>
-      status === null
-        ? []
-        : {
-            id: hold.workspaceId,
-            status,
-            reason: statusReason,
-            ...(restartInMs === undefined ? {} : { restart_in_ms: restartInMs, tried: true }),
-          },
-    ),
-  );
-  // A launch that was given up is to leave nothing running, also where its time ran out before it could stop it.
-  await markReleasing(
-    tx,
-    held.filter(({ released }) => released === true).map(({ hold }) => hold.workspaceId),
-    ["instance"],
-  );
-  await insertEvents(
-    tx,
-    held.flatMap((finish) => finish.events),
-  );
-  const passed = await passGates(
-    tx,
-    held.map(({ hold }) => hold.workspaceId),
-  );
-  tellFinished(
-    tx,
-    held.map(({ hold }) => hold.operationId),
-  );
-  const heads = new Map(passed.map((gate) => [gate.workspace_id, gate]));
-  return finishes.map((finish) => {
-    const gate = held.includes(finish) ? heads.get(finish.hold.workspaceId) : undefined;
-    if (gate === undefined) return { held: false, next: null };
-    return { held: true, next: gate.head < gate.tail ? gate.head + 1 : null };
   });
 }

@@ -2,13 +2,13 @@ import { createHash } from "node:crypto";
 import { BackendError } from "../compute/backend-error.js";
 import { insertEvents } from "../db/events.js";
 import { noteStatusBefore, setGeneration } from "../db/operations.js";
-import { markAsked, markGone, markPresent, markReleasing, saveResource } from "../db/resources.js";
+import { markGone, markPresent, markReleasing, saveResource, type OpenResource } from "../db/resources.js";
 import { beginGeneration, changeStatuses, setInstance, setUrl } from "../db/workspaces.js";
 import { environmentOf, launchSpecOf } from "./secrets.js";
 import { instanceRef, volumeRef } from "../db/refs.js";
 import { callOf, type Step, type StepContext } from "./step.js";
 import { removeVolume } from "./stop.js";
-import { find, generationOf, intend } from "./ledger.js";
+import { find, findAll, generationOf, intend } from "./ledger.js";
 import { untilUp } from "./wait.js";
 
 /** How often one attempt makes an unused volume anew where there may be room. */
@@ -17,6 +17,7 @@ const MAX_MOVES = 5;
 /** Says that a restart is under way, and remembers what the workspace was before. */
 export const announce: Step = {
   name: "announce",
+  writesFirst: true,
   async run({ fenced, operation }) {
     await fenced(async (tx) => {
       operation.status_before = await noteStatusBefore(tx, operation.id);
@@ -29,6 +30,7 @@ export const announce: Step = {
 /** Takes the next generation, once an operation: a second attempt launches the same one (I9). */
 export const prepare: Step = {
   name: "prepare",
+  writesFirst: true,
   async run(context) {
     await context.fenced(async (tx) => {
       const generation = context.operation.generation ?? context.workspace.generation + 1;
@@ -52,6 +54,7 @@ export const prepare: Step = {
  */
 export const ensureVolume: Step = {
   name: "volume",
+  writesFirst: true,
   async run(context) {
     try {
       await ensureOnce(context);
@@ -90,8 +93,7 @@ async function noteMissing(context: StepContext, missing: BackendError): Promise
 }
 
 async function ensureOnce(context: StepContext): Promise<void> {
-  const row = await intend(context, "volume");
-  await context.fenced((tx) => markAsked(tx, row.id));
+  const row = await intend(context, "volume", await find(context, "volume"));
   context.check();
   const { providerId, details } = await context.backend.createVolume(volumeRef(row), {
     ...callOf(context),
@@ -103,6 +105,7 @@ async function ensureOnce(context: StepContext): Promise<void> {
 /** Makes and starts the instance, its ledger row first (I3). */
 export const launch: Step = {
   name: "launch",
+  writesFirst: true,
   async run(context) {
     for (let move = 0; ; move++) {
       try {
@@ -121,16 +124,13 @@ export const launch: Step = {
 async function launchOnce(context: StepContext): Promise<void> {
   const generation = generationOf(context);
   const { spec, secretArguments } = await launchSpecOf(context.workspace.spec, context.secretSources);
-  const volume = await intend(context, "volume");
-  const row = await intend(context, "instance");
-  if (row.generation !== generation)
-    throw new BackendError(
-      "other_generation",
-      "transient",
-      `the instance of generation ${row.generation} is not proven gone; a second one is never started beside it`,
-    );
+  const known = await findAll(context);
+  const volume = known.get("volume") ?? (await intend(context, "volume", undefined));
+  const before = known.get("instance");
+  if (before !== undefined) requireOwn(before, generation);
   // From here on an instance may exist, whatever becomes of the answer.
-  await context.fenced((tx) => markAsked(tx, row.id));
+  const row = await intend(context, "instance", before);
+  requireOwn(row, generation);
   context.check();
   const { providerId, url, details, starting } = await context.backend.launch(
     {
@@ -163,6 +163,16 @@ async function launchOnce(context: StepContext): Promise<void> {
   if (starting === true) await untilUp(context, providerId);
 }
 
+/** @throws BackendError if it is that of another generation */
+function requireOwn(row: OpenResource, generation: number): void {
+  if (row.generation !== generation)
+    throw new BackendError(
+      "other_generation",
+      "transient",
+      `the instance of generation ${row.generation} is not proven gone; a second one is never started beside it`,
+    );
+}
+
 /** There is no room where the volume is. One that no instance ever had can be made anew elsewhere. */
 async function dropUnusedVolume(context: StepContext): Promise<boolean> {
   const row = await find(context, "volume");
@@ -175,12 +185,15 @@ async function dropUnusedVolume(context: StepContext): Promise<boolean> {
 /** Points the workspace's name at what runs now, where names are configured. */
 export const publishName: Step = {
   name: "dns",
+  writesFirst: true,
   async run(context) {
     const { dns } = context.backend;
-    const instance = await find(context, "instance");
-    if (dns === undefined || instance === undefined) return;
-    const row = await intend(context, "dns_record", dns.nameOf(context.workspace.id));
-    await context.fenced((tx) => markAsked(tx, row.id));
+    if (dns === undefined) return;
+    const known = await findAll(context);
+    const instance = known.get("instance");
+    if (instance === undefined) return;
+    const name = dns.nameOf(context.workspace.id);
+    const row = await intend(context, "dns_record", known.get("dns_record"), name);
     context.check();
     const answer = await dns.publish(volumeRef(row), instanceRef(instance), callOf(context));
     await context.fenced(async (tx) => {

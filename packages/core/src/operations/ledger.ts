@@ -1,15 +1,32 @@
 import { randomUUID } from "node:crypto";
-import { intendResource, openResources, type OpenResource, type ResourceKind } from "../db/resources.js";
+import {
+  intendResource,
+  markAsked,
+  openResources,
+  type OpenResource,
+  type ResourceKind,
+} from "../db/resources.js";
 import { requireHere, type StepContext } from "./step.js";
 
-/** The row of a thing that is to be made, written before its provider is asked (I3), or the one that is there. */
-export async function intend(context: StepContext, kind: ResourceKind, name?: string): Promise<OpenResource> {
+/**
+ * The row of a thing that is to be made, or the one that is there; and with it that its provider is about to be asked, which
+ * is the next that is done (I3).
+ * @param found what the ledger has of that kind
+ */
+export async function intend(
+  context: StepContext,
+  kind: ResourceKind,
+  found: OpenResource | undefined,
+  name?: string,
+): Promise<OpenResource> {
   const { workspace } = context;
-  const found = await find(context, kind);
-  if (found !== undefined) return found;
+  if (found !== undefined) {
+    await context.fenced((tx) => markAsked(tx, found.id));
+    return found;
+  }
   const id = randomUUID();
-  const row = await context.fenced((tx) =>
-    intendResource(tx, {
+  const row = await context.fenced(async (tx) => {
+    const made = await intendResource(tx, {
       id,
       workspace_id: workspace.id,
       kind,
@@ -19,15 +36,22 @@ export async function intend(context: StepContext, kind: ResourceKind, name?: st
       // New for each ledger row, so a launch after a proven end never meets the token of a dead instance.
       client_token: id,
       generation: generationOf(context),
-    }),
-  );
+    });
+    if (made.id !== id) await markAsked(tx, made.id);
+    return made;
+  });
   return { ...row, asked_ms_ago: null };
 }
 
 /** The workspace's row of that kind that isn't `gone`. @throws BackendError `wrong_place` (I12) */
 export async function find(context: StepContext, kind: ResourceKind): Promise<OpenResource | undefined> {
-  const row = (await openResources(context.db, context.workspace.id)).find((one) => one.kind === kind);
-  return row === undefined ? undefined : requireHere(context, row);
+  return (await findAll(context)).get(kind);
+}
+
+/** As {@link find}, of all kinds. */
+export async function findAll(context: StepContext): Promise<Map<ResourceKind, OpenResource>> {
+  const rows = await openResources(context.db, context.workspace.id);
+  return new Map(rows.map((row) => [row.kind, requireHere(context, row)]));
 }
 
 /** The generation that this operation launches. */

@@ -5,6 +5,7 @@ import type { Backend, CallPriority } from "../compute/backend.js";
 import { BackendError } from "../compute/backend-error.js";
 import type { Hold } from "../db/gates.js";
 import { setPhase, type Operation } from "../db/operations.js";
+import type { Tx } from "../db/pool.js";
 import { waitedFor } from "../db/waits.js";
 import { getWorkspace, type Workspace } from "../db/workspaces.js";
 import { hasCompute } from "../domain/backend.js";
@@ -80,18 +81,17 @@ async function runAttempt(options: RunnerOptions, attempt: Attempt): Promise<Out
     fence: hold.fence,
   });
   let context: StepContext | undefined;
+  const phases = phasesOf(options, operation, hold);
   try {
     if (operation.cancel_requested_at !== null) throw new CancelledError("its cancellation was asked for");
     requireFewTakeovers(options, operation);
-    context = makeContext(options, attempt, workspace);
+    context = { ...makeContext(options, attempt, workspace), fenced: phases.fenced };
     // Before what runs is stopped for it.
     if (operation.phase === null && statusAfter(operation.kind) === "online" && hasCompute(workspace.backend))
       await launchSpecOf(workspace.spec, options.secretSources);
     for (const step of stepsOf(operation, workspace)) {
       context.check();
-      operation.phase = step.name;
-      if (!(await setPhase(options.pool, hold, step.name)))
-        throw new LeaseLostError("the gate is held by another worker");
+      await phases.enter(step);
       options.onStep?.(operation, step.name, "before");
       await step.run(context);
       options.onStep?.(operation, step.name, "after");
@@ -108,6 +108,7 @@ async function runAttempt(options: RunnerOptions, attempt: Attempt): Promise<Out
         verdict.kind,
       );
     try {
+      if (verdict.kind !== "lost") await phases.flush();
       const tokenOf = tokensOf(options, workspace.id);
       return await settle(options, { operation, workspace, hold, signal, context, tokenOf }, verdict);
     } catch (error) {
@@ -117,6 +118,30 @@ async function runAttempt(options: RunnerOptions, attempt: Attempt): Promise<Out
       return { kind: "lost" };
     }
   }
+}
+
+/** Records at which step an operation is: with the first thing that the step writes, where that comes first. */
+function phasesOf({ pool, gate }: RunnerOptions, operation: Operation, hold: Hold) {
+  let unwritten: string | null = null;
+  const flush = async (): Promise<void> => {
+    if (unwritten === null) return;
+    if (!(await setPhase(pool, hold, unwritten)))
+      throw new LeaseLostError("the gate is held by another worker");
+    unwritten = null;
+  };
+  return {
+    flush,
+    async enter(step: Step): Promise<void> {
+      operation.phase = unwritten = step.name;
+      if (step.writesFirst !== true) await flush();
+    },
+    fenced: async <T>(work: (tx: Tx) => Promise<T>): Promise<T> => {
+      const phase = unwritten;
+      const result = await gate.fenced(hold, work, phase);
+      if (unwritten === phase) unwritten = null;
+      return result;
+    },
+  };
 }
 
 /** All of its plan; where it has waited for its provider, what is left from the step that did. */

@@ -67,6 +67,8 @@ export interface LifecycleLimits {
  */
 export interface Step {
   readonly name: string;
+  /** True: it writes, through `fenced`, before it asks its provider for anything; its name is recorded with that. */
+  readonly writesFirst?: boolean;
   run(context: StepContext): Promise<void>;
 }
 

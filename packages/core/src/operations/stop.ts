@@ -21,6 +21,7 @@ const PROBE_PACE = { firstMs: 100, longestMs: 2_000 };
 /** Stops whatever instance the ledger knows of, until it is proven gone (I4). The volume stays. */
 export const stopInstance = {
   name: "stop",
+  writesFirst: true,
   async run(context: HeldContext): Promise<void> {
     await context.fenced((tx) => markReleasing(tx, [context.workspaceId], ["instance"]));
     for (const row of await open(context, "instance")) {
@@ -51,6 +52,7 @@ export const stopInstance = {
  */
 export const stopFormer = {
   name: "stop",
+  writesFirst: true,
   async run(context: StepContext): Promise<void> {
     const [row] = await open(context, "instance");
     if (row?.generation === context.operation.generation && row?.state !== "releasing") return;
@@ -64,6 +66,7 @@ export const stopFormer = {
  */
 export const releaseAll = {
   name: "release",
+  writesFirst: true,
   async run(context: HeldContext): Promise<void> {
     await context.fenced((tx) => markReleasing(tx, [context.workspaceId]));
   },

@@ -1,0 +1,42 @@
+import { createWorkspace } from "@berth/core/requests/create";
+import { removeWorkspace } from "@berth/core/requests/delete";
+import { requestRestart } from "@berth/core/requests/restart";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { BY_TEST, newWorkspace } from "../support/fleet.js";
+import { countRoundTrips } from "../support/round-trips.js";
+import { openStage, type Stage } from "../sweeps/stage.js";
+
+let stage: Stage;
+beforeAll(async () => {
+  stage = await openStage();
+});
+afterAll(() => stage.close());
+
+/** What each costs, exactly: more is a loss of speed, and less is to be written here. */
+const TABLE = {
+  "provision, accepted": { sent: 6, commits: 1 },
+  "provision, carried out": { sent: 31, commits: 8 },
+  "restart, accepted": { sent: 8, commits: 1 },
+  "restart, carried out": { sent: 45, commits: 11 },
+  "delete, accepted": { sent: 17, commits: 1 },
+  "delete, carried out": { sent: 26, commits: 8 },
+};
+
+it("a life of a workspace costs so many round trips to PostgreSQL, and so many commits", async () => {
+  const costs: Record<string, { sent: number; commits: number }> = {};
+  const count = async (name: keyof typeof TABLE, work: () => Promise<unknown>): Promise<void> => {
+    costs[name] = await countRoundTrips(work);
+  };
+  let id = "";
+  await count("provision, accepted", async () => {
+    id = (await createWorkspace(stage.deps, newWorkspace(), BY_TEST)).workspace.id;
+  });
+  await count("provision, carried out", () => stage.carryOut(id, 1));
+  await count("restart, accepted", () => requestRestart(stage.deps, id, BY_TEST));
+  await count("restart, carried out", () => stage.carryOut(id, 2));
+  await count("delete, accepted", () => removeWorkspace(stage.deps, id, { cascade: false, ...BY_TEST }));
+  await count("delete, carried out", () => stage.carryOut(id, 3));
+  expect(costs).toEqual(TABLE);
+  expect((await stage.workspace(id)).status).toBe("removed");
+  expect(await stage.things(), "left at the provider").toEqual([]);
+});
