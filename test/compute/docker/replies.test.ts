@@ -86,6 +86,22 @@ describe("docker: replies that prove nothing (I4, I5)", () => {
     await backend.close();
   });
 
+  test.for([401, 403])(
+    "a proxy that answers %i refuses us for now: what Berth began is tried again (I14)",
+    async (status) => {
+      const backend = await backendOn(
+        (_request, response) => void response.writeHead(status).end('{"message":"no"}'),
+      );
+      await expect(backend.stop(instance(), call)).rejects.toMatchObject({
+        code: "credentials",
+        kind: "permanent",
+        passing: true,
+        providerCode: String(status),
+      });
+      await backend.close();
+    },
+  );
+
   test("a label that isn't the id of a workspace is none, whoever wrote it: the list stays one that a database can be asked about", async () => {
     const labels = {
       "berth.deployment": "test",

@@ -48,6 +48,8 @@ export function failureOf(what: string, error: unknown, message: string): Backen
   const options = { providerCode: String(status) };
   if (status === 400) return new BackendError("invalid_spec", "permanent", text, options);
   if (status === 429) return new BackendError("throttled", "transient", text, options);
-  if (status === 401 || status === 403) return new BackendError("backend_failed", "permanent", text, options);
+  // A proxy or plugin in front of it doesn't let us in, for now.
+  if (status === 401 || status === 403)
+    return new BackendError("credentials", "permanent", text, { ...options, passing: true });
   return new BackendError("backend_failed", "transient", text, options);
 }
