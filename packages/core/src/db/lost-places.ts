@@ -17,14 +17,6 @@ export async function markLost(tx: Tx, name: string, { by, why }: LostWord): Pro
   );
 }
 
-/** Places that were given up and aren't done with. */
-export async function lostPlaces(db: Queryable): Promise<({ name: string } & LostWord)[]> {
-  const { rows } = await db.query<{ name: string } & LostWord>(
-    "select name, lost_by as by, lost_reason as why from places where lost_at is not null order by name",
-  );
-  return rows;
-}
-
 /** Workspaces of which a lost place still has something by what the rows say, or that are still meant to run there. */
 export async function leftInLost(db: Queryable, place: string, limit: number): Promise<string[]> {
   const { rows } = await db.query<{ id: string }>(
