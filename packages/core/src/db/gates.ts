@@ -50,7 +50,7 @@ export type LockedGate = Pick<Gate, "workspace_id" | "fence" | "owner">;
 
 /** Locks the gate for the transaction if it is still held under this fence: one row then, else none. To open a transaction with. */
 export function lockingHeld({ workspaceId, fence }: Hold): string {
-  const held = `fence = ${Number(fence)} and owner is not null`;
+  const held = `fence = ${fence} and owner is not null`;
   return `select 1 from gates where workspace_id = ${pg.escapeLiteral(workspaceId)} and ${held} for update;`;
 }
 
