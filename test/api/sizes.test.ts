@@ -127,3 +127,21 @@ describe("a request", () => {
     expect([changed.status, changed.body.errors[0].field]).toEqual([400, "spec"]);
   });
 });
+
+describe("a page", () => {
+  it("ends at 2 MiB of specs, and leads on to the rest", async () => {
+    const spec = { command: ["sleep", "x".repeat(30 * KIB), "x".repeat(30 * KIB)] };
+    const labels = { size: "large" };
+    await Promise.all(Array.from({ length: 40 }, (_, n) => api.create({ name: `large-${n}`, labels, spec })));
+    const pages: number[] = [];
+    const seen = new Set<string>();
+    for (let path: string | undefined = "/workspaces?label=size:large&limit=1000"; path !== undefined;) {
+      const { body, headers } = await api.call("GET", path);
+      pages.push(body.length);
+      for (const { id } of body) seen.add(id as string);
+      path = /<([^>]+)>; rel="next"/.exec(headers.get("link") ?? "")?.[1];
+    }
+    expect(pages).toEqual([35, 5]);
+    expect(seen.size).toBe(40);
+  });
+});

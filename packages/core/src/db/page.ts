@@ -5,6 +5,8 @@ import type { Queryable } from "./pool.js";
  * long scan.
  */
 const MAX_LOOKED_AT = 5_000;
+/** Where a page ends, however few rows it has by then. In bytes. */
+const MAX_PAGE_BYTES = 2 * 2 ** 20;
 /** Where most rows pass, as many times the page are enough: only a page that comes up short looks further. */
 const FIRST_LOOK = 4;
 
@@ -60,6 +62,8 @@ export async function readPage<Row>(
     where: readonly string[];
     after: readonly string[] | null;
     limit: number;
+    /** How large a row is, in bytes, where that differs much: an expression of its columns. */
+    bytes?: string;
   },
   query: ReturnType<typeof values>,
 ): Promise<Page<Row>> {
@@ -77,7 +81,7 @@ async function lookFor<Row>(
   query: ReturnType<typeof values>,
   most: number,
 ): Promise<Page<Row>> {
-  const { types, direction, after, limit } = list;
+  const { types, direction, after, limit, bytes } = list;
   const all = [...query.all];
   const put = (value: unknown): string => `$${all.push(value)}`;
   const names = types.map((_, n) => `key_${n}`);
@@ -94,19 +98,25 @@ async function lookFor<Row>(
       `(select ${list.columns}, ${key.map((column, n) => `${column} as key_${n}`).join(", ")}, coalesce(${hit}, false) as hit
         ${from} ${beyond(key)} ${order(key)} limit ${most})`,
   );
+  // What comes before a row in its page.
+  const before = bytes === undefined ? "0" : `sum(${bytes}) over (${order(names)}) - ${bytes}`;
   const { rows } = await db.query<Row & Record<string, unknown>>(
     `with looked as materialized (
        select * from (${sources.join(" union all ")}) merged ${order(names)} limit ${most}
-     ), hits as (select * from looked where hit ${order(names)} limit ${limit + 1}),
-     last as (select * from looked ${order(names)} offset ${most - 1})
-     select *, ${names.map((name, n) => `${WRITTEN[types[n]!](name)} as ${name}_text`).join(", ")}
-     from (select *, true as is_hit from hits union all select *, false from last) found ${order(names)}`,
+     ), hits as (
+       select *, ${before} as before from (select * from looked where hit ${order(names)} limit ${limit + 1}) passed
+     ), last as (select *, 0 as before from looked ${order(names)} offset ${most - 1})
+     select *, (select count(*) from hits) as hit_count,
+       ${names.map((name, n) => `${WRITTEN[types[n]!](name)} as ${name}_text`).join(", ")}
+     from (select *, true as is_hit from hits union all select *, false from last) found
+     where before < ${MAX_PAGE_BYTES} ${order(names)}`,
     all,
   );
   const keyOf = (row: Record<string, unknown>): string[] =>
     names.map((name) => row[`${name}_text`] as string);
   const inOrder = rows.filter((row) => row["is_hit"] === true);
   const shown = inOrder.slice(0, limit);
-  const last = inOrder.length > limit ? shown.at(-1) : rows.find((row) => row["is_hit"] === false);
+  const isCut = inOrder.length > limit || inOrder.length < Number(inOrder[0]?.["hit_count"] ?? 0);
+  const last = isCut ? shown.at(-1) : rows.find((row) => row["is_hit"] === false);
   return { rows: shown, next: last === undefined ? null : keyOf(last), last: last ?? null };
 }

@@ -74,6 +74,7 @@ export async function listWorkspaces(db: Queryable, filter: WorkspaceFilter): Pr
       where,
       after: filter.after ?? null,
       limit: filter.limit,
+      bytes: "octet_length(spec::text)",
     },
     query,
   );
