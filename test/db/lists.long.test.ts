@@ -73,7 +73,7 @@ beforeAll(async () => {
   } finally {
     await client.end();
   }
-}, 240_000);
+}, 600_000);
 afterAll(() => database.drop());
 
 /** Runs a list, and every statement of it again as a plan that was carried out. @returns rows touched. */
