@@ -27,7 +27,9 @@ async function run(): Promise<number> {
     stop.signal.addEventListener("abort", () => resolve(stop.signal.reason as Error), { once: true });
   });
   const onSignal = endAtOnceIfAskedTwice(endings, (signal) => stop.abort(new Interruption(signal)));
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, onSignal);
+  // With a places file it means to read that anew, as soon as there is a worker to tell.
+  process.on("SIGHUP", config.placesFile === null ? onSignal : () => undefined);
   // The reader of a pipe may be gone before us.
   process.stdout.on("error", () => undefined);
 

@@ -9,6 +9,7 @@ import { requireRedis } from "@berth/core/queues/check-redis";
 import { openQueues } from "@berth/core/queues/producer";
 import { openBackends } from "@berth/worker/backends";
 import { faultAtStep } from "@berth/worker/fault";
+import { reloadOnHangup } from "@berth/worker/places";
 import { type RunningWorker, startWorker } from "@berth/worker/start";
 import type { Arguments } from "./arguments.js";
 import { banner } from "./banner.js";
@@ -104,10 +105,8 @@ async function startServers(
   const doubt = await noteDatabase(pool).catch(() => null);
   if (doubt !== null) log.error(doubt);
   await queues.lease(installation.id, (sentence) => log.error(sentence));
-  const backends = openBackends(config, pool, installation, log, aws);
-  endings.add("backends", async () => {
-    await Promise.all([...backends.values()].map((backend) => backend.close()));
-  });
+  const places = openBackends(config, pool, installation, log, aws);
+  endings.add("backends", places.close);
   signal.throwIfAborted();
 
   // The worker tells its instances the API's address, so it starts last; it ends after the API all the same.
@@ -120,10 +119,15 @@ async function startServers(
     config: { ...config, publicUrl: config.publicUrl ?? api.url },
     pool,
     queues,
-    backends,
+    backends: places.backends,
+    firstSettings: places.first,
     logger: log.child({ part: "worker" }),
     onStep: faultAtStep(config.faultAtStep),
   });
+  if (config.placesFile !== null) {
+    const forget = reloadOnHangup(places, worker, log);
+    endings.add("places file", async () => forget());
+  }
   return api.url;
 }
 

@@ -5,16 +5,19 @@ import { createEc2Backend } from "@berth/core/compute/ec2/backend";
 import { createExternalBackend } from "@berth/core/compute/external";
 import { createProcessBackend } from "@berth/core/compute/process/backend";
 import type { WorkerConfig } from "@berth/core/config/config";
+import type { FilePlace } from "@berth/core/config/places-file";
 import type { BackendName } from "@berth/core/domain/backend";
 import type { Logger } from "@berth/core/base/logger";
 import { forgetAbsences, noteAbsences } from "@berth/core/db/absences";
 import type { Installation } from "@berth/core/db/installation";
 import type { Pool } from "@berth/core/db/pool";
 import { type AwsPlace, ec2Options } from "./ec2-options.js";
+import { type OpenPlaces, openPlaces } from "./places.js";
 
 /**
- * The backends that a worker of this installation with this configuration serves: those of its settings, and `external`,
- * which any worker reaches. `aws` is where EC2 is, if not where the SDK looks.
+ * The places that a worker of this installation with this configuration is to serve. `aws` is where EC2 is, if not where
+ * the SDK looks.
+ * @throws PlacesFileError
  */
 export function openBackends(
   config: WorkerConfig,
@@ -22,32 +25,34 @@ export function openBackends(
   { id: installationId }: Installation,
   logger: Logger,
   aws?: AwsPlace,
-): Map<BackendName, Backend> {
-  const open: Record<BackendName, () => Backend> = {
-    docker: () =>
+): OpenPlaces {
+  const open: Record<BackendName, (fields: FilePlace["fields"]) => Backend> = {
+    docker: ({ host, ca, cert, key, network }) =>
       createDockerBackend({
         deploymentId: config.deploymentId,
         installationId,
-        host: config.dockerHost ?? undefined,
-        network: config.dockerNetwork ?? undefined,
+        host: host ?? config.dockerHost ?? undefined,
+        tls: ca === undefined && cert === undefined ? undefined : { ca, cert, key },
+        network: network ?? config.dockerNetwork ?? undefined,
         callTimeoutMs: config.callTimeoutMs,
         pullTimeoutMs: config.dockerPullTimeoutMs,
         pullStallMs: config.dockerPullStallMs,
         stopGraceMs: config.stopGraceMs,
         logger,
       }),
-    process: () =>
+    process: ({ data_dir: dataDir }) =>
       createProcessBackend({
         deploymentId: config.deploymentId,
         installationId,
-        dataDir: config.dataDir,
+        dataDir: dataDir ?? config.dataDir,
         stopGraceMs: config.stopGraceMs,
         logger,
       }),
-    ec2: () => createEc2Backend({ ...ec2Options(config, installationId, absencesIn(pool)), ...aws, logger }),
+    ec2: (fields) =>
+      createEc2Backend({ ...ec2Options(config, fields, installationId, absencesIn(pool), aws), logger }),
     external: createExternalBackend,
   };
-  return new Map([...config.backends, "external" as const].map((name) => [name, open[name]()]));
+  return openPlaces(config, ({ backend, fields }) => open[backend](fields));
 }
 
 function absencesIn(pool: Pool): Absences {

@@ -8,6 +8,7 @@ import { openQueues } from "@berth/core/queues/producer";
 import { serve } from "@berth/core/base/serve";
 import { openBackends } from "./backends.js";
 import { faultAtStep } from "./fault.js";
+import { reloadOnHangup } from "./places.js";
 import { startWorker } from "./start.js";
 
 await serve("berth-worker", async () => {
@@ -25,20 +26,23 @@ await serve("berth-worker", async () => {
   if (unreachable !== null) logger.warn(`${unreachable}: requests wait until it is back`);
   const queues = await openQueues(config, (error) => logger.debug({ err: error }, "queue producer"));
   await queues.lease(installation.id, (sentence) => logger.error(sentence));
-  const backends = openBackends(config, pool, installation, logger);
+  const places = openBackends(config, pool, installation, logger);
   const worker = startWorker({
     config,
     pool,
     queues,
-    backends,
+    backends: places.backends,
+    firstSettings: places.first,
     logger,
     onStep: faultAtStep(config.faultAtStep),
   });
+  const forgetHangup = config.placesFile === null ? null : reloadOnHangup(places, worker, logger);
   return {
     async close() {
+      forgetHangup?.();
       await worker.close();
       await queues.close();
-      await Promise.all([...backends.values()].map((backend) => backend.close()));
+      await places.close();
       await pool.end();
     },
   };

@@ -12,7 +12,7 @@ import { ShutdownError } from "@berth/core/gate/verdict";
 import { createRunner } from "@berth/core/operations/runner";
 import type { Queues } from "@berth/core/queues/producer";
 import type { Logger } from "@berth/core/base/logger";
-import { keepPlaces } from "@berth/core/places/keeper";
+import { keepPlaces, type ServedPlaces } from "@berth/core/places/keeper";
 import { intervalsOf, settingsOf } from "@berth/core/sweeps/settings";
 import { openPlaceQueues } from "./place-queues.js";
 import { startSweeper } from "./sweeper.js";
@@ -24,12 +24,16 @@ export interface WorkerDeps {
   queues: Queues;
   /** What it is to serve, by the name of the place. It does as soon as that place has answered for itself (I12). */
   backends: ReadonlyMap<string, Backend>;
+  /** What a place that is new has at first. */
+  firstSettings?: ServedPlaces["first"];
   logger: Logger;
   /** Called around each step; tests end the process here. */
   onStep?: ((operation: Operation, step: string, moment: "before" | "after") => void) | undefined;
 }
 
 export interface RunningWorker {
+  /** From now on it serves these. What is under way in one that is gone is handed back, and nothing of it is spent. */
+  serve(places: ServedPlaces): void;
   /**
    * Takes no more work, waits up to the grace time for what runs, hands back the rest, and ends. The backends
    * and the pool stay open: their owner closes them.
@@ -50,7 +54,8 @@ export function startWorker(deps: WorkerDeps): RunningWorker {
   const { config, pool, queues, logger } = deps;
   const owner = `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}${CLAIMS_BY_PLACE}`;
   const shutdown = new AbortController();
-  const places = keepPlaces({ pool, worker: owner, backends: deps.backends, logger });
+  const { backends, firstSettings: first = new Map() } = deps;
+  const places = keepPlaces({ pool, worker: owner, backends, first, logger });
   const gate = createGate({
     pool,
     dispatcher: queues.dispatcher,
@@ -133,12 +138,10 @@ export function startWorker(deps: WorkerDeps): RunningWorker {
     sweeper.serve(place, served);
   });
   const webhooks = startWebhooks({ config, pool, queues, logger });
-  logger.info(
-    { owner, places: [...deps.backends.keys()], concurrency: config.concurrency },
-    "worker started",
-  );
+  logger.info({ owner, places: [...backends.keys()], concurrency: config.concurrency }, "worker started");
 
   return {
+    serve: places.replace,
     async close() {
       const grace = setTimeout(
         () => shutdown.abort(new ShutdownError("the worker is ending")),

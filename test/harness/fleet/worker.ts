@@ -27,9 +27,9 @@ await serve("berth-worker", async () => {
     openBackends({ ...config, backends: ["ec2"] }, pool, installation, logger, {
       region,
       credentials: { accessKeyId: key, secretAccessKey: "none" },
-    }).get("ec2")!;
+    }).backends.get("ec2")!;
   const backends = new Map([
-    ...openBackends(config, pool, installation, logger),
+    ...openBackends(config, pool, installation, logger).backends,
     ...places.map((place) => [place.name, open(place)] as const),
   ]);
   const worker = startWorker({

@@ -40,11 +40,11 @@ function optional<T>(
   return { env, kind: kind as Kind<(T | null) & {}>, fallback: null, requiredBy, secret };
 }
 
-function ec2Text(name: keyof typeof EC2_TEXTS): Kind<string> {
+export function ec2Text(name: keyof typeof EC2_TEXTS): Kind<string> {
   return matching(new RegExp(EC2_TEXTS[name].pattern, "u"), EC2_TEXTS[name].expected);
 }
 
-function ec2Texts(name: keyof typeof EC2_TEXTS, expected: string): Kind<readonly string[]> {
+export function ec2Texts(name: keyof typeof EC2_TEXTS, expected: string): Kind<readonly string[]> {
   return textsOf(new RegExp(EC2_TEXTS[name].pattern, "u"), expected);
 }
 
@@ -101,6 +101,7 @@ export const KEYS = {
   publicUrl: optional("BERTH_PUBLIC_URL", url("http", "https")),
   backend: optional("BERTH_BACKEND", oneOf(BACKENDS)),
   backends: optional("BERTH_BACKENDS", listOf(BACKENDS)),
+  placesFile: optional("BERTH_PLACES_FILE", path),
   dockerHost: optional("DOCKER_HOST", url("unix", "tcp", "http", "https")),
   dockerNetwork: optional(
     "BERTH_DOCKER_NETWORK",

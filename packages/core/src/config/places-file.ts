@@ -1,60 +1,94 @@
+import { readFileSync } from "node:fs";
 import { parse, YAMLParseError } from "yaml";
+import { defined } from "../base/defined.js";
 import { BACKENDS, type BackendName } from "../domain/backend.js";
+import { ConfigError } from "./config.js";
 import { didYouMean } from "./did-you-mean.js";
-import { integer, type Kind, matching, oneOf, path, textsOf, url } from "./kinds.js";
+import { ec2Text, ec2Texts } from "./keys.js";
+import { integer, type Kind, matching, oneOf, path, url } from "./kinds.js";
 
-/** One place of the file, as it is written there; what is absent is as the settings of its backend say. */
+/** What a place of the file says of how its backend reaches it; what is absent is as the settings of the backend say. */
+export interface PlaceFields {
+  readonly host?: string;
+  /** The text of the files that are named there. */
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly network?: string;
+  readonly region?: string;
+  readonly profile?: string;
+  readonly endpoint?: string;
+  readonly image?: string;
+  readonly subnets?: readonly string[];
+  readonly security_groups?: readonly string[];
+  readonly instance_profile?: string;
+  readonly data_dir?: string;
+}
+
+/** One place of the file. */
 export interface FilePlace {
   readonly name: string;
   readonly backend: BackendName;
-  /** By the name of the field: text, a number, or a list of texts. */
-  readonly fields: Readonly<Record<string, unknown>>;
-  readonly labels: Readonly<Record<string, string>>;
+  readonly fields: PlaceFields;
+  /** What holds from the day that the place is first known, until an operator says otherwise. */
+  readonly first: {
+    readonly capacity?: number;
+    readonly weight?: number;
+    readonly labels: Readonly<Record<string, string>>;
+  };
 }
 
 /** What is wrong with the file, all of it. */
-export class PlacesFileError extends Error {
-  readonly problems: readonly string[];
-
+export class PlacesFileError extends ConfigError {
   constructor(problems: readonly string[]) {
-    super(problems.join("; "));
+    super(problems.map((problem) => `BERTH_PLACES_FILE: ${problem}`));
     this.name = "PlacesFileError";
-    this.problems = problems;
   }
 }
 
 const text = matching(/^\S.*$/, "a text");
-const texts = textsOf(/^[\w.-]+$/, "names");
+const pem: Kind<string> = { expected: "the path of a PEM file that can be read", parse: readPem };
 const NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
-/** How many may run there at first, and its share: an operator's later word (`PATCH`) holds. */
 const COMMON: Fields = {
-  backend: oneOf(BACKENDS),
   capacity: integer(0, 2 ** 31 - 1),
   weight: integer(1, 1000),
 };
 const OF_BACKEND: Readonly<Record<BackendName, Fields>> = {
   docker: {
-    host: url("unix", "tcp", "http", "https", "ssh"),
-    ca: path,
-    cert: path,
-    key: path,
+    host: url("unix", "tcp", "http", "https"),
+    ca: pem,
+    cert: pem,
+    key: pem,
     network: text,
   },
   ec2: {
     region: matching(/^[a-z]{2}(-[a-z]+)+-\d+$/, "a Region such as eu-west-1"),
     profile: text,
-    role_arn: matching(/^arn:[\w-]+:iam::\d{12}:role\/\S+$/, "the ARN of a role"),
     endpoint: url("http", "https"),
-    image: text,
-    subnets: texts,
-    security_groups: texts,
-    instance_profile: text,
+    image: ec2Text("image_id"),
+    subnets: ec2Texts("subnet_id", "subnets"),
+    security_groups: ec2Texts("security_group_id", "security groups"),
+    instance_profile: ec2Text("instance_profile"),
   },
   process: { data_dir: path },
   external: {},
 };
 type Fields = Readonly<Record<string, Kind<unknown>>>;
+
+/**
+ * Reads a places file, and the files of certificates that it names.
+ * @throws PlacesFileError
+ */
+export function readPlacesFile(file: string): readonly FilePlace[] {
+  let source: string;
+  try {
+    source = readFileSync(file, "utf8");
+  } catch (error) {
+    throw new PlacesFileError([`can't be read: ${(error as Error).message}`]);
+  }
+  return parsePlacesFile(source);
+}
 
 /**
  * Reads the text of a places file, YAML or JSON: `places`, each with its name as key.
@@ -83,12 +117,10 @@ function read(source: string): unknown {
 function readPlace(name: string, given: unknown, problems: string[]): FilePlace | null {
   const at = `places.${name}`;
   if (!NAME.test(name)) problems.push(`${at}: expected a name of a-z, 0-9 and -, of at most 63 letters`);
-  const { labels = {}, ...rest } = objectOf(given, at, problems);
-  const backend = BACKENDS.find((known) => known === rest["backend"]);
+  const { labels = {}, backend: wanted, ...rest } = objectOf(given, at, problems);
+  const backend = BACKENDS.find((known) => known === wanted);
   if (backend === undefined) {
-    problems.push(
-      `${at}.backend: got ${JSON.stringify(rest["backend"])}, expected ${COMMON["backend"]!.expected}`,
-    );
+    problems.push(`${at}.backend: got ${JSON.stringify(wanted)}, expected ${oneOf(BACKENDS).expected}`);
     return null;
   }
   const kinds: Fields = { ...COMMON, ...OF_BACKEND[backend] };
@@ -96,12 +128,25 @@ function readPlace(name: string, given: unknown, problems: string[]): FilePlace 
   for (const [field, value] of Object.entries(rest)) {
     const kind = kinds[field];
     if (kind === undefined)
-      problems.push(unknown(`${at}.${field}`, field, [...Object.keys(kinds), "labels"]));
-    else if (field !== "backend") fields[field] = readField(`${at}.${field}`, kind, value, problems);
+      problems.push(unknown(`${at}.${field}`, field, [...Object.keys(kinds), "backend", "labels"]));
+    else fields[field] = readField(`${at}.${field}`, kind, value, problems);
   }
   if ((fields["cert"] === undefined) !== (fields["key"] === undefined))
     problems.push(`${at}: one of cert and key is set, expected both or none`);
-  return { name, backend, fields, labels: readLabels(`${at}.labels`, labels, problems) };
+  const { capacity, weight, ...reach } = fields as PlaceFields & { capacity?: number; weight?: number };
+  const tls = [reach.ca, reach.cert, reach.key].some((one) => one !== undefined);
+  if (tls && !/^(tcp|https):/.test(reach.host ?? ""))
+    problems.push(`${at}.host: has certificates, expected tcp:// or https://`);
+  const first = { ...defined({ capacity, weight }), labels: readLabels(`${at}.labels`, labels, problems) };
+  return { name, backend, fields: reach, first };
+}
+
+function readPem(file: string): string | undefined {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return undefined;
+  }
 }
 
 function readField(at: string, kind: Kind<unknown>, value: unknown, problems: string[]): unknown {

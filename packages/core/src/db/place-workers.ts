@@ -60,9 +60,16 @@ export async function servedNow(db: Queryable, name: string): Promise<Served | n
   return rows[0] ?? null;
 }
 
-/** A worker that ends serves nothing any more. */
-export async function forgetWorker(db: Queryable, worker: string): Promise<void> {
-  await db.query("delete from place_workers where worker = $1", [worker]);
+/** A worker that ends serves nothing any more; one from whose file a place was taken, not that one. */
+export async function forgetWorker(
+  db: Queryable,
+  worker: string,
+  place: string | null = null,
+): Promise<void> {
+  await db.query("delete from place_workers where worker = $1 and ($2::text is null or place = $2)", [
+    worker,
+    place,
+  ]);
 }
 
 /** Workers that died without a word. */

@@ -52,15 +52,20 @@ export async function listPlacesInUse(db: Queryable): Promise<Pick<Place, "name"
   return rows;
 }
 
+/** What a place has from the day that it is made on, until an operator says otherwise. */
+export type FirstSettings = Partial<Readonly<Pick<Place, "labels" | "capacity" | "weight">>>;
+
 /** Makes a place that a worker is configured for; one that is there stays as it is. */
 export async function ensurePlace(
   db: Queryable,
   { name, backend }: Pick<Place, "name" | "backend">,
+  { labels = {}, capacity = null, weight = 1 }: FirstSettings = {},
 ): Promise<Place> {
-  await db.query("insert into places (name, backend) values ($1, $2) on conflict (name) do nothing", [
-    name,
-    backend,
-  ]);
+  await db.query(
+    `insert into places (name, backend, labels, capacity, weight) values ($1, $2, $3, $4, $5)
+     on conflict (name) do nothing`,
+    [name, backend, JSON.stringify(labels), capacity, weight],
+  );
   return (await getPlace(db, name))!;
 }
 

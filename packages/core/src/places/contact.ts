@@ -33,6 +33,11 @@ export async function contact(
       ...reached(place, "lost", null),
       problem: `place ${name} was given up by ${place.lost_by}: ${place.lost_reason}`,
     };
+  if (place.backend !== backend.name)
+    return {
+      ...reached(place, "mismatch", null),
+      problem: `place ${name} is one of ${place.backend}, and this worker is set to reach it by ${backend.name}`,
+    };
   let seen: string | null;
   try {
     seen = await backend.identify(call);

@@ -4,18 +4,24 @@ import type { Backend } from "../compute/backend.js";
 import { guard } from "../compute/guard.js";
 import { insertEvents } from "../db/events.js";
 import { noteShared } from "../db/place-sharers.js";
-import { ensurePlace, notePlaceError } from "../db/places.js";
+import { ensurePlace, notePlaceError, type FirstSettings } from "../db/places.js";
 import { forgetWorker, noteContact } from "../db/place-workers.js";
 import { transaction, type Pool } from "../db/pool.js";
 import type { Contact } from "../domain/place.js";
 import { contact, type Reached } from "./contact.js";
 
-export interface PlaceKeeperOptions {
+/** What a worker is configured to reach. */
+export interface ServedPlaces {
+  /** By the name of its place. */
+  readonly backends: ReadonlyMap<string, Backend>;
+  /** Given to a place that nobody has known before. */
+  readonly first: ReadonlyMap<string, FirstSettings>;
+}
+
+export interface PlaceKeeperOptions extends ServedPlaces {
   pool: Pool;
   /** Names this worker process. */
   worker: string;
-  /** What this worker is configured to reach, by the name of its place. */
-  backends: ReadonlyMap<string, Backend>;
   logger: Logger;
   /** How often each place is asked who it is, in ms. */
   everyMs?: number;
@@ -26,6 +32,8 @@ export interface PlaceKeeper {
   readonly served: ReadonlyMap<string, Backend>;
   /** Begins to ask; `onServed` is told when this worker begins or ceases to serve a place. */
   start(onServed: (place: string, served: boolean) => void): void;
+  /** From now on these: what is gone, or is reached by another backend than before, is served no more, and what is new is asked. */
+  replace(places: ServedPlaces): void;
   /** Asks a place, or all, who it is now. */
   look(place?: string): Promise<void>;
   close(): Promise<void>;
@@ -40,7 +48,8 @@ const REFUSED: readonly Contact[] = ["mismatch", "unconfirmed", "taken", "lost"]
 
 /** Sees to it that this worker touches only what is the place that it is meant to be (I12). */
 export function keepPlaces(options: PlaceKeeperOptions): PlaceKeeper {
-  const { pool, worker, backends, logger, everyMs = EVERY_MS } = options;
+  const { pool, worker, logger, everyMs = EVERY_MS } = options;
+  let { backends, first } = options;
   let onServed: (place: string, served: boolean) => void = () => undefined;
   const served = new Map<string, Backend>();
   const recorded = new Map<string, string | null>();
@@ -49,6 +58,7 @@ export function keepPlaces(options: PlaceKeeperOptions): PlaceKeeper {
   /** Who else has things in a place, as it was when this worker began to serve it. */
   const shared = new Map<string, string | null>();
   const ending = new AbortController();
+  let ceased: Promise<unknown> = Promise.resolve();
 
   const guarded = (name: string, backend: Backend): Backend =>
     guard(backend, {
@@ -62,12 +72,14 @@ export function keepPlaces(options: PlaceKeeperOptions): PlaceKeeper {
     else served.delete(name);
     onServed(name, now);
   };
-  const lookOnce = async (name: string, backend: Backend): Promise<void> => {
-    await ensurePlace(pool, { name, backend: backend.name });
+  const lookOnce = async (name: string): Promise<void> => {
+    const backend = backends.get(name);
+    if (backend === undefined) return;
+    await ensurePlace(pool, { name, backend: backend.name }, first.get(name));
     const found = await withDeadline(LOOK_LIMIT_MS, [ending.signal], (signal) =>
       contact(pool, name, backend, { signal, priority: "reconcile" }),
     );
-    if (ending.signal.aborted) return;
+    if (ending.signal.aborted || backends.get(name) !== backend) return;
     recorded.set(name, found.state === "lost" ? null : found.recorded);
     if (found.state === "confirmed") serve(name, backend, true);
     else if (REFUSED.includes(found.state)) serve(name, backend, false);
@@ -80,12 +92,12 @@ export function keepPlaces(options: PlaceKeeperOptions): PlaceKeeper {
     const running = looks.get(name);
     if (running !== undefined) return running;
     clearTimeout(timers.get(name));
-    const one = lookOnce(name, backends.get(name)!)
+    const one = lookOnce(name)
       // Without the database nothing is known anew: what was confirmed stays so, and its guard goes on asking.
       .catch((error: unknown) => logger.debug({ err: error, place: name }, "not known who a place is"))
       .finally(() => {
         looks.delete(name);
-        if (ending.signal.aborted) return;
+        if (ending.signal.aborted || !backends.has(name)) return;
         timers.set(
           name,
           setTimeout(() => void look(name), everyMs),
@@ -95,11 +107,33 @@ export function keepPlaces(options: PlaceKeeperOptions): PlaceKeeper {
     return one;
   };
 
+  /** After the look that goes on: it has asked who was meant before. */
+  const begin = async (name: string): Promise<void> => {
+    await looks.get(name);
+    if (ending.signal.aborted) return;
+    if (backends.has(name)) await look(name);
+    else await forgetWorker(pool, worker, name).catch(() => undefined);
+  };
+
   return {
     served,
     start(listener) {
       onServed = listener;
       for (const name of backends.keys()) void look(name);
+    },
+    replace(places) {
+      const before = backends;
+      ({ backends, first } = places);
+      for (const [name, backend] of before) {
+        if (backends.get(name) === backend) continue;
+        serve(name, backend, false);
+        shared.delete(name);
+        clearTimeout(timers.get(name));
+      }
+      const changed = [...new Set([...before.keys(), ...backends.keys()])].filter(
+        (name) => before.get(name) !== backends.get(name),
+      );
+      ceased = Promise.all([ceased, ...changed.map(begin)]);
     },
     async look(place) {
       await Promise.all((place === undefined ? [...backends.keys()] : [place]).map(look));
@@ -107,7 +141,7 @@ export function keepPlaces(options: PlaceKeeperOptions): PlaceKeeper {
     async close() {
       ending.abort(new Error("the worker is ending"));
       for (const timer of timers.values()) clearTimeout(timer);
-      await Promise.all(looks.values());
+      await Promise.all([...looks.values(), ceased]);
       await forgetWorker(pool, worker).catch(() => undefined);
     },
   };

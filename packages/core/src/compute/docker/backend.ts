@@ -3,7 +3,7 @@ import type { Owner } from "../../domain/owner.js";
 import type { Backend } from "../backend.js";
 import { checked } from "../decorate.js";
 import { createEnds } from "../ends.js";
-import { createDockerClient } from "./client.js";
+import { type ClientTls, createDockerClient } from "./client.js";
 import { identifyDaemon, markDaemon } from "./identity.js";
 import { launchContainer } from "./launch.js";
 import { readLogs } from "./logs.js";
@@ -16,6 +16,8 @@ import { createVolume, removeVolume, requireVolume } from "./volumes.js";
 export interface DockerBackendOptions extends Owner {
   /** As in `DOCKER_HOST`. Default `unix:///var/run/docker.sock`. */
   host?: string | undefined;
+  /** For `tcp://` and `https://`. */
+  tls?: ClientTls | undefined;
   /** The network of containers; the daemon's default one if unset. */
   network?: string | undefined;
   /** For each request to the daemon; a polite stop has the grace on top. Default 30 s. */
@@ -38,7 +40,7 @@ export function createDockerBackend(options: DockerBackendOptions): Backend {
   const { host, network, logger } = options;
   const { callTimeoutMs = 30_000, stopGraceMs = 10_000 } = options;
   const { pullTimeoutMs = 600_000, pullStallMs = 45_000 } = options;
-  const client = createDockerClient(host, options, callTimeoutMs);
+  const client = createDockerClient(host, options, callTimeoutMs, options.tls);
   const ends = createEnds();
   const graceSeconds = Math.ceil(stopGraceMs / 1000);
   const backend: Backend = {

@@ -47,11 +47,11 @@ const ATTEMPTS = 5;
 const CONNECT_TIMEOUT_MS = 5_000;
 
 export function openAws(options: Ec2Options): Aws {
-  const { callTimeoutMs, endpoint, region, credentials } = options;
+  const { callTimeoutMs, endpoint, region, profile, credentials } = options;
   const counted = { changes: 0 };
   const agents = countingAgents(counted);
   const shared = {
-    ...defined({ endpoint, region, credentials }),
+    ...defined({ endpoint, region, profile, credentials }),
     requestHandler: {
       connectionTimeout: Math.min(CONNECT_TIMEOUT_MS, callTimeoutMs),
       requestTimeout: callTimeoutMs,

@@ -32,6 +32,8 @@ export interface Ec2Options extends Owner {
   /** For a simulator; what is unset comes from the SDK's own chain. */
   endpoint?: string | undefined;
   region?: string | undefined;
+  /** Of the SDK's own files. */
+  profile?: string | undefined;
   credentials?: { accessKeyId: string; secretAccessKey: string } | undefined;
   logger?: Logger | undefined;
 }
