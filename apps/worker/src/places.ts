@@ -72,8 +72,7 @@ export function reloadOnHangup(
       places.reload();
     } catch (error) {
       if (!(error instanceof PlacesFileError)) throw error;
-      for (const problem of error.problems)
-        logger.error(`${problem}; the places stay as before`);
+      for (const problem of error.problems) logger.error(`${problem}; the places stay as before`);
       return;
     }
     worker.serve(places);
@@ -84,7 +83,12 @@ export function reloadOnHangup(
 }
 
 function usual(backend: FilePlace["backend"]): FilePlace {
-  return { name: backend, backend, fields: {}, first: { labels: {} } };
+  return {
+    name: backend,
+    backend,
+    fields: {},
+    first: { capacity: undefined, weight: undefined, labels: {} },
+  };
 }
 
 function opened(place: FilePlace, open: (place: FilePlace) => Backend): Backend {

@@ -1,6 +1,5 @@
 import { readFileSync } from "node:fs";
 import { parse, YAMLParseError } from "yaml";
-import { defined } from "../base/defined.js";
 import { BACKENDS, type BackendName } from "../domain/backend.js";
 import { ConfigError } from "./config.js";
 import { didYouMean } from "./did-you-mean.js";
@@ -32,8 +31,8 @@ export interface FilePlace {
   readonly fields: PlaceFields;
   /** What holds from the day that the place is first known, until an operator says otherwise. */
   readonly first: {
-    readonly capacity?: number;
-    readonly weight?: number;
+    readonly capacity: number | undefined;
+    readonly weight: number | undefined;
     readonly labels: Readonly<Record<string, string>>;
   };
 }
@@ -137,7 +136,7 @@ function readPlace(name: string, given: unknown, problems: string[]): FilePlace 
   const tls = [reach.ca, reach.cert, reach.key].some((one) => one !== undefined);
   if (tls && !/^(tcp|https):/.test(reach.host ?? ""))
     problems.push(`${at}.host: has certificates, expected tcp:// or https://`);
-  const first = { ...defined({ capacity, weight }), labels: readLabels(`${at}.labels`, labels, problems) };
+  const first = { capacity, weight, labels: readLabels(`${at}.labels`, labels, problems) };
   return { name, backend, fields: reach, first };
 }
 

@@ -53,7 +53,7 @@ export async function listPlacesInUse(db: Queryable): Promise<Pick<Place, "name"
 }
 
 /** What a place has from the day that it is made on, until an operator says otherwise. */
-export type FirstSettings = Partial<Readonly<Pick<Place, "labels" | "capacity" | "weight">>>;
+export type FirstSettings = { readonly [K in "labels" | "capacity" | "weight"]?: Place[K] | undefined };
 
 /** Makes a place that a worker is configured for; one that is there stays as it is. */
 export async function ensurePlace(
