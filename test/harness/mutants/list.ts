@@ -206,17 +206,15 @@ export const MUTANTS: readonly Mutant[] = [
     ...callOf(context),
     spec: context.workspace.spec,
   });`,
-    replace: `  const id = randomUUID();
-  const known = await find(context, "volume");
+    replace: `  const known = await find(context, "volume");
   const { workspace } = context;
-  const ref = { resourceId: id, workspaceId: workspace.id, name: \`ws-\${workspace.id}\`, providerId: null, clientToken: id, details: {} };
-  const { providerId, details } = await context.backend.createVolume(known === undefined ? ref : volumeRef(known), {
+  const id = crypto.randomUUID();
+  const made = { resourceId: id, workspaceId: workspace.id, name: \`ws-\${workspace.id}\`, providerId: null, clientToken: id, askedAt: null, details: {} };
+  const { providerId, details } = await context.backend.createVolume(known === undefined ? made : volumeRef(known), {
     ...callOf(context),
     spec: workspace.spec,
   });
-  const row = known ?? (await context.fenced((tx) => intendResource(tx, {
-    id, workspace_id: workspace.id, kind: "volume", backend: context.backend.name, name: ref.name, client_token: id, generation: generationOf(context),
-  })));`,
+  const row = known ?? (await intend(context, "volume"));`,
   },
   {
     name: "takes the daemon's yes to a removal for the end",
@@ -239,7 +237,7 @@ export const MUTANTS: readonly Mutant[] = [
     breaks: "I10",
     file: `${CORE}/compute/docker/labels.ts`,
     find: 'if ((whose === "ours" || whose === "unsigned") && labels?.[WORKSPACE] === workspaceId) return;',
-    replace: 'if (whose !== "another" || labels === null) return;',
+    replace: 'if (whose !== "another" || labels?.[WORKSPACE] === workspaceId) return;',
     tests: ["test/compute/docker/conformance.test.ts"],
   },
   {
