@@ -41,8 +41,7 @@ export async function startRedis({
   extra = [],
 }: TestRedisOptions = {}): Promise<TestRedis> {
   const directory = await mkdtemp(join(parent, "redis-"));
-  const port = await freePort();
-  const url = `redis://127.0.0.1:${port}`;
+  let port = await freePort();
   let child: ChildProcess | null = null;
   const start = async () => {
     child ??= await launch(directory, port, durable, extra);
@@ -55,7 +54,15 @@ export async function startRedis({
     ending.kill(durable ? "SIGTERM" : "SIGKILL");
     await ended;
   };
-  await start();
+  // Somebody else may have taken the port since it was found free.
+  const startAnywhere = (tries: number): Promise<void> =>
+    start().catch(async (error: unknown) => {
+      if (tries === 1 || !String(error).includes("Address already in use")) throw error;
+      port = await freePort();
+      return startAnywhere(tries - 1);
+    });
+  await startAnywhere(5);
+  const url = `redis://127.0.0.1:${port}`;
   return {
     url,
     port,

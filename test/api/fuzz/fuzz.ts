@@ -1,5 +1,6 @@
 import type { Agent } from "node:http";
 import { settleEvents } from "@berth/core/db/events";
+import { ensurePlace } from "@berth/core/db/places";
 import { SWEEP_NAMES } from "@berth/core/domain/sweep";
 import fc from "fast-check";
 import { PROCESS_SPEC, type TestApi } from "../api.js";
@@ -12,6 +13,8 @@ const ASIDE = ["heartbeat_listeners", "berth_schema", "fuzz_changes"];
 const NEEDS_MORE = [
   // An operation that was cancelled, of a workspace that is still there.
   "retryOperation",
+  // One that is paused, of which nothing else was asked since.
+  "resumeWorkspace",
   "retryLeak",
   "releaseLeak",
   "approveSweep",
@@ -32,6 +35,7 @@ export interface Fuzzed {
 /** Sends so many requests that are made from the API's own description, one at a time. */
 export async function fuzz(api: TestApi, agent: Agent, count: number): Promise<Fuzzed> {
   const description = (await api.call("GET", "/docs/json")).body as Description;
+  await ensurePlace(api.pool, { name: "spare", backend: "process" });
   await countChanges(api);
   const ids = {
     workspaces: [] as string[],
@@ -64,7 +68,9 @@ export async function fuzz(api: TestApi, agent: Agent, count: number): Promise<F
   let made = 0;
   let sent = 0;
   const known: Known = (parameter, path) => {
-    if (parameter === "name") return path.startsWith("/places/") ? ["process", "external"] : SWEEP_NAMES;
+    // Not the place that all the others are in: nothing could be made any more.
+    if (path.startsWith("/places/")) return [path.endsWith("/lost") ? "spare" : "external"];
+    if (parameter === "name") return SWEEP_NAMES;
     if (parameter === "label") return ["team:red", "team:*"];
     if (parameter === "workspaceId") return ids.workspaces;
     // What stands before the id says what it is of.

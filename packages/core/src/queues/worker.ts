@@ -41,7 +41,7 @@ export function openWorker<Data>(
     while (!closing.signal.aborted) {
       try {
         await worker.waitUntilReady();
-        void worker.run().catch(onError);
+        if (!closing.signal.aborted) void worker.run().catch(onError);
         return;
       } catch (error) {
         onError(error as Error);
@@ -55,7 +55,8 @@ export function openWorker<Data>(
   return {
     async close(limitMs) {
       closing.abort();
-      await within(limitMs, [], () => Promise.all([running, worker.close()])).catch(onError);
+      // One that is closed while it connects would leave what it then opens.
+      await within(limitMs, [], () => running.then(() => worker.close())).catch(onError);
       store.redis?.disconnect();
     },
   };

@@ -31,6 +31,17 @@ export const reaped: Check = {
   ],
 };
 
+/** Whether an end was asked for by a stop that nobody took then: its row has been taken back, and says no more of it. */
+function wasTakenBack({ sql }: RunRecord, workspace: string | null, at: number): boolean {
+  return sql.operations.some(
+    (one) =>
+      one.workspace_id === workspace &&
+      one.error?.code === "stop_retry_exhausted" &&
+      (one.started_at ?? Infinity) <= at + SLACK_MS &&
+      at <= (one.finished_at ?? Infinity),
+  );
+}
+
 /** What Berth has ended although its row in the ledger didn't say that it is to go. */
 function endedWhileWanted(record: RunRecord): Violation[] {
   const rows = new Map(record.sql.resources.map((row) => [row.id, row]));
@@ -49,7 +60,11 @@ function endedWhileWanted(record: RunRecord): Violation[] {
       const report = (why: string) =>
         found.push({ workspace, at: call.at, what: `${id} was ended by ${call.action}, ${why}` });
       const releasingAt = row?.releasing_at ?? Infinity;
-      if (row?.provider_id === id && releasingAt > call.at + misdated(record, releasingAt))
+      if (
+        row?.provider_id === id &&
+        releasingAt > call.at + misdated(record, releasingAt) &&
+        !wasTakenBack(record, workspace, call.at)
+      )
         report("and its row in the ledger didn't say that it is to go");
       const removedAt = workspaces.get(workspace ?? "")?.removed_at ?? Infinity;
       if (id.startsWith("vol-") && used.has(id) && removedAt > call.at + misdated(record, removedAt))
@@ -74,6 +89,7 @@ function endedInTheDaemon(record: RunRecord): Violation[] {
       );
       const row = rows.get(life?.resource ?? "");
       if (life === undefined || !ran(life, at) || isBy(row?.releasing_at, at)) return [];
+      if (wasTakenBack(record, life.workspace, at)) return [];
       const why = "which ran, was to end, and its row in the ledger didn't say that it is to go";
       return [{ workspace: life.workspace, at, what: `${shortId(life.id)}, ${why}` }];
     }
