@@ -45,7 +45,8 @@ const PlaceLabels = Type.Unsafe<Record<string, string>>({
   description: "What the labels of its place must be, of any place that it gets; `{}`: any.",
 });
 const MayMove = Type.Boolean({
-  description: "It may be started in another place, with an empty volume, when its own is drained.",
+  description:
+    "Noted for later: it may be started in another place, with an empty volume. Nothing moves workspaces yet.",
 });
 
 /** The body of POST /workspaces where these backends run. */
@@ -111,7 +112,9 @@ export const Workspace = named(
       place_labels: Type.Record(Type.String(), Type.String(), {
         description: "What the labels of any place that it gets must be.",
       }),
-      may_move: Type.Boolean({ description: "It may start elsewhere, with an empty volume, in a drain." }),
+      may_move: Type.Boolean({
+        description: "It may start elsewhere, with an empty volume. Nothing moves workspaces yet.",
+      }),
       spec: ShownSpec,
       labels: Type.Record(Type.String(), Type.String()),
       status: Type.Enum([...STATUSES]),

@@ -30,7 +30,7 @@ export const create: Register = (program, surroundings) => {
     .addOption(choice("-b, --backend <backend>", "what runs it", BACKENDS))
     .option("--place <place>", "where: one of `berth places`; as a rule where its parent is")
     .option("--place-label <name:value>", "a label that its place must have; repeat it for several", label)
-    .option("--may-move", "it may start elsewhere, with an empty volume, when its place is drained")
+    .option("--may-move", "noted: it may one day start elsewhere, with an empty volume; nothing moves it yet")
     .option("-l, --label <name:value>", "a label; repeat it for several", label)
     .option("--ttl <duration>", "it is deleted by itself after so long, or at this time")
     .option("--hibernate-after <duration>", "it hibernates after so long without tasks", duration)

@@ -33,7 +33,7 @@ export function change(group: Command, surroundings: Surroundings): void {
     );
   for (const [verb, cordoned, description, done] of [
     ["cordon", true, "No more workspaces go there. Those that are there stay.", "takes no more workspaces"],
-    ["uncordon", false, "It takes workspaces again, and isn't drained any more.", "takes workspaces again"],
+    ["uncordon", false, "It takes workspaces again.", "takes workspaces again"],
   ] as const)
     group
       .command(verb)
