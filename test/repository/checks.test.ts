@@ -54,7 +54,7 @@ describe("npm run check and .ci/run", () => {
     expect(scripts["check"]).toBe("scripts/check.sh");
     expect(ci).toMatch(/\bnpm ci\b[^]*\nexec scripts\/check\.sh /);
     expect(readme).toContain("npm ci && npm test\n");
-    const steps = [...check.matchAll(/^(?:step|tests) "([^"]+)"/gm)].map((match) => match[1]);
+    const steps = [...check.matchAll(/^(?:step|tests|told) "([^"]+)"/gm)].map((match) => match[1]);
     expect(steps).toEqual(expect.arrayContaining(["build", "lint", "test", "test:long"]));
     for (const file of [".ci/run", "scripts/check.sh", "scripts/newest-node.sh"])
       expect(statSync(join(ROOT, file)).mode & 0o111, `${file} can be run`).not.toBe(0);
@@ -146,6 +146,20 @@ describe("npm run check and .ci/run", () => {
     expect(stdout).toContain("FAILED test/a.test.ts > a lasts\n    Error: it didn't\n");
     expect(stdout).toContain("FAILED test/b.test.ts\n    no such module\n");
     expect(stdout.trimEnd().split("\n").at(-1)).toBe("1 passed, 2 failed");
+  });
+
+  it("tell of a run that doesn't count, and don't count it", async () => {
+    const directory = await mkdtemp(join(tmpdir(), "reports-"));
+    onTestFinished(() => rm(directory, { recursive: true }));
+    await writeFile(join(directory, "failed"), "");
+    await writeFile(join(directory, "test.json"), JSON.stringify(report(7, 0)));
+    await writeFile(join(directory, "test:long.told.json"), JSON.stringify(report(2, 1)));
+    const { stdout, code } = await numbersOf(directory);
+    expect(stdout.trimEnd().split("\n").slice(-2)).toEqual([
+      "test:long, not counted: 2 passed, 1 failed",
+      "7 passed, 0 failed",
+    ]);
+    expect(code).toBe(0);
   });
 });
 
