@@ -165,6 +165,7 @@ export async function takeSilentOffline(
      from known k where w.id = k.id returning w.id, k.status, k.instance_id`,
     [silent.map(({ id }) => id), silent.map(({ generation }) => generation), silentMs, reason],
   );
+  tellStatus(tx, rows);
   return new Map(rows.map(({ id, ...was }) => [id, was]));
 }
 
