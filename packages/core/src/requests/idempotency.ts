@@ -1,8 +1,9 @@
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
+import { hkdfSync } from "node:crypto";
 import { deserialize, serialize } from "node:v8";
 import { giveKeysBack, keepAnswers, takeKeys, type KeptAnswer, type KeyUse } from "../db/idempotency.js";
 import { queuedTransaction, type Pool, type Tx } from "../db/pool.js";
 import { BerthError } from "../base/errors.js";
+import { seal, unseal } from "../base/sealed-box.js";
 
 /** A caller's wish that a request is carried out once, however often it is sent: its Idempotency-Key. */
 export interface Idempotency extends KeyUse {
@@ -70,7 +71,7 @@ export async function answerIdempotently<T>(
       if (fresh.length > 0)
         await keepAnswers(
           tx,
-          fresh.map((use) => ({ use, answer: seal(use, given) })),
+          fresh.map((use) => ({ use, answer: sealAnswer(use, given) })),
         );
     } catch (error) {
       // With nothing to answer, nothing is to be written either.
@@ -95,7 +96,9 @@ function idOf({ actor, key }: Pick<KeyUse, "actor" | "key">): string {
 }
 
 function replay(idempotency: Idempotency, kept: KeptAnswer): unknown {
-  const answer = kept.request_hash.equals(idempotency.requestHash) ? unseal(idempotency, kept.answer) : null;
+  const answer = kept.request_hash.equals(idempotency.requestHash)
+    ? unsealAnswer(idempotency, kept.answer)
+    : null;
   if (answer === null) return reused(idempotency);
   idempotency.replayed = true;
   return answer;
@@ -109,25 +112,16 @@ function reused(idempotency: Idempotency): BerthError {
   );
 }
 
-const CIPHER = "aes-256-gcm";
-const IV_BYTES = 12;
-const TAG_BYTES = 16;
-
 /** What V8's own serialisation keeps is what it was, dates and sets included; later versions read it. */
-function seal(idempotency: Idempotency, answer: unknown): Buffer {
-  const iv = randomBytes(IV_BYTES);
-  const cipher = createCipheriv(CIPHER, keyOf(idempotency), iv);
-  const sealed = Buffer.concat([cipher.update(serialize(answer)), cipher.final()]);
-  return Buffer.concat([iv, cipher.getAuthTag(), sealed]);
+function sealAnswer(idempotency: Idempotency, answer: unknown): Buffer {
+  return seal(keyOf(idempotency), serialize(answer));
 }
 
 /** Null if it was sealed under another credential. */
-function unseal(idempotency: Idempotency, sealed: Buffer): unknown {
-  const decipher = createDecipheriv(CIPHER, keyOf(idempotency), sealed.subarray(0, IV_BYTES));
-  decipher.setAuthTag(sealed.subarray(IV_BYTES, IV_BYTES + TAG_BYTES));
-  const body = decipher.update(sealed.subarray(IV_BYTES + TAG_BYTES));
+function unsealAnswer(idempotency: Idempotency, sealed: Buffer): unknown {
+  const answer = unseal(keyOf(idempotency), sealed);
   try {
-    return deserialize(Buffer.concat([body, decipher.final()]));
+    return answer === null ? null : deserialize(answer);
   } catch {
     return null;
   }

@@ -1,19 +1,15 @@
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
+import { hkdfSync } from "node:crypto";
+import { seal, unseal } from "../base/sealed-box.js";
 import { SECRET_PREFIX } from "../base/webhook-secret.js";
 import type { Pool } from "../db/pool.js";
 import { listUnsealed, replaceSecret } from "../db/webhooks.js";
 
 const SEALED_PREFIX = "sealed1_";
-const CIPHER = "aes-256-gcm";
-const IV_BYTES = 12;
-const TAG_BYTES = 16;
 
 /** Encrypts a webhook's secret under BERTH_SECRET, and for that webhook alone. */
 export function sealSecret(berthSecret: string, webhookId: string, secret: string): string {
-  const iv = randomBytes(IV_BYTES);
-  const cipher = createCipheriv(CIPHER, keyOf(berthSecret), iv).setAAD(Buffer.from(webhookId));
-  const sealed = Buffer.concat([cipher.update(secret, "utf8"), cipher.final()]);
-  return SEALED_PREFIX + Buffer.concat([iv, cipher.getAuthTag(), sealed]).toString("base64");
+  const sealed = seal(keyOf(berthSecret), Buffer.from(secret), Buffer.from(webhookId));
+  return SEALED_PREFIX + sealed.toString("base64");
 }
 
 /** One that isn't sealed yet is taken as it is. @returns null if it was sealed under another BERTH_SECRET */
@@ -21,15 +17,7 @@ export function openSecret(berthSecret: string, webhookId: string, kept: string)
   if (kept.startsWith(SECRET_PREFIX)) return kept;
   if (!kept.startsWith(SEALED_PREFIX)) return null;
   const bytes = Buffer.from(kept.slice(SEALED_PREFIX.length), "base64");
-  try {
-    const decipher = createDecipheriv(CIPHER, keyOf(berthSecret), bytes.subarray(0, IV_BYTES))
-      .setAAD(Buffer.from(webhookId))
-      .setAuthTag(bytes.subarray(IV_BYTES, IV_BYTES + TAG_BYTES));
-    const opened = decipher.update(bytes.subarray(IV_BYTES + TAG_BYTES));
-    return Buffer.concat([opened, decipher.final()]).toString("utf8");
-  } catch {
-    return null;
-  }
+  return unseal(keyOf(berthSecret), bytes, Buffer.from(webhookId))?.toString("utf8") ?? null;
 }
 
 /**
