@@ -1,11 +1,8 @@
 import type { OperationError } from "./operations.js";
+import type { LostWord } from "../domain/place.js";
+import { AT_REST } from "../domain/status.js";
 import type { Queryable, Tx } from "./pool.js";
-
-/** Who gave a place up, and why. */
-export interface LostWord {
-  by: string;
-  why: string;
-}
+import { wordList } from "./word-list.js";
 
 /** No more is placed there, and nothing of it is served. The caller has locked the placement of its backend alone. */
 export async function markLost(tx: Tx, name: string, { by, why }: LostWord): Promise<void> {
@@ -24,7 +21,7 @@ export async function leftInLost(db: Queryable, place: string, limit: number): P
        select workspace_id as id from resources where place = $1 and state <> 'gone'
        union select workspace_id from operations where place = $1 and state in ('queued', 'running')
        union select id from workspaces where place = $1 and (instance_id is not null
-         or status not in ('removed', 'paused', 'hibernated', 'failed'))
+         or status not in ${wordList([...AT_REST, "failed"])})
      ) left_there order by id limit $2`,
     [place, limit],
   );

@@ -1,5 +1,6 @@
 import type { BackendName } from "../domain/backend.js";
 import type { Candidate, Load } from "../domain/placement.js";
+import { HELD, RUNNING } from "./place-loads.js";
 import { WORKER_SILENT_MS } from "./place-workers.js";
 import type { Tx } from "./pool.js";
 
@@ -35,15 +36,7 @@ export async function candidatesOf(tx: Tx, backend: BackendName): Promise<Candid
 /** What these places have. What a removed workspace, or one that is elsewhere by now, still has there takes room. */
 export async function loadsOf(tx: Tx, names: readonly string[]): Promise<Map<string, Load>> {
   const { rows } = await tx.query<Load & { name: string }>(
-    `select p.name,
-       (select count(*)::int from workspaces w
-         where w.place = p.name and w.status not in ('removed', 'paused', 'hibernated')) as running,
-       case when p.capacity is null then 0 else
-         (select count(*)::int from workspaces w where w.place = p.name and w.status <> 'removed') +
-         (select count(distinct r.workspace_id)::int from resources r left join workspaces w on w.id = r.workspace_id
-           where r.place = p.name and r.state <> 'gone'
-             and (w.id is null or w.status = 'removed' or w.place <> p.name))
-       end as held
+    `select p.name, ${RUNNING} as running, case when p.capacity is null then 0 else ${HELD} end as held
      from places p where p.name = any ($1)`,
     [names],
   );

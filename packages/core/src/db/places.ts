@@ -1,5 +1,6 @@
 import type { BackendName } from "../domain/backend.js";
 import { WORKER_SILENT_MS, type PlaceWorker } from "./place-workers.js";
+import { HELD, RUNNING, RUNS_HERE } from "./place-loads.js";
 import type { Queryable, Tx } from "./pool.js";
 import type { ResourceKind } from "./resources.js";
 
@@ -38,16 +39,11 @@ export async function getPlace(db: Queryable, name: string): Promise<Place | nul
   return rows[0] ?? null;
 }
 
-export async function listPlaces(db: Queryable): Promise<Place[]> {
-  const { rows } = await db.query<Place>("select * from places order by name");
-  return rows;
-}
-
 /** Those that a worker has reached at least once, or where a workspace is to run, and that aren't given up. */
 export async function listPlacesInUse(db: Queryable): Promise<Pick<Place, "name" | "backend">[]> {
   const { rows } = await db.query<Pick<Place, "name" | "backend">>(
     `select name, backend from places p where lost_at is null and (identity is not null or exists (select from workspaces w
-       where w.place = p.name and w.status not in ('removed', 'paused', 'hibernated'))) order by name`,
+       where ${RUNS_HERE})) order by name`,
   );
   return rows;
 }
@@ -152,12 +148,7 @@ export async function reportPlaces(db: Queryable, name: string | null = null): P
     `select p.*,
        coalesce((select jsonb_agg(to_jsonb(w) order by w.worker) from place_workers w
          where w.place = p.name and w.last_seen_at > clock_timestamp() - $2 * interval '1 millisecond'), '[]') as workers,
-       (select count(*)::int from workspaces w
-         where w.place = p.name and w.status not in ('removed', 'paused', 'hibernated')) as running,
-       (select count(*)::int from workspaces w where w.place = p.name and w.status <> 'removed') +
-         (select count(distinct r.workspace_id)::int from resources r left join workspaces w on w.id = r.workspace_id
-           where r.place = p.name and r.state <> 'gone'
-             and (w.id is null or w.status = 'removed' or w.place <> p.name)) as held,
+       ${RUNNING} as running, ${HELD} as held,
        (select count(*)::int from operations o
          where o.place = p.name and o.state in ('queued', 'running')) as waiting,
        (select count(*)::int from resources r where r.place = p.name and r.state = 'releasing') as obligations

@@ -2,6 +2,7 @@ import { BACKENDS, type BackendName, hasCompute } from "../domain/backend.js";
 import { AT_REST, HEARD, SHOULD_RUN, STARTING, UP, type Status } from "../domain/status.js";
 import type { Queryable, Tx } from "./pool.js";
 import type { OpenResource } from "./resources.js";
+import { wordList } from "./word-list.js";
 import { tellStatus } from "./words.js";
 
 /** A workspace that should run, with the ledger row of its instance. Ages in ms by the database's clock. */
@@ -17,12 +18,7 @@ export interface Checked {
   instance: OpenResource;
 }
 
-/** Words of ours, as a list in SQL: a literal, which the planner compares with the conditions of partial indexes. */
-function list(words: readonly string[]): string {
-  return `(${words.map((word) => `'${word}'`).join(", ")})`;
-}
-
-const ELSEWHERE = list(BACKENDS.filter((name) => !hasCompute(name)));
+const ELSEWHERE = wordList(BACKENDS.filter((name) => !hasCompute(name)));
 const IDLE = `g.head = g.tail and not g.paused and (g.lease_until is null or g.lease_until <= clock_timestamp())`;
 
 /**
@@ -42,7 +38,7 @@ export async function leastRecentlyChecked(
      from workspaces w join gates g on g.workspace_id = w.id
      join resources r on r.workspace_id = w.id and r.kind = 'instance' and r.state = 'present'
        and r.provider_id = w.instance_id
-     where w.status in ${list(SHOULD_RUN)} and w.place = any ($1) and ${IDLE}
+     where w.status in ${wordList(SHOULD_RUN)} and w.place = any ($1) and ${IDLE}
      order by w.last_checked_at nulls first, w.id limit $2`,
     [places, limit],
   );
@@ -71,7 +67,7 @@ export async function takeDeadOffline(
        select * from jsonb_to_recordset($1) as d (id uuid, generation int, instance_id text, reason text)
      ), known as (
        select w.id, w.status as before, d.reason from workspaces w join dead d using (id)
-       where w.generation = d.generation and w.instance_id = d.instance_id and w.status in ${list(SHOULD_RUN)}
+       where w.generation = d.generation and w.instance_id = d.instance_id and w.status in ${wordList(SHOULD_RUN)}
          and (w.status <> 'offline' or w.status_reason like 'instance\\_%' and w.status_reason <> d.reason)
          and (w.last_heartbeat_at is null
            or w.last_heartbeat_at < clock_timestamp() - $2 * interval '1 millisecond')
@@ -109,7 +105,7 @@ export async function heartbeatAge(db: Queryable, workspaceId: string): Promise<
 export async function countAgents(db: Queryable): Promise<number> {
   const { rows } = await db.query<{ n: number }>(
     `select count(*) as n from workspaces
-     where status in ${list(HEARD)} and (spec ->> 'readiness' = 'agent' or backend in ${ELSEWHERE})`,
+     where status in ${wordList(HEARD)} and (spec ->> 'readiness' = 'agent' or backend in ${ELSEWHERE})`,
   );
   return rows[0]!.n;
 }
@@ -131,8 +127,8 @@ export async function silentAgents(db: Queryable, silentMs: number, limit: numbe
     // Materialized: put together, every gate is read first, and its workspace looked up.
     `with silent as materialized (
        select w.id, w.place, w.status, w.generation, w.last_heartbeat_at from workspaces w
-       where (w.status in ${list(HEARD)} and w.spec ->> 'readiness' = 'agent' and w.backend not in ${ELSEWHERE}
-           or w.status in ${list(UP)} and w.backend in ${ELSEWHERE})
+       where (w.status in ${wordList(HEARD)} and w.spec ->> 'readiness' = 'agent' and w.backend not in ${ELSEWHERE}
+           or w.status in ${wordList(UP)} and w.backend in ${ELSEWHERE})
          and w.last_heartbeat_at < clock_timestamp() - $1 * interval '1 millisecond'
      )
      select w.id, w.place, w.status, w.generation,
@@ -157,7 +153,7 @@ export async function takeSilentOffline(
     `with known as (
        select w.id, w.status, w.instance_id from workspaces w join gates g on g.workspace_id = w.id
        join unnest($1::uuid[], $2::int[]) as s (id, generation) on s.id = w.id and s.generation = w.generation
-       where w.status in ${list(UP)} and ${IDLE}
+       where w.status in ${wordList(UP)} and ${IDLE}
          and w.last_heartbeat_at < clock_timestamp() - $3 * interval '1 millisecond'
        order by w.id for no key update of w
      )
@@ -193,14 +189,14 @@ export async function overdueStarts(
          floor(extract(epoch from clock_timestamp() - greatest(w.created_at, w.last_launched_at,
            (select max(o.finished_at) from operations o where o.workspace_id = w.id))) * 1000)::int8 as waited_ms
        from workspaces w join gates g on g.workspace_id = w.id
-       where w.status in ${list(STARTING)} and ${IDLE}
+       where w.status in ${wordList(STARTING)} and ${IDLE}
          and (w.status = 'awaiting_agent' or w.backend not in ${ELSEWHERE})
          and (w.status = 'provisioning' or $2::int8 > $1::int8)
      ) waiting where waited_ms > $1::int8 order by last_checked_at nulls first, id limit $3`,
     [limits.limitMs, limits.listeningMs, limit],
   );
   const { rows: all } = await db.query<{ n: number }>(
-    `select count(*) as n from workspaces where status in ${list(STARTING)}`,
+    `select count(*) as n from workspaces where status in ${wordList(STARTING)}`,
   );
   return { starting: all[0]!.n, overdue: rows };
 }
@@ -220,11 +216,11 @@ export async function idleWorkspaces(
        select w.id, w.hibernate_after_minutes * 60000::int8 as allowed_ms,
          floor(extract(epoch from clock_timestamp() - greatest(w.last_active_at, w.last_launched_at)) * 1000)::int8 as idle_ms
        from workspaces w join gates g on g.workspace_id = w.id
-       where w.status in ${list(UP)} and w.hibernate_after_minutes is not null and w.backend not in ${ELSEWHERE}
+       where w.status in ${wordList(UP)} and w.hibernate_after_minutes is not null and w.backend not in ${ELSEWHERE}
          and w.active_tasks = 0 and ($3::uuid is null or w.id = $3) and ($4::uuid is null or w.id > $4)
          and w.last_heartbeat_at > clock_timestamp() - $1 * interval '1 millisecond' and ${IDLE}
          and not exists (select 1 from workspaces child where child.parent_id = w.id
-           and child.status not in ${list([...AT_REST, "failed"])})
+           and child.status not in ${wordList([...AT_REST, "failed"])})
      ) idle where idle_ms > allowed_ms order by id limit $2`,
     [freshMs, limit, which.only ?? null, which.after ?? null],
   );

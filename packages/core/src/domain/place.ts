@@ -11,6 +11,17 @@ import { BACKEND_RULES, type BackendName } from "./backend.js";
  */
 export type Contact = "confirmed" | "mismatch" | "unreachable" | "unconfirmed" | "taken" | "lost";
 
+/** Who gave a place up, and why. */
+export interface LostWord {
+  by: string;
+  why: string;
+}
+
+/** What is said of a place that was given up. */
+export function lostSentence(place: string, { by, why }: LostWord): string {
+  return `place ${place} was given up by ${by}: ${why}`;
+}
+
 /** Both identities in one sentence. `seen` is null where what was reached carries none. */
 export function mismatchOf(
   backend: BackendName,

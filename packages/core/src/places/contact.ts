@@ -2,7 +2,7 @@ import type { Backend, CallOptions, OwnedResource } from "../compute/backend.js"
 import { getPlace, openThingsOf, placeOfIdentity, takeIdentity, type Place } from "../db/places.js";
 import { insertEvents } from "../db/events.js";
 import { sqlState, transaction, type Pool } from "../db/pool.js";
-import { mismatchOf, type Contact } from "../domain/place.js";
+import { lostSentence, mismatchOf, type Contact } from "../domain/place.js";
 
 /** What a worker reaches under a place's name. */
 export interface Reached {
@@ -31,7 +31,7 @@ export async function contact(
   if (place.lost_at !== null)
     return {
       ...reached(place, "lost", null),
-      problem: `place ${name} was given up by ${place.lost_by}: ${place.lost_reason}`,
+      problem: lostSentence(name, { by: place.lost_by!, why: place.lost_reason! }),
     };
   if (place.backend !== backend.name)
     return {

@@ -8,7 +8,6 @@ import {
   markLost,
   movePlace,
   releaseLostSightings,
-  type LostWord,
 } from "../db/lost-places.js";
 import { unfinishedOf } from "../db/operations.js";
 import { getPlace, type Place } from "../db/places.js";
@@ -17,6 +16,7 @@ import { tellFinished } from "../db/words.js";
 import { changeStatuses, getWorkspaces, type Workspace } from "../db/workspaces.js";
 import { BerthError } from "../base/errors.js";
 import { newEvent, type NewEvent } from "../domain/events.js";
+import { lostSentence, type LostWord } from "../domain/place.js";
 import { AT_REST } from "../domain/status.js";
 import { failed, succeeded } from "../gate/endings.js";
 import { acceptIdempotently, type Asker } from "./idempotency.js";
@@ -29,8 +29,7 @@ const BATCH = 200;
 /**
  * An operator says that a place is gone for good: what the ledger has there ends as lost, with who said so and why;
  * operations there end, deletes as succeeded; and its workspaces may be started elsewhere without their volume. It can't
- * be taken back. Should its process die
- * half-way, the same call under the same Idempotency-Key goes on.
+ * be taken back. Should its process die half-way, the same call under the same Idempotency-Key goes on.
  * @throws BerthError `place_not_found`, `place_lost`, `precondition_failed`
  */
 export async function losePlace(
@@ -64,7 +63,7 @@ export async function endSomeLost(pool: Pool, place: string, word: LostWord): Pr
 
 async function endLost(tx: Tx, place: string, ids: readonly string[], word: LostWord): Promise<void> {
   await lockGates(tx, ids);
-  const message = `place ${place} was given up by ${word.by}: ${word.why}`;
+  const message = lostSentence(place, word);
   const things = await endLostThings(tx, place, ids, word);
   const workspaces = new Map((await getWorkspaces(tx, ids)).map((one) => [one.id, one]));
   const operations = (await unfinishedOf(tx, ids)).filter((one) => one.place === place);
@@ -92,24 +91,19 @@ async function endLost(tx: Tx, place: string, ids: readonly string[], word: Lost
     tx,
     operations.map(({ id }) => id),
   );
-  const ended = [...workspaces.values()].filter(
-    (one) => one.place === place && !AT_REST.includes(one.status),
-  );
+  const here = [...workspaces.values()].filter((one) => one.place === place);
+  const ended = here.filter(({ status }) => !AT_REST.includes(status));
   await changeStatuses(
     tx,
     ended.map(({ id }) => ({ id, status: "failed", reason: `place_lost: ${message}` })),
   );
-  for (const { id, status } of workspaces.values())
-    if (workspaces.get(id)!.place === place) {
-      const lost = things.filter((one) => one.workspace_id === id).map(({ kind }) => kind);
-      events.push(
-        newEvent("workspace.place_lost", id, { place, lost, why: word.why, requested_by: word.by }),
-      );
-      if (!AT_REST.includes(status))
-        events.push(
-          newEvent("workspace.failed", id, { reason: "place_lost", message, requested_by: word.by }),
-        );
-    }
+  for (const workspace of here) {
+    const { id } = workspace;
+    const lost = things.filter((one) => one.workspace_id === id).map(({ kind }) => kind);
+    events.push(newEvent("workspace.place_lost", id, { place, lost, why: word.why, requested_by: word.by }));
+    if (ended.includes(workspace))
+      events.push(newEvent("workspace.failed", id, { reason: "place_lost", message, requested_by: word.by }));
+  }
   await insertEvents(tx, events);
 }
 

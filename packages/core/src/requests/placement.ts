@@ -1,6 +1,6 @@
 import { BerthError } from "../base/errors.js";
 import { candidatesOf, loadsOf, lockCapacity, lockPlacement } from "../db/placement.js";
-import { listPlaces } from "../db/places.js";
+import { getPlace } from "../db/places.js";
 import type { Tx } from "../db/pool.js";
 import type { NewWorkspace, Workspace } from "../db/workspaces.js";
 import {
@@ -84,10 +84,10 @@ async function requireThere(
 ): Promise<void> {
   const fitting = all.filter((one) => !one.lost).map((one) => one.name);
   if (fitting.includes(name)) return;
-  const there = (await listPlaces(tx)).find((one) => one.name === name);
+  const there = await getPlace(tx, name);
   const expected = `a place of backend ${backend}: ${fitting.join(", ") || "there is none"}`;
   const problem =
-    there === undefined
+    there === null
       ? `there is no place ${name}`
       : there.backend === backend
         ? `place ${name} was given up`

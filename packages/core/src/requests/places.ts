@@ -11,6 +11,7 @@ import {
   type PlaceSettings,
 } from "../db/places.js";
 import type { Pool, Queryable, Tx } from "../db/pool.js";
+import { lostSentence } from "../domain/place.js";
 import { newEvent } from "../domain/events.js";
 import { acceptIdempotently, type Asker } from "./idempotency.js";
 
@@ -60,13 +61,9 @@ export async function lockForChange(
   await lockPlacement(tx, (await requirePlace(tx, name)).backend, true);
   const place = (await lockPlace(tx, name))!;
   if (place.lost_at !== null)
-    throw new BerthError(
-      "place_lost",
-      `place ${name} was given up by ${place.lost_by}: ${place.lost_reason}`,
-      {
-        place: name,
-      },
-    );
+    throw new BerthError("place_lost", lostSentence(name, { by: place.lost_by!, why: place.lost_reason! }), {
+      place: name,
+    });
   if (ifVersion !== undefined && place.version !== ifVersion)
     throw new BerthError(
       "precondition_failed",
