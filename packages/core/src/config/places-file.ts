@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { parse, YAMLParseError } from "yaml";
 import { BACKENDS, type BackendName } from "../domain/backend.js";
+import { PLACE_NAME } from "../domain/place.js";
 import { ConfigError } from "./config.js";
 import { didYouMean } from "./did-you-mean.js";
 import { ec2Text, ec2Texts } from "./keys.js";
@@ -47,7 +48,7 @@ export class PlacesFileError extends ConfigError {
 
 const text = matching(/^\S.*$/, "a text");
 const pem: Kind<string> = { expected: "the path of a PEM file that can be read", parse: readPem };
-const NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+const NAME = new RegExp(PLACE_NAME.pattern);
 
 const COMMON: Fields = {
   capacity: integer(0, 2 ** 31 - 1),

@@ -11,6 +11,12 @@ import { BACKEND_RULES, type BackendName } from "./backend.js";
  */
 export type Contact = "confirmed" | "mismatch" | "unreachable" | "unconfirmed" | "taken" | "lost";
 
+/** What a place may be called, as a pattern and in words. */
+export const PLACE_NAME = {
+  pattern: "^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$",
+  expected: "1 to 63 of a-z, 0-9 and -, which begins and ends with one of the first two",
+};
+
 /** Who gave a place up, and why. */
 export interface LostWord {
   by: string;
