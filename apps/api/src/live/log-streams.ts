@@ -6,6 +6,7 @@ import { computeOf } from "@berth/core/domain/backend";
 import { BerthError } from "@berth/core/base/errors";
 import type { Logger } from "@berth/core/base/logger";
 import type { Queues } from "@berth/core/queues/producer";
+import { type KeyCheck, watchKey } from "./key-check.js";
 import { askForLogs, type FoundLogs } from "../log-jobs.js";
 
 export interface Following {
@@ -13,17 +14,16 @@ export interface Following {
    * What a workspace writes from now on, after its last `tail` lines or after `since`, as server-sent events.
    * Ends after `limitMs`. @throws BerthError `too_many_followers`
    */
-  follow(wanted: {
-    workspaceId: string;
-    /** Where it runs. */
-    place: string;
-    tail: number;
-    since: string | null;
-    limitMs: number;
-    /** Looked at every `aliveEveryMs`: false once the caller's key is no longer good. */
-    isAllowed: () => Promise<boolean>;
-    aliveEveryMs: number;
-  }): Readable;
+  follow(
+    wanted: {
+      workspaceId: string;
+      /** Where it runs. */
+      place: string;
+      tail: number;
+      since: string | null;
+      limitMs: number;
+    } & KeyCheck,
+  ): Readable;
   /** Ends all streams, with a word of it. */
   close(): Promise<void>;
 }
@@ -152,7 +152,7 @@ export function createFollowing(options: {
   };
 
   return {
-    follow({ workspaceId, place, tail, since, limitMs, isAllowed, aliveEveryMs }) {
+    follow({ workspaceId, place, tail, since, limitMs, ...key }) {
       if (closing.signal.aborted || all().length >= most)
         throw new BerthError("too_many_followers", `this process serves ${most} at a time: follow fewer`);
       const out = new Readable({ read: () => undefined });
@@ -167,11 +167,7 @@ export function createFollowing(options: {
         ended: false,
       };
       const timer = setTimeout(() => end(follower, "time"), limitMs);
-      const check = async (): Promise<void> => {
-        if (!(await isAllowed())) end(follower, "key_refused");
-      };
-      // Whether a key is good can't be told while the database is away.
-      const checks = setInterval(() => void check().catch(() => undefined), aliveEveryMs);
+      const checks = watchKey(key, () => end(follower, "key_refused"));
       let feed = feeds.get(workspaceId);
       if (feed === undefined) {
         feed = { followers: new Set([follower]), wake: new AbortController(), done: Promise.resolve() };

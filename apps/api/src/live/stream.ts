@@ -3,6 +3,7 @@ import { Readable } from "node:stream";
 import type { PlacedEvent } from "@berth/core/db/events";
 import { viewEvent } from "../schemas/event.js";
 import type { EventFeed } from "./feed.js";
+import { type KeyCheck, watchKey } from "./key-check.js";
 import type { EventFilter } from "./filter.js";
 
 /** Why a stream ends: the client may connect again, with the last id it has, except for `key_refused`. */
@@ -16,14 +17,11 @@ const LAST_WORDS_MS = 5_000;
 /** What a client waits before it connects again. */
 const RETRY_MS = 2_000;
 
-export interface StreamOptions {
+export interface StreamOptions extends KeyCheck {
   matches: EventFilter;
   /** The place after which it begins, and whether events between that and what the client has are lost. */
   from: { place: number; gap: boolean } | null;
   keepAliveMs: number;
-  /** Looked at every `aliveEveryMs`: false once the client's key is no longer good. */
-  isAllowed: () => Promise<boolean>;
-  aliveEveryMs: number;
   /** Told the place after which a stream without `from` begins. */
   onBegin?: (place: number) => void;
 }
@@ -82,11 +80,7 @@ export async function openStream(feed: EventFeed, options: StreamOptions): Promi
   begin().catch((error: unknown) => out.destroy(error as Error));
 
   timers.push(setInterval(() => send(": alive\n\n"), options.keepAliveMs));
-  const check = async (): Promise<void> => {
-    if (!(await options.isAllowed())) end("key_refused");
-  };
-  // Whether a key is good can't be told while the database is away.
-  timers.push(setInterval(() => void check().catch(() => undefined), options.aliveEveryMs));
+  timers.push(watchKey(options, () => end("key_refused")));
   return out;
 }
 
