@@ -36,6 +36,13 @@ export function labelsOf(labels: readonly string[]): Record<string, string> {
   );
 }
 
+/** The other way round, for people. */
+export function labelsText(labels: Readonly<Record<string, string>>): string {
+  return Object.entries(labels)
+    .map(([name, value]) => `${name}:${value}`)
+    .join(" ");
+}
+
 /** `NAME=value` */
 export function variable(
   text: string,

@@ -4,7 +4,7 @@ import { InvalidArgumentError } from "commander";
 import { action, examples, type Register, workspaceArgument } from "../command.js";
 import { type Context, printJson } from "../context.js";
 import { CliError, EXIT } from "../exit.js";
-import { duration, label, labelsOf, moment, words } from "../parse.js";
+import { duration, label, labelsOf, labelsText, moment, words } from "../parse.js";
 import { findWorkspace } from "../workspaces.js";
 import { minutes, readSpec, type SpecOptions, specOptions } from "../spec.js";
 
@@ -79,8 +79,7 @@ export const relabel: Register = (program, surroundings) => {
           },
         }));
         if (context.json) return printJson(context, workspace);
-        const labels = Object.entries(workspace.labels).map(([name, value]) => `${name}:${value}`);
-        context.print(`${workspace.name} has ${labels.length === 0 ? "no labels" : labels.join(" ")}`);
+        context.print(`${workspace.name} has ${labelsText(workspace.labels) || "no labels"}`);
       }),
     );
   examples(command, "berth label echo team:blue tier:web", "berth label echo tier-");

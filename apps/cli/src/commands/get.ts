@@ -2,6 +2,7 @@ import { action, examples, type Register, workspaceArgument } from "../command.j
 import { printJson } from "../context.js";
 import { details, table } from "../output/table.js";
 import { relative } from "../output/times.js";
+import { labelsText } from "../parse.js";
 import { findWorkspace } from "../workspaces.js";
 
 export const get: Register = (program, surroundings) => {
@@ -23,7 +24,6 @@ export const get: Register = (program, surroundings) => {
         if (json) return printJson(context, ledger === null ? one : { ...one, resources: ledger });
         const at = (time: string | null): string | null =>
           time === null ? null : `${time} (${relative(time, now)})`;
-        const labels = Object.entries(one.labels).map(([name, value]) => `${name}:${value}`);
         print(
           details(paint, [
             ["name", one.name],
@@ -36,7 +36,7 @@ export const get: Register = (program, surroundings) => {
             ["instance", one.instance_id],
             ["url", one.url],
             ["parent", one.parent_id],
-            ["labels", labels.length === 0 ? null : labels.join(" ")],
+            ["labels", labelsText(one.labels) || null],
             ["spec", JSON.stringify(one.spec)],
             [
               "hibernates",

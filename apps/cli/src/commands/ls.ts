@@ -3,7 +3,7 @@ import { action, examples, type Register } from "../command.js";
 import { printJson } from "../context.js";
 import { table } from "../output/table.js";
 import { relative } from "../output/times.js";
-import { count } from "../parse.js";
+import { count, labelsText } from "../parse.js";
 import { type FilterOptions, filterOf, filters } from "../workspace-filter.js";
 
 interface Options extends FilterOptions {
@@ -42,9 +42,7 @@ export const ls: Register = (program, surroundings) => {
           one.status,
           one.place,
           String(one.generation),
-          Object.entries(one.labels)
-            .map(([name, value]) => `${name}:${value}`)
-            .join(" ") || "–",
+          labelsText(one.labels) || "–",
           relative(one.created_at, now),
           one.id,
         ]);

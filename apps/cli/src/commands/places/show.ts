@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { action } from "../../command.js";
 import { printJson, type Surroundings } from "../../context.js";
 import { details, table } from "../../output/table.js";
+import { labelsText } from "../../parse.js";
 import { relative } from "../../output/times.js";
 
 export function show(group: Command, surroundings: Surroundings): void {
@@ -23,7 +24,7 @@ export function show(group: Command, surroundings: Surroundings): void {
           String(one.running),
           String(one.obligations),
           String(one.workers.length),
-          labelsOf(one) ?? "–",
+          labelsText(one.labels) || "–",
           one.last_error ?? "–",
         ]);
         const titles = ["PLACE", "BACKEND", "STATE", "HELD", "RUN", "OWED", "WORKERS", "LABELS", "TROUBLE"];
@@ -48,7 +49,7 @@ export function show(group: Command, surroundings: Surroundings): void {
             ["identity", data.identity],
             ["confirmed by", data.confirmed_by],
             ["served", data.served_at === null ? null : relative(data.served_at, now)],
-            ["labels", labelsOf(data)],
+            ["labels", labelsText(data.labels) || null],
             ["weight", String(data.weight)],
             ["capacity", data.capacity === null ? null : String(data.capacity)],
             ["held", String(data.held)],
@@ -70,14 +71,6 @@ export function show(group: Command, surroundings: Surroundings): void {
         print(`\n${table(paint, ["WORKER", "STATE", "SEEN", "REACHES", "TROUBLE"], rows)}`);
       }),
     );
-}
-
-function labelsOf({ labels }: Place): string | null {
-  return (
-    Object.entries(labels)
-      .map(([name, value]) => `${name}:${value}`)
-      .join(" ") || null
-  );
 }
 
 function stateOf({ served, cordoned, served_at: servedAt, lost }: Place): string {
