@@ -1,11 +1,11 @@
 import pg from "pg";
 import { createKeyedQueue } from "../base/keyed-queue.js";
-import { createTeller, keepWords, wordsOf, type Word } from "./words.js";
+import { createTeller, type Word } from "./words.js";
 
 /** A pool or one client of it: what a statement runs on. */
 export type Queryable = pg.Pool | pg.PoolClient;
-/** One client inside a transaction. */
-export type Tx = pg.PoolClient;
+/** One client inside a transaction, with what is to be told once that has committed. */
+export type Tx = pg.PoolClient & { words?: Word[] };
 export type Pool = RequestPool;
 
 const INT8_OID = 20;
@@ -57,14 +57,14 @@ export function createPool(connectionString: string, options: { max?: number; na
 
 /** One that commits while the next one waits for the same lock: more would only hold connections. */
 const AT_ONCE = 2;
-const TURN_WAIT_MS = 10_000;
+const MAX_QUEUE_WAIT_MS = 10_000;
 
 /** A pool that knows who waits: for a connection, and for others that want the same workspace. */
 class RequestPool extends pg.Pool {
   /** Since when each call waits for a connection, in order of arrival. */
   readonly waiting = new Set<{ since: number }>();
   /** Requests by what they wait for. */
-  readonly byKey = createKeyedQueue({ atOnce: AT_ONCE, waitMs: TURN_WAIT_MS });
+  readonly byKey = createKeyedQueue({ atOnce: AT_ONCE, waitMs: MAX_QUEUE_WAIT_MS });
   /** Called with what this process tells, for those of it whom no word from outside reaches. */
   readonly onWords = new Set<(words: readonly Word[]) => void>();
   readonly #words: pg.Pool;
@@ -151,14 +151,14 @@ export async function openedTransaction<T>(
   work: (tx: Tx, opened: readonly pg.QueryResult[]) => Promise<T>,
 ): Promise<T> {
   for (let attempt = 1; ; attempt++) {
-    const client = await pool.connect();
+    const client: Tx = await pool.connect();
     let broken: Error | undefined;
     try {
       const begun = (await client.query(BEGIN + opening)) as unknown as pg.QueryResult[];
-      keepWords(client);
+      client.words = [];
       const result = await work(client, begun.slice(STATEMENTS_OF_BEGIN));
       await client.query("commit");
-      pool.tell(wordsOf(client));
+      pool.tell(client.words);
       return result;
     } catch (error) {
       await client.query("rollback").catch((failure: unknown) => {
@@ -167,6 +167,7 @@ export async function openedTransaction<T>(
       if (attempt < 5 && RETRIED_SQLSTATES.has(sqlState(error) ?? "")) continue;
       throw error;
     } finally {
+      delete client.words;
       client.release(broken);
     }
   }
