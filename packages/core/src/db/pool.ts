@@ -1,4 +1,5 @@
 import pg from "pg";
+import { connectionTo } from "./connect.js";
 import { createKeyedQueue } from "../base/keyed-queue.js";
 import { createTeller, type Word } from "./words.js";
 
@@ -27,7 +28,7 @@ const MAX_CONNECTIONS = 19;
 export function createPool(connectionString: string, options: { max?: number; name?: string } = {}): Pool {
   const name = options.name ?? "berth";
   const settings = {
-    connectionString,
+    ...connectionTo(connectionString),
     max: options.max ?? 20,
     application_name: name,
     // Also the longest wait for a free connection: a burst of requests for one workspace queues here.
@@ -123,6 +124,7 @@ export function longestWait(pool: Pool): number {
   return first === undefined ? 0 : performance.now() - first.since;
 }
 
+const READ_ONLY = "25006";
 const RETRIED_SQLSTATES = new Set(["40001", "40P01"]);
 /**
  * A process that is frozen inside a transaction would keep its locks, and with them its workspaces' gates,
@@ -164,6 +166,8 @@ export async function openedTransaction<T>(
       await client.query("rollback").catch((failure: unknown) => {
         broken = failure as Error;
       });
+      // The next connection may come to the primary.
+      if (sqlState(error) === READ_ONLY) broken = error as Error;
       if (attempt < 5 && RETRIED_SQLSTATES.has(sqlState(error) ?? "")) continue;
       throw error;
     } finally {
@@ -207,18 +211,23 @@ export function sqlState(error: unknown): string | undefined {
   return error instanceof pg.DatabaseError ? error.code : undefined;
 }
 
+const UNREACHABLE = "ECONNREFUSED ECONNRESET EPIPE ETIMEDOUT ENOENT ENOTFOUND EAI_AGAIN ENOPRIMARY".split(
+  " ",
+);
+
 /**
  * True if the database couldn't be asked at all (down, restarting, connection cut, too many clients), as
  * opposed to having refused a statement. Whoever meets it waits and tries again; no attempt is spent.
  */
 export function isDatabaseUnavailable(error: unknown): boolean {
   const state = sqlState(error);
-  // 25P03: this process was idle in a transaction for too long. 55P03: another holds a lock for too long.
-  if (state !== undefined) return /^(08|57P|53|25P03|55P03)/.test(state);
+  // 25P03: this process was idle in a transaction for too long. 55P03: another holds a lock for too long. 25006: what
+  // answers is, or has become, a standby.
+  if (state !== undefined) return /^(08|57P|53|25P03|55P03|25006)/.test(state);
   if (!(error instanceof Error)) return false;
   const code = (error as NodeJS.ErrnoException).code ?? "";
   return (
-    ["ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIMEDOUT", "ENOENT", "ENOTFOUND", "EAI_AGAIN"].includes(code) ||
+    UNREACHABLE.includes(code) ||
     /Connection terminated|timeout exceeded when trying to connect|Query read timeout|not queryable/.test(
       error.message,
     )
@@ -230,7 +239,7 @@ export async function withClient<T>(
   connectionString: string,
   work: (client: pg.Client) => Promise<T>,
 ): Promise<T> {
-  const client = new pg.Client({ connectionString, connectionTimeoutMillis: 5_000 });
+  const client = new pg.Client({ ...connectionTo(connectionString), connectionTimeoutMillis: 5_000 });
   await client.connect();
   try {
     return await work(client);
