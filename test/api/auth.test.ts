@@ -68,6 +68,7 @@ const ADMIN = [
   "/leaks/:id/release POST",
   "/places/:name PATCH",
   "/places/:name/confirm POST",
+  "/places/:name/drain POST",
   "/places/:name/lost POST",
   "/sweeps/:name/approve POST",
   "/sweeps/:name/pause POST",

@@ -117,6 +117,7 @@ describe("the API's description", () => {
       "POST /operations/{id}/cancel",
       "POST /operations/{id}/retry",
       "POST /places/{name}/confirm",
+      "POST /places/{name}/drain",
       "POST /places/{name}/lost",
       "POST /registry/heartbeat",
       "POST /registry/register",

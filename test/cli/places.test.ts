@@ -34,6 +34,16 @@ it("places are listed, shown, changed, cordoned and confirmed", async () => {
   );
   expect(made).toMatchObject({ place: "machine-b", may_move: true });
   expect((await json("ls", "--place", "machine-b")).map((one: { name: string }) => one.name)).toEqual(["w"]);
+  expect(await json("set", "w", "--no-may-move", "--place-label", "zone:b")).toMatchObject({
+    may_move: false,
+    place_labels: { zone: "b" },
+  });
+  expect(await json("set", "w", "--may-move")).toMatchObject({ may_move: true });
+  expect((await berth("places", "drain", "machine-b")).stdout).toBe(
+    "machine-b is drained: 1 will leave, 0 stay\n",
+  );
+  expect((await berth("places")).stdout).toMatch(/machine-b .*never reached, draining/);
+  await berth("places", "uncordon", "machine-b");
   const bad = await berth("create", "w", "--place", "nowhere", "--", "sleep", "60");
   expect([bad.code, bad.stderr]).toEqual([4, expect.stringContaining("machine-b")]);
   await berth("places", "set", "machine-b", "--capacity", "none");

@@ -1,12 +1,14 @@
+import { markLost } from "@berth/core/db/lost-places";
 import { getOperation } from "@berth/core/db/operations";
 import { ensurePlace } from "@berth/core/db/places";
+import { transaction } from "@berth/core/db/pool";
 import { getWorkspace } from "@berth/core/db/workspaces";
 import { listResources } from "@berth/core/db/resources";
 import { why } from "@berth/core/operations/why";
 import { createWorkspace } from "@berth/core/requests/create";
 import { losePlace } from "@berth/core/requests/lost";
 import { requestRestart } from "@berth/core/requests/restart";
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { BY_TEST, newWorkspace } from "../support/fleet.js";
 import { ended } from "../support/wait.js";
 import { openScene } from "./scene.js";
@@ -75,6 +77,33 @@ it("what was in a lost place ends as lost, with who said so, and starts elsewher
   await scene.contact("machine-b", "lost");
   const refused = createWorkspace(context, { ...newWorkspace(), place: "machine-b" }, BY_TEST);
   await expect(refused).rejects.toMatchObject({ code: "invalid_place" });
+});
+
+it("whoever gives a place up and dies half-way leaves the rest to the sweep `dispatch` (I6, I7)", async () => {
+  const scene = await openScene({ BERTH_SWEEP_DISPATCH_EVERY_MS: "300" });
+  const { pool } = scene;
+  const [a, b] = [await scene.machine(), await scene.machine()];
+  scene.startWorker({ backends: new Map([["process", a.open()]]) });
+  const other = scene.startWorker({ backends: new Map([["machine-b", b.open()]]) });
+  await Promise.all([scene.contact("process", "confirmed"), scene.contact("machine-b", "confirmed")]);
+  const [runs, deleted] = [
+    await scene.online({ place: "machine-b" }),
+    await scene.online({ place: "machine-b" }),
+  ];
+  await other.close();
+  const removal = await scene.remove(deleted);
+  // Its first transaction, and no more of it.
+  await transaction(pool, (tx) => markLost(tx, "machine-b", { by: "test", why: REASON }));
+  await ended(pool, [removal]);
+  expect(await getOperation(pool, removal)).toMatchObject({ state: "succeeded" });
+  await vi.waitFor(async () =>
+    expect(await getWorkspace(pool, runs)).toMatchObject({
+      status: "failed",
+      status_reason: expect.stringContaining(`given up by test: ${REASON}`),
+    }),
+  );
+  expect(await scene.ledger(runs)).toEqual(["instance gone", "volume gone"]);
+  expect(await scene.eventsOf("workspace.place_lost")).toHaveLength(2);
 });
 
 it("what is accepted while a place is given up isn't left there (I7)", async () => {

@@ -39,7 +39,13 @@ const CONDITIONS: Readonly<Record<string, Condition>> = {
       return {};
     },
     // The other sweeps ask no provider: what they accept is carried out when it is well again.
-    expected: all("acts", { ...ofLists("fails"), "removed-instances": "spares", "instance-state": "spares" }),
+    expected: all("acts", {
+      ...ofLists("fails"),
+      "removed-instances": "spares",
+      "instance-state": "spares",
+      // It waits where it is until it is proven stopped.
+      drain: "spares",
+    }),
   },
   "provider time-out": {
     set(stage) {

@@ -132,6 +132,18 @@ function unclaimedScene(name: "backend" | "cloud", deployment: string, graceMs: 
   };
 }
 
+/** Makes something in the place that is drained before and after, to another one. */
+async function whileOpen<T>(stage: Stage, act: () => Promise<T>): Promise<T> {
+  await stage.pool.query(`
+    insert into places (name, backend, identity) values ('elsewhere', 'process', 'elsewhere') on conflict do nothing;
+    update places set identity = name, cordoned = name = 'elsewhere', draining_since = null where backend = 'process'`);
+  const made = await act();
+  await stage.pool.query(`
+    update places set cordoned = name = 'process', draining_by = 'test',
+      draining_since = case when name = 'process' then clock_timestamp() end where backend = 'process'`);
+  return made;
+}
+
 export const SCENES: Readonly<Record<SweepName, Scene>> = {
   dispatch: {
     passes: 1,
@@ -307,6 +319,30 @@ export const SCENES: Readonly<Record<SweepName, Scene>> = {
       having(stage, ids, "select id from workspaces where id = any ($1) and status = 'removed'"),
     poison: poisonOperations,
     change: (stage, id) => beforeConnecting(stage, () => expire(stage, [{ id }], MINUTE)),
+  },
+  drain: {
+    passes: 1,
+    async make(stage, n) {
+      const made = await whileOpen(stage, () => inTurn(n, () => stage.online()));
+      await stage.pool.query("update workspaces set may_move = true where id = any ($1)", [
+        made.map(({ id }) => id),
+      ]);
+      return made.map(({ id }) => id);
+    },
+    // It has data there, and doesn't say that it may leave it.
+    young: async (stage) => (await whileOpen(stage, () => stage.online())).id,
+    done: (stage, ids) =>
+      having(
+        stage,
+        ids,
+        `select id from workspaces w where id = any ($1) and place = 'elsewhere' and not exists
+           (select 1 from resources r where r.workspace_id = w.id and r.place = 'process' and r.state <> 'gone')`,
+      ),
+    poison: (stage, id) => poisonStop(stage, id, "backend"),
+    change: (stage, id) =>
+      beforeHold(stage, id, () =>
+        stage.pool.query("update workspaces set may_move = false where id = $1", [id]),
+      ),
   },
   retention: {
     passes: 1,

@@ -102,7 +102,7 @@ export async function openStage(env: Readonly<Record<string, string>> = {}, wait
     },
     promote: () => Promise.resolve(true),
   };
-  const gate = createGate({ pool, dispatcher, owner: "stage", leaseMs: config.leaseMs });
+  const gate = createGate({ pool, dispatcher, owner: "stage/p1", leaseMs: config.leaseMs });
   const leases = createLeaseKeeper({ renew: gate.renew, leaseMs: config.leaseMs, onError: () => undefined });
   const settings = settingsOf(config);
   const shared = {
@@ -256,6 +256,9 @@ export async function openStage(env: Readonly<Record<string, string>> = {}, wait
         `truncate workspaces, gates, operations, resources, structure_events, sweeps, sweep_runs, sightings,
            heartbeat_listeners, provider_things, provider_calls, bulk_operations, bulk_items, place_sharers`,
       );
+      // Where a drain led to, and the place that it was of.
+      await pool.query(`delete from places where name = 'elsewhere';
+        update places set cordoned = false, draining_since = null, draining_by = null`);
     },
     async close() {
       leases.close();

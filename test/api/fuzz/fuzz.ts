@@ -35,7 +35,7 @@ export interface Fuzzed {
 /** Sends so many requests that are made from the API's own description, one at a time. */
 export async function fuzz(api: TestApi, agent: Agent, count: number): Promise<Fuzzed> {
   const description = (await api.call("GET", "/docs/json")).body as Description;
-  await ensurePlace(api.pool, { name: "spare", backend: "process" });
+  for (const name of ["spare", "drained"]) await ensurePlace(api.pool, { name, backend: "process" });
   await countChanges(api);
   const ids = {
     workspaces: [] as string[],
@@ -69,7 +69,8 @@ export async function fuzz(api: TestApi, agent: Agent, count: number): Promise<F
   let sent = 0;
   const known: Known = (parameter, path) => {
     // Not the place that all the others are in: nothing could be made any more.
-    if (path.startsWith("/places/")) return [path.endsWith("/lost") ? "spare" : "external"];
+    if (path.startsWith("/places/"))
+      return [path.endsWith("/lost") ? "spare" : path.endsWith("/drain") ? "drained" : "external"];
     if (parameter === "name") return SWEEP_NAMES;
     if (parameter === "label") return ["team:red", "team:*"];
     if (parameter === "workspaceId") return ids.workspaces;

@@ -1,6 +1,6 @@
 import { reportPlaces } from "@berth/core/db/places";
 import { losePlace } from "@berth/core/requests/lost";
-import { confirmPlace, patchPlace, requirePlace } from "@berth/core/requests/places";
+import { confirmPlace, drainPlace, patchPlace, requirePlace } from "@berth/core/requests/places";
 import type { FastifyReply } from "fastify";
 import Type, { type Static } from "typebox";
 import { etagOf } from "../http/etag.js";
@@ -9,6 +9,8 @@ import { answer, ETAG } from "../schemas/answers.js";
 import { ConditionHeaders, ref } from "../schemas/common.js";
 import {
   ConfirmBody,
+  Drain,
+  DRAIN_EXAMPLE,
   LOST_EXAMPLE,
   LostBody,
   PatchPlaceBody,
@@ -87,6 +89,28 @@ export function placeRoutes(app: App, { pool }: Services): void {
       await patchPlace(pool, name, request.body, requesterOf(request));
       return shown(reply, await reportOf(name));
     },
+  );
+
+  app.post(
+    "/places/:name/drain",
+    {
+      config: { access: "admin", relieves: true },
+      schema: {
+        operationId: "drainPlace",
+        summary: "Empty a place of what may leave it",
+        description:
+          "It is cordoned, and what has no data there, or has `may_move`, is started elsewhere with an empty volume, as its " +
+          "`place_labels` allow. The rest is listed. Asked again, it says how far that is; `cordoned: false` ends it.",
+        tags: TAGS,
+        params: Params,
+        headers: ConditionHeaders,
+        response: {
+          200: answer("How far it is.", Drain, DRAIN_EXAMPLE),
+          ...problems("invalid_request", "place_not_found", "place_lost", "precondition_failed"),
+        },
+      },
+    },
+    (request) => drainPlace(pool, request.params.name, requesterOf(request)),
   );
 
   app.post(

@@ -1,8 +1,9 @@
 import type { PlaceReport } from "@berth/core/db/places";
 import { BACKENDS } from "@berth/core/domain/backend";
 import { MAX_RUNNING } from "@berth/core/domain/quota";
+import { STATUSES } from "@berth/core/domain/status";
 import Type, { type Static } from "typebox";
-import { iso, named, nullable, strictObject, time } from "./common.js";
+import { iso, named, nullable, strictObject, time, uuid } from "./common.js";
 import { expecting } from "./expected.js";
 import { Labels } from "./workspace.js";
 
@@ -39,6 +40,10 @@ export const Place = named(
         description: "Twice the weight gets twice as many of what goes where the fewest run.",
       }),
       cordoned: Type.Boolean({ description: "It takes no more workspaces; those that are there stay." }),
+      draining: nullable(Type.Object({ since: time("Since when."), by: Type.String() }), {
+        description:
+          "Who wants it empty of what may leave it; null: nobody. `drain` asked for again says how far it is.",
+      }),
       lost: nullable(Type.Object({ at: time("When."), by: Type.String(), reason: Type.String() }), {
         description: "Who said that it is gone for good, and why; null: nobody.",
       }),
@@ -80,6 +85,7 @@ export const PLACE_EXAMPLE = {
   capacity: 100,
   weight: 1,
   cordoned: false,
+  draining: null,
   lost: null,
   running: 12,
   held: 15,
@@ -116,6 +122,26 @@ export const LostBody = strictObject(
   },
   { examples: [{ reason: "the host burned down, ticket 4711" }] },
 );
+
+const Progress = {
+  leaving: Type.Integer({ description: "Workspaces that will be taken elsewhere." }),
+  staying: Type.Integer({
+    description: "Workspaces that stay: they have data there and no `may_move`, or run elsewhere.",
+  }),
+};
+
+export const Drain = Type.Object({
+  ...Progress,
+  first_staying: Type.Array(
+    Type.Object({ id: uuid(), name: Type.String(), status: Type.Enum([...STATUSES]) }),
+    { description: "The first 100 of those that stay; `GET /workspaces?place=` has all that are there." },
+  ),
+});
+export const DRAIN_EXAMPLE = {
+  leaving: 11,
+  staying: 1,
+  first_staying: [{ id: "0d9f6f2e-3a5b-4c1d-9e8f-7a6b5c4d3e2f", name: "echo", status: "online" as const }],
+};
 
 export const PatchPlaceBody = expecting(
   "a JSON object with at least one of labels, capacity, weight and cordoned",
@@ -167,6 +193,10 @@ export function viewPlace(place: PlaceReport): Static<typeof Place> {
     capacity: place.capacity,
     weight: place.weight,
     cordoned: place.cordoned,
+    draining:
+      place.draining_since === null
+        ? null
+        : { since: place.draining_since.toISOString(), by: place.draining_by! },
     lost:
       place.lost_at === null
         ? null

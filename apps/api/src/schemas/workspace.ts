@@ -46,7 +46,7 @@ const PlaceLabels = Type.Unsafe<Record<string, string>>({
 });
 const MayMove = Type.Boolean({
   description:
-    "Noted for later: it may be started in another place, with an empty volume. Nothing moves workspaces yet.",
+    "It may be started in another place, with an empty volume, when its own is drained. Default: false.",
 });
 
 /** The body of POST /workspaces where these backends run. */
@@ -113,7 +113,7 @@ export const Workspace = named(
         description: "What the labels of any place that it gets must be.",
       }),
       may_move: Type.Boolean({
-        description: "It may start elsewhere, with an empty volume. Nothing moves workspaces yet.",
+        description: "When its place is drained it starts elsewhere, with an empty volume.",
       }),
       spec: ShownSpec,
       labels: Type.Record(Type.String(), Type.String()),

@@ -14,6 +14,8 @@ interface Options extends SpecOptions {
   name?: string;
   ttl?: string;
   hibernateAfter?: string;
+  mayMove?: boolean;
+  placeLabel?: string[];
 }
 
 export const set: Register = (program, surroundings) => {
@@ -27,16 +29,24 @@ export const set: Register = (program, surroundings) => {
     )
     .option("--name <name>", "what people call it")
     .option("--ttl <duration>", "it is deleted by itself after so long from now, or at this time; never")
-    .option("--hibernate-after <duration>", "it hibernates after so long without tasks; never");
+    .option("--hibernate-after <duration>", "it hibernates after so long without tasks; never")
+    .option(
+      "--place-label <name:value>",
+      "a label that any place it gets must have; repeat it for several",
+      label,
+    )
+    .option("--may-move", "it may start elsewhere, with an empty volume, when its place is drained")
+    .option("--no-may-move", "it stays where its volume is");
   command.option("--unset-env <names>", "variables of its environment to take away", words);
   specOptions(command).action(
     action<Options>(surroundings, async (context, options, given: string, argv: string[]) => {
       const { now, json, print } = context;
-      const { name, ttl, hibernateAfter } = options;
+      const { name, ttl, hibernateAfter, mayMove, placeLabel } = options;
       const { workspace, changed } = await change(context, given, async (one) => {
         const spec = await readSpec<NonNullable<Changes["spec"]>>(context, options, argv, one.spec);
         const changes: Changes = {
-          ...defined({ name }),
+          ...defined({ name, may_move: mayMove }),
+          ...(placeLabel === undefined ? {} : { place_labels: labelsOf(placeLabel) }),
           ...(ttl === undefined ? {} : { expires_at: ttl === "never" ? null : moment(ttl, now) }),
           ...(hibernateAfter === undefined
             ? {}
@@ -59,6 +69,7 @@ export const set: Register = (program, surroundings) => {
     "berth set echo --ttl 2h",
     "berth set echo --name echo-2 --hibernate-after 30m",
     "berth set echo --image debian:13",
+    "berth set echo --may-move",
     "berth set echo --env TZ=UTC --env-from DB_PASSWORD=file:db-password --unset-env OLD",
   );
 };

@@ -1,10 +1,11 @@
 import { defined } from "../defined.js";
-import { BACKENDS, type paths } from "@berth/client";
+import type { paths } from "@berth/client";
 import { action, choice, examples, type Register, waits } from "../command.js";
 import { printJson } from "../context.js";
 import { duration, label, labelsOf, moment } from "../parse.js";
 import { settle, type WaitOptions } from "../settle.js";
 import { minutes, readSpec, type SpecOptions, specOptions } from "../spec.js";
+import { BACKENDS } from "../statuses.js";
 import { findWorkspace } from "../workspaces.js";
 
 type Body = paths["/workspaces"]["post"]["requestBody"]["content"]["application/json"];
@@ -29,7 +30,7 @@ export const create: Register = (program, surroundings) => {
     .addOption(choice("-b, --backend <backend>", "what runs it", BACKENDS))
     .option("--place <place>", "where: one of `berth places`; as a rule where its parent is")
     .option("--place-label <name:value>", "a label that its place must have; repeat it for several", label)
-    .option("--may-move", "noted: it may one day start elsewhere, with an empty volume; nothing moves it yet")
+    .option("--may-move", "it may start elsewhere, with an empty volume, when its place is drained")
     .option("-l, --label <name:value>", "a label; repeat it for several", label)
     .option("--ttl <duration>", "it is deleted by itself after so long, or at this time")
     .option("--hibernate-after <duration>", "it hibernates after so long without tasks", duration)

@@ -1,6 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
-import { connectionTo } from "./connect.js";
 
 export interface ListenEvents {
   /** A transaction that sent this payload has committed. */
@@ -27,7 +26,7 @@ export function listen(connectionString: string, channels: readonly string[], on
 
   const once = async (): Promise<void> => {
     client = new pg.Client({
-      ...connectionTo(connectionString),
+      connectionString,
       application_name: "berth-listen",
       connectionTimeoutMillis: 5_000,
       keepAlive: true,

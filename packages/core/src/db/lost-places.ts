@@ -14,6 +14,14 @@ export async function markLost(tx: Tx, name: string, { by, why }: LostWord): Pro
   );
 }
 
+/** Places that were given up. */
+export async function lostPlaces(db: Queryable): Promise<({ name: string } & LostWord)[]> {
+  const { rows } = await db.query<{ name: string } & LostWord>(
+    "select name, lost_by as by, lost_reason as why from places where lost_at is not null order by name",
+  );
+  return rows;
+}
+
 /** Workspaces of which a lost place still has something by what the rows say, or that are still meant to run there. */
 export async function leftInLost(db: Queryable, place: string, limit: number): Promise<string[]> {
   const { rows } = await db.query<{ id: string }>(
@@ -81,7 +89,7 @@ export async function lostVolumeOf(tx: Tx, workspaceId: string): Promise<boolean
   return rows[0]!.lost;
 }
 
-/** From here on its things are made in another place. */
+/** From here on its things are made in another place. The ledger has none of it that isn't gone. */
 export async function movePlace(tx: Tx, workspaceId: string, place: string): Promise<void> {
   await tx.query("update workspaces set place = $2 where id = $1", [workspaceId, place]);
 }

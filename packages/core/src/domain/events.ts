@@ -96,6 +96,12 @@ export const EVENTS = {
     ["sweep", "backend", "place", "kind", "provider_id", "name", "created_at", "held_until", "why"],
   ),
   "workspace.leak.retry_requested": event("somebody wants a leak tried again", LEAK),
+  "workspace.moved": event("it leaves a place that is drained for another one, without its volume", [
+    "place",
+    "from_place",
+    "why",
+    "requested_by",
+  ]),
   "workspace.place_lost": event("its place was given up, and what it had there with it", [
     "place",
     "lost",

@@ -23,6 +23,13 @@ export const PLACE_EVENTS = {
     "fields",
     "requested_by",
   ]),
+  "place.draining": event("somebody wants a place empty of what may leave it", [
+    "place",
+    "backend",
+    "leaving",
+    "staying",
+    "requested_by",
+  ]),
   "place.lost": event("somebody said that a place is gone for good", [
     "place",
     "backend",

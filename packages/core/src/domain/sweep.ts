@@ -34,6 +34,8 @@ export const SWEEP_RULES = {
   "idle-hibernation": { everyMs: 120_000, limit: 200, runLimitMs: 60_000, breaker: false, perPlace: false },
   // Whoever gave it `expires_at` asked for this.
   expiry: { everyMs: 60_000, limit: 200, runLimitMs: 60_000, breaker: false, perPlace: false },
+  // An operator asked for it.
+  drain: { everyMs: 10_000, limit: 50, runLimitMs: 120_000, breaker: false, perPlace: true },
   retention: { everyMs: 3_600_000, limit: 10, runLimitMs: 120_000, breaker: false, perPlace: false },
 } as const satisfies Readonly<Record<string, SweepRules>>;
 

@@ -93,7 +93,13 @@ async function noteMissing(context: StepContext, missing: BackendError): Promise
 }
 
 async function ensureOnce(context: StepContext): Promise<void> {
-  const row = await intend(context, "volume", await find(context, "volume"));
+  let found = await find(context, "volume");
+  if (found?.state === "releasing") {
+    // A drain had given its data up, and hasn't seen it to its end.
+    await removeVolume.run(context);
+    found = undefined;
+  }
+  const row = await intend(context, "volume", found);
   context.check();
   const { providerId, details } = await context.backend.createVolume(volumeRef(row), {
     ...callOf(context),

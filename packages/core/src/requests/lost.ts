@@ -29,7 +29,7 @@ const BATCH = 200;
 /**
  * An operator says that a place is gone for good: what the ledger has there ends as lost, with who said so and why;
  * operations there end, deletes as succeeded; and its workspaces may be started elsewhere without their volume. It can't
- * be taken back. Should its process die half-way, the same call under the same Idempotency-Key goes on.
+ * be taken back. What this call doesn't get to, should its process die, the sweep `dispatch` does.
  * @throws BerthError `place_not_found`, `place_lost`, `precondition_failed`
  */
 export async function losePlace(

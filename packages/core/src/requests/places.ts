@@ -1,4 +1,5 @@
 import { BerthError } from "../base/errors.js";
+import { drainProgress, markDraining, type DrainProgress } from "../db/drains.js";
 import { insertEvents } from "../db/events.js";
 import { lockPlacement } from "../db/placement.js";
 import {
@@ -49,6 +50,34 @@ export async function patchPlace(
         }),
       ]);
     return after;
+  });
+}
+
+/**
+ * Has whatever has no data in a place, or says that it may leave it, taken elsewhere by the sweep `drain`; the rest stays. Nothing more
+ * goes there until it is uncordoned, which ends the drain.
+ * @throws BerthError as {@link patchPlace}.
+ */
+export async function drainPlace(
+  pool: Pool,
+  name: string,
+  asker: Asker & { ifVersion?: number },
+): Promise<DrainProgress> {
+  return acceptIdempotently(pool, null, asker, async (tx) => {
+    const place = await lockForChange(tx, name, asker);
+    await markDraining(tx, name, asker.requestedBy);
+    const progress = await drainProgress(tx, name);
+    if (place.draining_since === null)
+      await insertEvents(tx, [
+        newEvent("place.draining", null, {
+          place: name,
+          backend: place.backend,
+          leaving: progress.leaving,
+          staying: progress.staying,
+          requested_by: asker.requestedBy,
+        }),
+      ]);
+    return progress;
   });
 }
 

@@ -1,5 +1,6 @@
 import { bulk } from "./bulk.js";
 import { dispatch } from "./dispatch.js";
+import { drain } from "./drain.js";
 import { expiry } from "./expiry.js";
 import { idleHibernation } from "./idle-hibernation.js";
 import { instanceState } from "./instance-state.js";
@@ -25,6 +26,7 @@ const WORK: Readonly<Record<SweepName, Sweep>> = {
   "provisioning-timeout": provisioningTimeout,
   "idle-hibernation": idleHibernation,
   expiry,
+  drain,
   retention,
 };
 export const SWEEPS: readonly Sweep[] = SWEEP_NAMES.map((name) => WORK[name]);

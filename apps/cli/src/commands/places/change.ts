@@ -4,6 +4,7 @@ import { action } from "../../command.js";
 import { type Context, printJson, type Surroundings } from "../../context.js";
 import { defined } from "../../defined.js";
 import { CliError, EXIT } from "../../exit.js";
+import { table } from "../../output/table.js";
 import { count, label, labelsOf } from "../../parse.js";
 
 type Settings = paths["/places/{name}"]["patch"]["requestBody"]["content"]["application/json"];
@@ -42,6 +43,23 @@ export function change(group: Command, surroundings: Surroundings): void {
       .action(
         action(surroundings, (context, _options, name: string) => patch(context, name, { cordoned }, done)),
       );
+  group
+    .command("drain")
+    .argument("<place>", "its name")
+    .description(
+      "Takes what has no data there, or may move, elsewhere, and lists the rest. Again, it says how far that is; uncordon ends it.",
+    )
+    .action(
+      action(surroundings, async (context, _options, name: string) => {
+        const { berth, signal, json, print, paint } = context;
+        const { data } = await berth.POST("/places/{name}/drain", { params: { path: { name } }, signal });
+        if (json) return printJson(context, data);
+        print(`${name} is drained: ${data.leaving} will leave, ${data.staying} stay`);
+        if (data.first_staying.length === 0) return;
+        const rows = data.first_staying.map((one) => [one.name, one.status, one.id]);
+        print(table(paint, ["STAYS", "STATUS", "ID"], rows));
+      }),
+    );
   group
     .command("lost")
     .argument("<place>", "its name")

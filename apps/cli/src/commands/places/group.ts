@@ -6,7 +6,7 @@ import { show } from "./show.js";
 export const places: Register = (program, surroundings) => {
   const group = program
     .command("places")
-    .summary("where workspaces are: list, show, set, cordon, uncordon, confirm, lost")
+    .summary("where workspaces are: list, show, set, cordon, uncordon, drain, confirm, lost")
     .description("Where workspaces are: daemons, accounts with their Regions, machines.");
   show(group, surroundings);
   change(group, surroundings);

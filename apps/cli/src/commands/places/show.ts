@@ -73,8 +73,8 @@ export function show(group: Command, surroundings: Surroundings): void {
     );
 }
 
-function stateOf({ served, cordoned, served_at: servedAt, lost }: Place): string {
+function stateOf({ served, cordoned, served_at: servedAt, lost, draining }: Place): string {
   if (lost !== null) return "lost";
   const reached = served ? "served" : servedAt === null ? "never reached" : "not served";
-  return cordoned ? `${reached}, cordoned` : reached;
+  return draining !== null ? `${reached}, draining` : cordoned ? `${reached}, cordoned` : reached;
 }

@@ -50,7 +50,7 @@ function mortal(stage: Stage, last: number): { deps: Partial<SweepDeps>; died():
       },
     ]),
   );
-  const gate = createGate({ pool, dispatcher: stage.deps.dispatcher, owner: "mortal", leaseMs: 10_000 });
+  const gate = createGate({ pool, dispatcher: stage.deps.dispatcher, owner: "mortal/p1", leaseMs: 10_000 });
   const leases = createLeaseKeeper({ renew: gate.renew, leaseMs: 10_000, onError: () => undefined });
   const dispatcher = { ...stage.deps.dispatcher, wake: guarded(stage.deps.dispatcher.wake) };
   return {
@@ -64,6 +64,7 @@ function mortal(stage: Stage, last: number): { deps: Partial<SweepDeps>; died():
 const ONCE = [
   "workspace.leak.reaped",
   "workspace.offline",
+  "workspace.moved",
   "workspace.restart.requested",
   "workspace.hibernate.requested",
   "workspace.pause.requested",

@@ -1,0 +1,136 @@
+import { BerthError } from "../base/errors.js";
+import { leavers, mustLeave, type Leaver } from "../db/drains.js";
+import { insertEvents } from "../db/events.js";
+import { movePlace } from "../db/lost-places.js";
+import { unfinishedOf } from "../db/operations.js";
+import type { Tx } from "../db/pool.js";
+import { markReleasing, workspacesWithOpenResources } from "../db/resources.js";
+import { changeStatuses, getWorkspace, revokeToken, type Workspace } from "../db/workspaces.js";
+import { newEvent } from "../domain/events.js";
+import { SHOULD_RUN } from "../domain/status.js";
+import { whileIdle } from "../operations/idle.js";
+import { removeName, removeVolume, stopInstance } from "../operations/stop.js";
+import { enqueue, requestedEvent } from "../requests/accept.js";
+import { choosePlace } from "../requests/placement.js";
+import { defineSweep, type Sweep, type SweepDeps } from "./sweep.js";
+
+const FIRST = "00000000-0000-0000-0000-000000000000";
+/** When one that was stopped is started again where it was, if no run of this sweep has gone on with it. */
+const LEFT_ALONE_MS = 60_000;
+
+/**
+ * Takes what may leave a place that is drained to another one: stops it, removes its volume, and starts it there, if it ran. Only
+ * what another place takes is touched. All of it while its gate is held (I1), and its place changes only when the ledger has
+ * nothing of it any more (I8): whoever asks for something meanwhile, or goes on after a crash, finds it all in one place.
+ */
+export const drain: Sweep = defineSweep("drain", {
+  async plan(deps, cursor) {
+    const found = await leavers(deps.pool, [...deps.backends.keys()], cursor ?? FIRST, drain.limit);
+    return {
+      lookedAt: found.length,
+      // Those that no place takes keep none behind them waiting.
+      cursor: found.length < drain.limit ? null : found.at(-1)!.id,
+      actions: found.map((one) => ({
+        key: one.id,
+        what: `take workspace ${one.id} elsewhere`,
+        why: `place ${one.place} is drained`,
+        run: (stop) => leave(deps, one, stop),
+      })),
+    };
+  },
+});
+
+/** `no_place`: none takes it now. `changed`: it may not leave any more. `busy`: something else is wanted of it. */
+type Left = "moved" | "no_place" | "changed" | "busy";
+
+async function leave(deps: SweepDeps, one: Leaver, stop: AbortSignal): Promise<Left> {
+  const left = await whileIdle(deps, one, stop, async (context) => {
+    const problem = await context.fenced((tx) => announce(tx, one));
+    if (problem !== null) return problem;
+    await stopInstance.run(context);
+    await context.fenced((tx) => giveUpData(tx, one));
+    await removeVolume.run(context);
+    await removeName.run(context);
+    return context.fenced((tx) => settleElsewhere(deps, tx, one));
+  });
+  return left ?? "busy";
+}
+
+/** Takes it offline, if another place would have it. @returns why it stays as it is */
+async function announce(tx: Tx, one: Leaver): Promise<Exclude<Left, "moved"> | null> {
+  const by = await mustLeave(tx, one);
+  if (by === null) return "changed";
+  if ((await unfinishedOf(tx, [one.id])).length > 0) return "busy";
+  const workspace = (await getWorkspace(tx, one.id))!;
+  if ((await placeFor(tx, workspace)) === null) return "no_place";
+  const { id, status: from, instance_id, generation } = workspace;
+  if (!SHOULD_RUN.includes(from)) return null;
+  await revokeToken(tx, id);
+  const reason = `place ${one.place} is drained by ${by}`;
+  await changeStatuses(tx, [{ id, status: "offline", reason, restart_in_ms: LEFT_ALONE_MS }]);
+  if (from !== "offline")
+    await insertEvents(tx, [
+      newEvent("workspace.offline", id, {
+        reason: "drained",
+        from,
+        instance_id,
+        generation,
+        requested_by: drain.name,
+      }),
+    ]);
+  return null;
+}
+
+/** Its volume is to go, unless somebody has changed his mind about that meanwhile. */
+async function giveUpData(tx: Tx, one: Leaver): Promise<void> {
+  if ((await mustLeave(tx, one)) !== null) await markReleasing(tx, [one.id]);
+}
+
+/** It goes elsewhere, if it still may and some place still takes it; and starts, there or here. */
+async function settleElsewhere(deps: SweepDeps, tx: Tx, one: Leaver): Promise<Left> {
+  // What somebody has wanted meanwhile waits for the gate, and for this place.
+  if ((await unfinishedOf(tx, [one.id])).length > 0) return "busy";
+  const by = await mustLeave(tx, one);
+  const workspace = (await getWorkspace(tx, one.id))!;
+  const here = (await workspacesWithOpenResources(tx, [one.id])).length > 0;
+  const place = by === null || here ? null : await placeFor(tx, workspace);
+  if (by !== null && place !== null) {
+    await movePlace(tx, one.id, place);
+    const why = `place ${one.place} is drained`;
+    await insertEvents(tx, [
+      newEvent("workspace.moved", one.id, { place, from_place: one.place, why, requested_by: by }),
+    ]);
+  }
+  if (workspace.status === "offline") await start(deps, tx, workspace);
+  return by === null || here ? "changed" : place === null ? "no_place" : "moved";
+}
+
+/** Where its parent is, if that isn't drained, has room, and it has no `place_labels`; else as these say; null: nowhere. */
+async function placeFor(tx: Tx, workspace: Workspace): Promise<string | null> {
+  const { backend, place_labels, parent_id } = workspace;
+  const parent = parent_id === null ? null : await getWorkspace(tx, parent_id);
+  const free = Object.keys(place_labels).length === 0;
+  const beside = free && parent !== null && parent.status !== "removed" && parent.place !== workspace.place;
+  const home = beside ? await placeOrNull(tx, { backend }, parent) : null;
+  return home ?? (await placeOrNull(tx, { backend, place_labels }, null));
+}
+
+async function placeOrNull(...[tx, wish, parent]: Parameters<typeof choosePlace>): Promise<string | null> {
+  try {
+    return await choosePlace(tx, wish, parent);
+  } catch (error) {
+    if (error instanceof BerthError && error.code === "no_place") return null;
+    throw error;
+  }
+}
+
+async function start(
+  deps: SweepDeps,
+  tx: Tx,
+  { id, generation, status_reason: reason }: Workspace,
+): Promise<void> {
+  const requester = { source: "reconciler", requestedBy: drain.name } as const;
+  const operation = await enqueue(tx, deps, id, "restart", requester);
+  await changeStatuses(tx, [{ id, status: "offline", reason }]);
+  await insertEvents(tx, [requestedEvent(operation, requester, { reason: "drained", generation })]);
+}
