@@ -4,9 +4,13 @@ import { defineConfig } from "vitest/config";
 /** As in test/support/patience.ts, in ms. */
 const PATIENCE_MS = 100_000;
 
+/** `npm test` has just built this checkout: then what is shipped is tested, and Node loads it without a transform. */
+const IS_BUILT = process.env["BERTH_TEST_BUILT"] === "1";
+
 export default defineConfig({
-  ssr: { resolve: { conditions: ["source"] } },
+  ...(IS_BUILT ? {} : { ssr: { resolve: { conditions: ["source"] } } }),
   test: {
+    server: { deps: { external: [/\/(?:apps|packages)\/[^/]+\/dist\//] } },
     include: ["test/**/*.test.ts", "packages/*/test/**/*.test.ts"],
     globalSetup: ["test/support/global-setup.ts"],
     setupFiles: ["test/support/patience.ts"],

@@ -7,7 +7,7 @@ import { openQueues, type Queues } from "@berth/core/queues/producer";
 import { getWorkspace } from "@berth/core/db/workspaces";
 import { type RunningApi, startApi } from "@berth/api/start";
 import { fleetEnvironment } from "../support/fleet.js";
-import { createTestDatabase } from "../support/postgres.js";
+import { createTestDatabase, type TestDatabase } from "../support/postgres.js";
 
 export const KEY = "test-admin-key-0123456789";
 export const PROCESS_SPEC = { command: ["sleep", "60"] };
@@ -40,12 +40,13 @@ export interface TestApi {
   close(): Promise<void>;
 }
 
-/** The API over real HTTP on a database of its own, with no worker. */
+/** The API over real HTTP on a database of its own, or the one given, with no worker. */
 export async function startTestApi(
   redisUrl: string | null,
   env: Readonly<Record<string, string>> = {},
+  database: Pick<TestDatabase, "url" | "pool" | "drop"> | null = null,
 ): Promise<TestApi> {
-  const database = await createTestDatabase();
+  database ??= await createTestDatabase();
   const config = readConfig(
     "api",
     fleetEnvironment(database.url, redisUrl, {

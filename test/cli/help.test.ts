@@ -82,7 +82,7 @@ describe("completion", () => {
     expect(await offered("ops", "bulk", "")).toEqual(expect.arrayContaining(["restart", "delete", "echo"]));
     expect(await offered("restart", "")).toEqual(["echo", "edit"]);
     expect(await offered("events", "--workspace", "")).toEqual(["echo", "edit"]);
-    expect(await offered("create", "--backend", "")).toEqual(["docker", "ec2", "process", "external"]);
+    expect(await offered("create", "--backend", "")).toEqual(["docker", "process", "ec2", "external"]);
     expect(await offered("ls", "--")).toEqual(expect.arrayContaining(["--status", "--label", "--json"]));
   });
 

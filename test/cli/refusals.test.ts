@@ -113,7 +113,11 @@ describe("a command ends with", () => {
     expectRefusal(await berth("ls", "--limit", "0"), 2, /Expected a whole number from 1 on/);
     expectRefusal(await berth("create", "x", "--ttl", "soon"), 2, /Expected a time such as 90s, 2h or /);
     expectRefusal(await berth("create", "x", "--hibernate-after", "2w"), 2, /Expected a time such as 90s/);
-    expectRefusal(await berth("create", "x", "--backend", "dcoker"), 2, /Allowed choices are docker, ec2/);
+    expectRefusal(
+      await berth("create", "x", "--backend", "dcoker"),
+      2,
+      /Allowed choices are docker, process/,
+    );
     expectRefusal(await berth("label", "x", "team"), 2, /Expected name:value, or name- /);
     expectRefusal(await berth("keys", "create", "x"), 2, /required option '--scope <scope>' not specified/);
     // What only Berth can tell.

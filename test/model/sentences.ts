@@ -1,5 +1,6 @@
 import type { Action } from "./actions.js";
-import type { Flaw } from "./explore.js";
+import { explore, type Flaw } from "./explore.js";
+import type { Scope } from "./protocol.js";
 import { TELL, type State } from "./state.js";
 
 /** A flaw as one can read it: what was done, line by line, and how things then are. */
@@ -99,4 +100,10 @@ function describe({ status, gate, operations, workers }: State): string {
     ...rows,
     ...busy,
   ].join("; ");
+}
+
+/** The story of what is wrong, so that a failure shows it; null if nothing is. */
+export function flawOf(scope: Scope): string | null {
+  const { flaw } = explore(scope);
+  return flaw === null ? null : story(flaw);
 }

@@ -52,7 +52,7 @@ export function fleetEnvironment(
     ...(redisUrl === null ? {} : { REDIS_URL: redisUrl }),
     BERTH_ADMIN_KEY: "test-admin-key-0123456789",
     BERTH_SECRET: "test-secret-0123456789-0123456789-0123456789",
-    BERTH_QUEUE_PREFIX: `{${new URL(databaseUrl).pathname.slice(1)}}`,
+    BERTH_QUEUE_PREFIX: `{${/([^/?]*)(\?.*)?$/.exec(databaseUrl)![1]}}`,
     BERTH_BACKENDS: "process",
     ...QUICK,
     ...extra,
@@ -75,8 +75,9 @@ export async function startFleet(options: {
   redisUrl: string | null;
   env?: Readonly<Record<string, string>>;
   faults?: Partial<ProviderFaults>;
+  database?: TestDatabase;
 }): Promise<Fleet> {
-  const database = await createTestDatabase();
+  const database = options.database ?? (await createTestDatabase());
   const config = readConfig("worker", fleetEnvironment(database.url, options.redisUrl, options.env));
   const logger = createLogger(config, "test");
   const queues = await openQueues(config, () => undefined);

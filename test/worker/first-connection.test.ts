@@ -8,6 +8,7 @@ it("a worker whose queue store is down when it starts works as soon as it is up 
   await using server = await startPostgres();
   const config = {
     databaseUrl: server.url,
+    databaseListenUrl: null,
     redisUrl: null,
     redisCa: null,
     queuePrefix: "{test}",

@@ -1,9 +1,8 @@
 import { defined } from "./defined.js";
-import type { paths } from "@berth/client";
+import { BACKENDS, STATUSES, type paths } from "@berth/client";
 import type { Command } from "commander";
 import type { Context } from "./context.js";
 import { label, words } from "./parse.js";
-import { BACKENDS, STATUSES } from "./statuses.js";
 import { oneOf } from "./words.js";
 import { findWorkspace } from "./workspaces.js";
 

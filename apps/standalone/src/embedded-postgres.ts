@@ -94,7 +94,7 @@ function watch(child: ChildProcess, logger: EmbeddedPostgresOptions["logger"]) {
     createInterface({ input: child.stderr }).on("line", (line) => {
       logger?.debug(line);
       if (lastLines.push(line) > 10) lastLines.shift();
-      if (line.includes("database system is ready to accept connections")) resolve(null);
+      if (/database system is ready to accept (read-only )?connections/.test(line)) resolve(null);
     });
   });
   const ended = new Promise<string>((resolve) => {

@@ -1,3 +1,4 @@
+import { databasePlace } from "@berth/core/config/database-address";
 import { migrate, SchemaTooNewError } from "@berth/core/db/migrate";
 import { reasonOf, StartError } from "./start-error.js";
 
@@ -7,10 +8,9 @@ export async function migrateOrExplain(databaseUrl: string): Promise<void> {
     await migrate(databaseUrl);
   } catch (error) {
     if (error instanceof SchemaTooNewError) throw new StartError(error.message, error);
-    throw new StartError(`DATABASE_URL: ${placeOf(databaseUrl)} can't be used (${reasonOf(error)})`, error);
+    throw new StartError(
+      `DATABASE_URL: ${databasePlace(databaseUrl)} can't be used (${reasonOf(error)})`,
+      error,
+    );
   }
-}
-
-function placeOf(url: string): string {
-  return new URL(url).host || "the local socket";
 }

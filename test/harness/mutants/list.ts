@@ -311,6 +311,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: `${CORE}/sweeps/dispatch.ts`,
     find: "const due = heads.filter((head) => (head.backoff_for_ms ?? 0) <= 0);",
     replace: "const due = heads.filter((head) => (head.backoff_for_ms ?? 0) < -1e9);",
+    tests: ["test/sweeps/matrix.test.ts"],
   },
   {
     name: "carries out a request each time that it is sent",

@@ -1,5 +1,5 @@
 import type { Spec as CoreSpec } from "@berth/core/domain/spec";
-import { MOST_VARIABLES } from "@berth/core/domain/secrets";
+import { MAX_VARIABLES } from "@berth/core/domain/secrets";
 import { READINESS } from "@berth/core/domain/spec";
 import Type, { type TSchema } from "typebox";
 import { strictObject } from "./common.js";
@@ -96,9 +96,9 @@ const specOf = <Argument extends TSchema, Value extends TSchema>(
       ),
       env: Type.Optional(
         expecting(
-          `at most ${MOST_VARIABLES} variables with names of A-Z, a-z, 0-9 and _ (at most 128, no digit first, not BERTH_…)`,
+          `at most ${MAX_VARIABLES} variables with names of A-Z, a-z, 0-9 and _ (at most 128, no digit first, not BERTH_…)`,
           Type.Record(Type.String({ pattern: ENV_KEY }), variable, {
-            maxProperties: MOST_VARIABLES,
+            maxProperties: MAX_VARIABLES,
             additionalProperties: false,
             description: "Environment variables. Those that begin with BERTH_ are Berth's own.",
           }),

@@ -1,5 +1,5 @@
 import { defined } from "../defined.js";
-import type { BulkOperation, paths } from "@berth/client";
+import { BULK_KINDS, type BulkOperation, type paths } from "@berth/client";
 import { Argument, type Command } from "commander";
 import { setTimeout as delay } from "node:timers/promises";
 import { action, examples, waits } from "../command.js";
@@ -8,18 +8,10 @@ import { CliError, EXIT } from "../exit.js";
 import { table } from "../output/table.js";
 import { span } from "../output/times.js";
 import type { WaitOptions } from "../settle.js";
-import { wordsOf } from "../statuses.js";
 import { type FilterOptions, filterOf, filters } from "../workspace-filter.js";
 import { findWorkspace, namesOf } from "../workspaces.js";
 
 type Body = paths["/operations/bulk"]["post"]["requestBody"]["content"]["application/json"];
-const KINDS = wordsOf<Body["kind"]>({
-  restart: true,
-  pause: true,
-  resume: true,
-  hibernate: true,
-  delete: true,
-});
 
 interface Options extends WaitOptions, FilterOptions {
   dryRun?: true;
@@ -35,7 +27,7 @@ const TOLD = 20;
 export function bulk(group: Command, surroundings: Surroundings): void {
   const command = group
     .command("bulk")
-    .addArgument(new Argument("<kind>", "what to do").choices(KINDS))
+    .addArgument(new Argument("<kind>", "what to do").choices(BULK_KINDS))
     .argument("[workspaces...]", "for which, by name or id; or give filters")
     .description(
       "Asks for an operation on many workspaces: on those named, or on all that pass the filters now.",

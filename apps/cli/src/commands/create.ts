@@ -1,11 +1,10 @@
 import { defined } from "../defined.js";
-import type { paths } from "@berth/client";
+import { BACKENDS, type paths } from "@berth/client";
 import { action, choice, examples, type Register, waits } from "../command.js";
 import { printJson } from "../context.js";
 import { duration, label, labelsOf, moment } from "../parse.js";
 import { settle, type WaitOptions } from "../settle.js";
 import { minutes, readSpec, type SpecOptions, specOptions } from "../spec.js";
-import { BACKENDS } from "../statuses.js";
 import { findWorkspace } from "../workspaces.js";
 
 type Body = paths["/workspaces"]["post"]["requestBody"]["content"]["application/json"];

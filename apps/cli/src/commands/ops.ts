@@ -1,5 +1,5 @@
 import { defined } from "../defined.js";
-import { BerthError, type Operation } from "@berth/client";
+import { BerthError, OPERATION_KINDS, OPERATION_STATES, type Operation } from "@berth/client";
 import type { Command } from "commander";
 import { action, examples, type Register, waits } from "../command.js";
 import { type Context, printJson, type Surroundings } from "../context.js";
@@ -7,7 +7,6 @@ import { details, table } from "../output/table.js";
 import { relative, span } from "../output/times.js";
 import { count, label, words } from "../parse.js";
 import { settle, type WaitOptions } from "../settle.js";
-import { KINDS, STATES } from "../statuses.js";
 import { oneOf } from "../words.js";
 import { findWorkspace, namesOf } from "../workspaces.js";
 import { bulk, showBulk } from "./bulk.js";
@@ -51,8 +50,8 @@ function list(group: Command, surroundings: Surroundings): void {
     .alias("ls")
     .description("Lists operations, the newest first.")
     .option("-w, --workspace <workspace>", "only of this one")
-    .option("-s, --state <state...>", `only in one of these states: ${STATES.join(", ")}`, words)
-    .option("-k, --kind <kind...>", `only of one of these kinds: ${KINDS.join(", ")}`, words)
+    .option("-s, --state <state...>", `only in one of these states: ${OPERATION_STATES.join(", ")}`, words)
+    .option("-k, --kind <kind...>", `only of one of these kinds: ${OPERATION_KINDS.join(", ")}`, words)
     .option("-l, --label <name:value>", "only of workspaces with this label; repeat it for several", label)
     .option("--requested-by <name>", "only this caller's")
     .option("-n, --limit <number>", "at most so many", count, 20)
@@ -88,8 +87,8 @@ function list(group: Command, surroundings: Surroundings): void {
 async function rowsOf(context: Context, options: ListOptions): Promise<AsyncIterable<Operation>> {
   const { berth, signal } = context;
   const { workspace, state, kind, label: labels, requestedBy, limit } = options;
-  const states = state === undefined ? undefined : oneOf("--state", STATES, state);
-  const kinds = kind === undefined ? undefined : oneOf("--kind", KINDS, kind);
+  const states = state === undefined ? undefined : oneOf("--state", OPERATION_STATES, state);
+  const kinds = kind === undefined ? undefined : oneOf("--kind", OPERATION_KINDS, kind);
   if (workspace === undefined) {
     const query = {
       limit: Math.min(limit, 1_000),

@@ -1,10 +1,9 @@
-import { BerthError, type Workspace } from "@berth/client";
+import { BerthError, STATUSES, type Workspace } from "@berth/client";
 import { action, examples, type Register, workspaceArgument } from "../command.js";
 import { printJson } from "../context.js";
 import { CliError, EXIT } from "../exit.js";
 import { span } from "../output/times.js";
 import { duration, words } from "../parse.js";
-import { STATUSES } from "../statuses.js";
 import { oneOf } from "../words.js";
 import { findWorkspace } from "../workspaces.js";
 

@@ -2,6 +2,7 @@ import { EC2_LIMITS, EC2_TEXTS } from "../domain/ec2-spec.js";
 import { BACKENDS } from "../domain/backend.js";
 import { SWEEP_NAMES, SWEEP_RULES, type SweepName } from "../domain/sweep.js";
 import {
+  databaseUrl as databaseUrlKind,
   fault,
   integer,
   type Kind,
@@ -65,11 +66,11 @@ export const KEYS = {
     worker: "0.0.0.0",
     standalone: "127.0.0.1",
   }),
-  databaseUrl: optional("DATABASE_URL", url("postgres", "postgresql"), {
+  databaseUrl: optional("DATABASE_URL", databaseUrlKind, {
     requiredBy: ["api", "worker"],
     secret: true,
   }),
-  databaseListenUrl: optional("DATABASE_LISTEN_URL", url("postgres", "postgresql"), { secret: true }),
+  databaseListenUrl: optional("DATABASE_LISTEN_URL", databaseUrlKind, { secret: true }),
   redisUrl: optional("REDIS_URL", redisUrl, { secret: true }),
   redisCa: optional("BERTH_REDIS_CA", path),
   dataDir: key("BERTH_DATA_DIR", path, ".berth"),

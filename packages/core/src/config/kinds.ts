@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import { resolve } from "node:path";
+import { parseDatabaseUrl } from "./database-address.js";
 import { parseRedisUrl, REDIS_URL_FORMS } from "./redis-address.js";
 
 /** A kind of value: how it is read from text, and what to tell whoever wrote another. */
@@ -66,6 +67,11 @@ export function url(...schemes: readonly string[]): Kind<string> {
         : undefined,
   };
 }
+
+export const databaseUrl: Kind<string> = {
+  expected: "a URL that starts with postgres:// or postgresql://, with one host or several (a,b,c)",
+  parse: (text) => (parseDatabaseUrl(text) === null ? undefined : text.replace(/\/+$/, "")),
+};
 
 export const redisUrl: Kind<string> = {
   expected: `a URL such as ${REDIS_URL_FORMS}`,

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
+import { connectionTo } from "./connect.js";
 
 export interface ListenEvents {
   /** A transaction that sent this payload has committed. */
@@ -26,7 +27,7 @@ export function listen(connectionString: string, channels: readonly string[], on
 
   const once = async (): Promise<void> => {
     client = new pg.Client({
-      connectionString,
+      ...connectionTo(connectionString),
       application_name: "berth-listen",
       connectionTimeoutMillis: 5_000,
       keepAlive: true,

@@ -1,6 +1,7 @@
 import { readFile, readdir } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
+import { connectionTo } from "./connect.js";
 
 const MIGRATIONS = fileURLToPath(new URL("../../migrations", import.meta.url));
 /** `pg_advisory_xact_lock` key: the letters "brth". Held by the transaction, so it works through a pooler. */
@@ -24,7 +25,7 @@ export class SchemaTooNewError extends Error {
  */
 export async function migrate(databaseUrl: string): Promise<void> {
   const files = (await readdir(MIGRATIONS)).filter((name) => /^\d{4}_.*\.sql$/.test(name)).toSorted();
-  const client = new pg.Client({ connectionString: databaseUrl, connectionTimeoutMillis: 5_000 });
+  const client = new pg.Client({ ...connectionTo(databaseUrl), connectionTimeoutMillis: 10_000 });
   await client.connect();
   try {
     await client.query("begin");

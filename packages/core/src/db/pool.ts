@@ -1,11 +1,12 @@
 import pg from "pg";
+import { connectionTo } from "./connect.js";
 import { createKeyedQueue } from "../base/keyed-queue.js";
-import { createTeller, keepWords, wordsOf, type Word } from "./words.js";
+import { createTeller, type Word } from "./words.js";
 
 /** A pool or one client of it: what a statement runs on. */
 export type Queryable = pg.Pool | pg.PoolClient;
-/** One client inside a transaction. */
-export type Tx = pg.PoolClient;
+/** One client inside a transaction, with what is to be told once that has committed. */
+export type Tx = pg.PoolClient & { words?: Word[] };
 export type Pool = RequestPool;
 
 const INT8_OID = 20;
@@ -27,7 +28,7 @@ const MAX_CONNECTIONS = 19;
 export function createPool(connectionString: string, options: { max?: number; name?: string } = {}): Pool {
   const name = options.name ?? "berth";
   const settings = {
-    connectionString,
+    ...connectionTo(connectionString),
     max: options.max ?? 20,
     application_name: name,
     // Also the longest wait for a free connection: a burst of requests for one workspace queues here.
@@ -57,14 +58,14 @@ export function createPool(connectionString: string, options: { max?: number; na
 
 /** One that commits while the next one waits for the same lock: more would only hold connections. */
 const AT_ONCE = 2;
-const TURN_WAIT_MS = 10_000;
+const MAX_QUEUE_WAIT_MS = 10_000;
 
 /** A pool that knows who waits: for a connection, and for others that want the same workspace. */
 class RequestPool extends pg.Pool {
   /** Since when each call waits for a connection, in order of arrival. */
   readonly waiting = new Set<{ since: number }>();
   /** Requests by what they wait for. */
-  readonly byKey = createKeyedQueue({ atOnce: AT_ONCE, waitMs: TURN_WAIT_MS });
+  readonly byKey = createKeyedQueue({ atOnce: AT_ONCE, waitMs: MAX_QUEUE_WAIT_MS });
   /** Called with what this process tells, for those of it whom no word from outside reaches. */
   readonly onWords = new Set<(words: readonly Word[]) => void>();
   readonly #words: pg.Pool;
@@ -123,6 +124,7 @@ export function longestWait(pool: Pool): number {
   return first === undefined ? 0 : performance.now() - first.since;
 }
 
+const READ_ONLY = "25006";
 const RETRIED_SQLSTATES = new Set(["40001", "40P01"]);
 /**
  * A process that is frozen inside a transaction would keep its locks, and with them its workspaces' gates,
@@ -151,22 +153,25 @@ export async function openedTransaction<T>(
   work: (tx: Tx, opened: readonly pg.QueryResult[]) => Promise<T>,
 ): Promise<T> {
   for (let attempt = 1; ; attempt++) {
-    const client = await pool.connect();
+    const client: Tx = await pool.connect();
     let broken: Error | undefined;
     try {
       const begun = (await client.query(BEGIN + opening)) as unknown as pg.QueryResult[];
-      keepWords(client);
+      client.words = [];
       const result = await work(client, begun.slice(STATEMENTS_OF_BEGIN));
       await client.query("commit");
-      pool.tell(wordsOf(client));
+      pool.tell(client.words);
       return result;
     } catch (error) {
       await client.query("rollback").catch((failure: unknown) => {
         broken = failure as Error;
       });
+      // The next connection may come to the primary.
+      if (sqlState(error) === READ_ONLY) broken = error as Error;
       if (attempt < 5 && RETRIED_SQLSTATES.has(sqlState(error) ?? "")) continue;
       throw error;
     } finally {
+      delete client.words;
       client.release(broken);
     }
   }
@@ -206,18 +211,23 @@ export function sqlState(error: unknown): string | undefined {
   return error instanceof pg.DatabaseError ? error.code : undefined;
 }
 
+const UNREACHABLE = "ECONNREFUSED ECONNRESET EPIPE ETIMEDOUT ENOENT ENOTFOUND EAI_AGAIN ENOPRIMARY".split(
+  " ",
+);
+
 /**
  * True if the database couldn't be asked at all (down, restarting, connection cut, too many clients), as
  * opposed to having refused a statement. Whoever meets it waits and tries again; no attempt is spent.
  */
 export function isDatabaseUnavailable(error: unknown): boolean {
   const state = sqlState(error);
-  // 25P03: this process was idle in a transaction for too long. 55P03: another holds a lock for too long.
-  if (state !== undefined) return /^(08|57P|53|25P03|55P03)/.test(state);
+  // 25P03: this process was idle in a transaction for too long. 55P03: another holds a lock for too long. 25006: what
+  // answers is, or has become, a standby.
+  if (state !== undefined) return /^(08|57P|53|25P03|55P03|25006)/.test(state);
   if (!(error instanceof Error)) return false;
   const code = (error as NodeJS.ErrnoException).code ?? "";
   return (
-    ["ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIMEDOUT", "ENOENT", "ENOTFOUND", "EAI_AGAIN"].includes(code) ||
+    UNREACHABLE.includes(code) ||
     /Connection terminated|timeout exceeded when trying to connect|Query read timeout|not queryable/.test(
       error.message,
     )
@@ -229,7 +239,7 @@ export async function withClient<T>(
   connectionString: string,
   work: (client: pg.Client) => Promise<T>,
 ): Promise<T> {
-  const client = new pg.Client({ connectionString, connectionTimeoutMillis: 5_000 });
+  const client = new pg.Client({ ...connectionTo(connectionString), connectionTimeoutMillis: 5_000 });
   await client.connect();
   try {
     return await work(client);

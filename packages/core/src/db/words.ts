@@ -18,27 +18,13 @@ export interface Word {
 /** In one statement. */
 const AT_ONCE = 2_000;
 /** More than a connection that hangs could ever tell in time: they are seen by looking. */
-const MOST_WAITING = 20_000;
-
-const kept = new WeakMap<object, Word[]>();
-
-/** Begins to keep the words of a transaction of this client, of which none is told before {@link wordsOf} is asked. */
-export function keepWords(client: object): void {
-  kept.set(client, []);
-}
-
-/** The words of the transaction that has ended, once. */
-export function wordsOf(client: object): readonly Word[] {
-  const words = kept.get(client) ?? [];
-  kept.delete(client);
-  return words;
-}
+const MAX_WAITING = 20_000;
 
 /** Has this told once the transaction has committed; at once where `db` is a pool, whose statement has. */
 export function tellAfterCommit(db: Queryable, channel: string, payloads: readonly string[]): void {
   const words = payloads.map((payload) => ({ channel, payload }));
   if ("tell" in db) (db as Pool).tell(words);
-  else kept.get(db)?.push(...words);
+  else (db as Tx).words?.push(...words);
 }
 
 export function tellFinished(tx: Tx, ids: readonly string[]): void {
@@ -69,7 +55,7 @@ export function createTeller(connection: Pick<pg.Pool, "query">): (words: readon
     },
   );
   return async (words) => {
-    if (words.length === 0 || waiting > MOST_WAITING) return;
+    if (words.length === 0 || waiting > MAX_WAITING) return;
     waiting += words.length;
     await Promise.allSettled(words.map(tell));
     waiting -= words.length;

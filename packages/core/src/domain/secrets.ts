@@ -31,7 +31,7 @@ export type LaunchSpec = Omit<Spec, "command" | "env"> & { command?: string[]; e
 export type LaunchSecrets = readonly string[];
 
 /** How many variables a spec may have. */
-export const MOST_VARIABLES = 256;
+export const MAX_VARIABLES = 256;
 
 /** A spec as whoever may read it may see it. */
 export function shown(spec: Spec): ShownSpec {
@@ -63,10 +63,10 @@ export function changedSpec(
     else if (!values.has(name))
       problems.push({ field: `spec.env.${name}`, expected: "text: no value of this name is kept" });
   }
-  if (values.size > MOST_VARIABLES)
+  if (values.size > MAX_VARIABLES)
     problems.push({
       field: "spec.env",
-      expected: `at most ${MOST_VARIABLES} variables, with those that are kept`,
+      expected: `at most ${MAX_VARIABLES} variables, with those that are kept`,
     });
   const spec: Spec = {
     ...rest,

@@ -5,7 +5,7 @@ import { removeName } from "./stop.js";
 
 /** What is to be stopped is no longer heard: a late beat of it must change nothing (I9). */
 export const revokeToken: Step = {
-  name: "silence",
+  name: "revoke_token",
   writesFirst: true,
   run: (context) => context.fenced((tx) => revoke(tx, context.workspaceId)),
 };

@@ -9,7 +9,7 @@ import { callOf, type SecretSources, type StepContext } from "./step.js";
 /** As the API has it too; here a name becomes a path. */
 const FILE_NAME = /^(?!\.)[A-Za-z0-9._-]{1,128}$/;
 /** As much as a value that is given in the spec itself may have. */
-const MOST_BYTES = 32 * 1024;
+const MAX_BYTES = 32 * 1024;
 
 /**
  * A spec with every secret in its place, and those of them that are in its command.
@@ -78,8 +78,8 @@ async function readSecret(name: string, directory: string | null, field: string)
     if (!path.startsWith(root === "/" ? "/" : `${root}/`))
       throw missing(`${what} leads out of BERTH_SECRETS_DIR`);
     const found = await stat(path);
-    if (!found.isFile() || found.size > MOST_BYTES)
-      throw missing(`${what} is no file of at most ${MOST_BYTES} bytes`);
+    if (!found.isFile() || found.size > MAX_BYTES)
+      throw missing(`${what} is no file of at most ${MAX_BYTES} bytes`);
     return (await readFile(path, "utf8")).replace(/\r?\n$/, "");
   } catch (error) {
     if (error instanceof BackendError) throw error;

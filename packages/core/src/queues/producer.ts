@@ -16,7 +16,7 @@ import {
   type WebhookLane,
 } from "./names.js";
 import { leasePrefix, type PrefixLease } from "./prefix-lease.js";
-import { openStore, PRODUCER_LIMIT_MS, type AnyQueue, type QueueConfig } from "./store.js";
+import { openStore, PRODUCER_LIMIT_MS, queuesUrl, type AnyQueue, type QueueConfig } from "./store.js";
 
 /** How long Redis keeps what a ping has written, in ms. */
 const PING_KEPT_MS = 60_000;
@@ -50,7 +50,7 @@ export interface Queues {
  * itself.
  */
 export async function openQueues(config: QueueConfig, onError: (error: Error) => void): Promise<Queues> {
-  if (config.redisUrl === null) await withClient(config.databaseUrl, (client) => runMigrations(client));
+  if (config.redisUrl === null) await withClient(queuesUrl(config), (client) => runMigrations(client));
   const store = openStore(config, "producer", onError);
   const open = <Data>(name: string): AnyQueue<Data> => {
     const queue = new Queue(

@@ -2,6 +2,7 @@ import { createPostgresBackend, createRedisBackend, type Queue } from "bullmq";
 import type { BackendFactory, ConnectionOptions } from "bullmq";
 import { within } from "../base/deadline.js";
 import { BerthError } from "../base/errors.js";
+import { connectionTo, QuietClient } from "../db/connect.js";
 import { openRedis, type RedisClient, type RedisConfig } from "../base/redis.js";
 
 export type AnyQueue<Data> = Queue<Data, unknown, string, Data, unknown>;
@@ -9,6 +10,7 @@ export type AnyQueue<Data> = Queue<Data, unknown, string, Data, unknown>;
 /** `redisUrl` null: BullMQ runs on its PostgreSQL backend, in the same database. */
 export interface QueueConfig extends RedisConfig {
   readonly databaseUrl: string;
+  readonly databaseListenUrl: string | null;
   readonly queuePrefix: string;
   readonly parkMs: number;
   readonly retryDelayMs: number;
@@ -27,6 +29,14 @@ export const PRODUCER_LIMIT_MS = 1_000;
 /** How long who asks a worker waits for the queues' store, in ms. */
 const ASKER_LIMIT_MS = 2_000;
 
+/** BullMQ's PostgreSQL store works over direct connections only: it sets `search_path` by a startup option, and listens. */
+export function queuesUrl({
+  databaseUrl,
+  databaseListenUrl,
+}: Pick<QueueConfig, "databaseUrl" | "databaseListenUrl">): string {
+  return databaseListenUrl ?? databaseUrl;
+}
+
 /**
  * The one place where queues get their connections. A worker waits for a store that is down to come back; a
  * producer fails at once, and leaves what it couldn't add to the dispatch sweep.
@@ -38,7 +48,11 @@ export function openStore(
 ): Store {
   const { redisUrl, redisCa } = config;
   if (redisUrl === null) {
-    const connection = { connectionString: config.databaseUrl, max: role === "producer" ? 4 : 8 };
+    const connection = {
+      ...connectionTo(queuesUrl(config)),
+      max: role === "producer" ? 4 : 8,
+      Client: QuietClient,
+    };
     return {
       connection: connection as ConnectionOptions,
       options: {},

@@ -3,6 +3,7 @@ import { Agent as HttpsAgent } from "node:https";
 import { createSecureContext } from "node:tls";
 import Docker from "dockerode";
 import type { Owner } from "../../domain/owner.js";
+import { askWhetherPodman } from "./engine.js";
 
 const DEFAULT_HOST = "unix:///var/run/docker.sock";
 
@@ -10,6 +11,8 @@ export interface DockerClient extends Owner {
   docker: Docker;
   /** For each request to the daemon, in ms. */
   callTimeoutMs: number;
+  /** Whether the engine behind the socket is Podman: asked until it has answered once. */
+  isPodman(abortSignal: AbortSignal): Promise<boolean>;
   close(): void;
 }
 
@@ -52,7 +55,15 @@ export function createDockerClient(
     agent,
   } as Docker.DockerOptions);
   const { deploymentId, installationId } = owner;
-  return { docker, deploymentId, installationId, callTimeoutMs, close: () => agent.destroy() };
+  let podman: boolean | null = null;
+  return {
+    docker,
+    deploymentId,
+    installationId,
+    callTimeoutMs,
+    isPodman: async (abortSignal) => (podman ??= await askWhetherPodman(docker, abortSignal)),
+    close: () => agent.destroy(),
+  };
 }
 
 export function parseHost(

@@ -1,5 +1,5 @@
+import type Docker from "dockerode";
 import type { InstanceState } from "../backend.js";
-import type { DockerClient } from "./client.js";
 
 /**
  * Where engines that speak Docker's API answer differently: all of it is here, and docs/engines.md has the table with
@@ -92,26 +92,19 @@ export async function couldNotRun(exitCode: number, log: () => Promise<string>):
  * Podman counts a last line that has no end yet as one of `tail`, and 4.3 glues it to the line before it. Its logs are
  * read whole there; they are no longer than `max-size`, at which it empties them.
  */
-export async function tailsWell(client: DockerClient, abortSignal: AbortSignal): Promise<boolean> {
-  return !(await isPodman(client, abortSignal));
+export function tailsWell(podman: boolean): boolean {
+  return !podman;
 }
 
 /**
  * When, in ms after each other, to look whether what was started could be run at all: with an init process any start is
  * called a success, and what can't be run ends 30 to 150 ms later. Podman on a busy machine takes longer to say so.
  */
-export async function looksAfterStart(client: DockerClient, abortSignal: AbortSignal): Promise<number[]> {
-  return (await isPodman(client, abortSignal)) ? [0, 100, 400] : [0, 100];
+export function looksAfterStart(podman: boolean): number[] {
+  return podman ? [0, 100, 400] : [0, 100];
 }
 
-const known = new WeakMap<DockerClient, boolean>();
-
-async function isPodman(client: DockerClient, abortSignal: AbortSignal): Promise<boolean> {
-  if (!known.has(client)) known.set(client, await askWhetherPodman(client, abortSignal));
-  return known.get(client) === true;
-}
-
-async function askWhetherPodman({ docker }: DockerClient, abortSignal: AbortSignal): Promise<boolean> {
+export async function askWhetherPodman(docker: Docker, abortSignal: AbortSignal): Promise<boolean> {
   // Its types leave the options out.
   const client = docker as unknown as {
     version(options: { abortSignal: AbortSignal }): Promise<{ Components?: { Name?: string }[] }>;

@@ -40,7 +40,7 @@ export async function readLogs(
         follow: false,
         timestamps: true,
         // One more tells whether there is more.
-        ...((await tailsWell(client, abortSignal)) && { tail: limit + 1 + Number(told) }),
+        ...(tailsWell(await client.isPodman(abortSignal)) && { tail: limit + 1 + Number(told) }),
         // A number has no room for nanoseconds.
         ...(from === undefined ? {} : { since: from as never }),
         abortSignal,

@@ -45,8 +45,8 @@ async function lookAfterStart(
   { instance, spec }: LaunchRequest,
   options: CallOptions,
 ): Promise<void> {
-  const looks = await ask(client, `start ${instance.name}`, options, (signal) =>
-    looksAfterStart(client, signal),
+  const looks = await ask(client, `start ${instance.name}`, options, async (signal) =>
+    looksAfterStart(await client.isPodman(signal)),
   );
   for (const pause of looks.ok ? looks.value : []) {
     await delay(pause, undefined, { signal: options.signal }).catch(() => undefined);

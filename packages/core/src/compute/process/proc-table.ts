@@ -23,7 +23,7 @@ export function procTable(): ProcessTable {
 
 /** Of calls that come while all is being read, one reading that begins after them serves all (I4). */
 function inOneReading(readOnce: () => Promise<RunningProcess[]>): () => Promise<RunningProcess[]> {
-  const gathered = batched<null, RunningProcess[]>(
+  const readTogether = batched<null, RunningProcess[]>(
     Infinity,
     () => true,
     async (calls) => {
@@ -31,7 +31,7 @@ function inOneReading(readOnce: () => Promise<RunningProcess[]>): () => Promise<
       return calls.map(() => entries);
     },
   );
-  return () => gathered(null);
+  return () => readTogether(null);
 }
 
 async function readAll(boot: string): Promise<RunningProcess[]> {

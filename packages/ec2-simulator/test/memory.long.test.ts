@@ -5,7 +5,7 @@ import { command } from "./support/command.js";
 const COUNT = 100_000;
 /**
  * Instances of one RunInstances. With 1, as platforms launch, each has a reservation and a token of its own,
- * and the run takes minutes: `SIM_INSTANCES_PER_CALL=1 npx vitest run packages/ec2-simulator/test/memory.test.ts`.
+ * and the run takes minutes: `SIM_INSTANCES_PER_CALL=1 npx vitest run packages/ec2-simulator/test/memory.long.test.ts`.
  */
 const PER_CALL = Number(process.env["SIM_INSTANCES_PER_CALL"] ?? 10);
 const SIGNED =
