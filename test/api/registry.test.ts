@@ -15,12 +15,14 @@ const say = (verb: "register" | "heartbeat", token: string, body: unknown) =>
   api.call("POST", `/registry/${verb}`, { body, headers: bearer(token) });
 
 /** Gives a workspace its next generation, as a launch does. @returns its token */
-async function launch(id: string, generation: number): Promise<string> {
+async function launch(id: string, generation: number, status = "awaiting_agent"): Promise<string> {
   const token = randomBytes(32).toString("base64url");
-  await api.pool.query(
-    "update workspaces set generation = $2, token_hash = $3, status = 'awaiting_agent' where id = $1",
-    [id, generation, createHash("sha256").update(token).digest()],
-  );
+  await api.pool.query("update workspaces set generation = $2, token_hash = $3, status = $4 where id = $1", [
+    id,
+    generation,
+    createHash("sha256").update(token).digest(),
+    status,
+  ]);
   return token;
 }
 const agent = async () => {
@@ -87,16 +89,75 @@ describe("an agent", () => {
       active_tasks: -1,
       error_rate: 1.01,
       uptime_s: "1",
-      tasks: 1,
+      uptime_seconds: -1,
+      sample_error: 5,
+      current_task: {},
+      url: "javascript:alert(1)",
     });
     expect([status, body.code]).toEqual([400, "invalid_request"]);
     expect(body.errors.map(({ field }: { field: string }) => field).toSorted()).toEqual([
       "active_tasks",
+      "current_task",
       "error_rate",
-      "tasks",
+      "sample_error",
       "uptime_s",
+      "uptime_seconds",
+      "url",
       "workspace_id",
     ]);
+  });
+});
+
+describe("what an agent says of itself", () => {
+  const shown = async (id: string) => (await api.call("GET", `/workspaces/${id}`)).body.agent as unknown;
+  const NOTHING = { url: null, card: null, current_task: null, sample_error: null, uptime_seconds: null };
+
+  it("is shown with its workspace, and stays until it says otherwise", async () => {
+    const { id, token } = await agent();
+    expect(await shown(id)).toBeNull();
+    const card = { name: "echo", skills: ["search"], nested: { none: null } };
+    await say("register", token, { workspace_id: id, url: "http://10.0.4.17:7000", card, uptime_seconds: 2 });
+    expect(await shown(id)).toEqual({ ...NOTHING, url: "http://10.0.4.17:7000", card, uptime_seconds: 2 });
+    await say("heartbeat", token, {
+      workspace_id: id,
+      current_task: "indexing",
+      sample_error: "E".repeat(1_500),
+    });
+    const later = {
+      url: "http://10.0.4.17:7000",
+      card,
+      current_task: "indexing",
+      sample_error: "E".repeat(1_000),
+    };
+    expect(await shown(id)).toEqual({ ...later, uptime_seconds: 2 });
+    await say("heartbeat", token, { workspace_id: id, uptime_seconds: 3 });
+    await say("heartbeat", token, { workspace_id: id, current_task: null, card: null });
+    expect(await shown(id)).toEqual({ ...later, current_task: null, card: null, uptime_seconds: 3 });
+  });
+
+  it("may have fields that this server doesn't know: they are let pass, and the agent counts as heard", async () => {
+    const { id, token } = await agent();
+    const body = { workspace_id: id, uptime_s: 9, gpu: { temperature: 61 }, version: "9.9" };
+    expect(await say("heartbeat", token, body)).toMatchObject({ status: 200, body: { status: "online" } });
+    expect(await shown(id)).toEqual({ ...NOTHING, uptime_seconds: 9 });
+  });
+
+  it("goes with its generation (I9)", async () => {
+    const { id, token } = await agent();
+    await say("register", token, { workspace_id: id, card: { old: true }, url: "http://old" });
+    const newer = await launch(id, 2, "online");
+    expect(await shown(id)).toEqual(NOTHING);
+    await say("heartbeat", token, { workspace_id: id, card: { late: true } });
+    await say("register", newer, { workspace_id: id, current_task: "new" });
+    expect(await shown(id)).toEqual({ ...NOTHING, current_task: "new" });
+  });
+
+  it("has a card of at most 16 KiB and 64 levels", async () => {
+    const { id, token } = await agent();
+    const status = async (card: unknown) => (await say("register", token, { workspace_id: id, card })).status;
+    const deep = (levels: number): unknown => (levels === 0 ? 1 : [deep(levels - 1)]);
+    expect([await status("x".repeat(16_382)), await status("x".repeat(16_383))]).toEqual([200, 400]);
+    expect([await status(deep(64)), await status(deep(65))]).toEqual([200, 400]);
   });
 });
 

@@ -22,8 +22,8 @@ const say = (bearer: string, body: unknown, address: string) =>
   });
 
 describe("a body", () => {
-  it("of an agent has 4 KiB, and is looked at for none whose token has not the form of one", async () => {
-    const body = { workspace_id: randomUUID(), extra: "x".repeat(5 * KIB) };
+  it("of an agent has 24 KiB, and is looked at for none whose token has not the form of one", async () => {
+    const body = { workspace_id: randomUUID(), extra: "x".repeat(25 * KIB) };
     expect((await say("made-up", body, "192.0.2.1")).body).toMatchObject({
       status: 401,
       code: "unauthorized",

@@ -253,7 +253,7 @@ export async function openStage(env: Readonly<Record<string, string>> = {}, wait
       woken.length = 0;
       await pool.query("drop function if exists poison() cascade");
       await pool.query(
-        `truncate workspaces, gates, operations, resources, structure_events, sweeps, sweep_runs, sightings,
+        `truncate workspaces, agents, gates, operations, resources, structure_events, sweeps, sweep_runs, sightings,
            heartbeat_listeners, provider_things, provider_calls, bulk_operations, bulk_items, place_sharers`,
       );
       // Where a drain led to, and the place that it was of.

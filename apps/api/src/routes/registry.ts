@@ -6,8 +6,8 @@ import { problems } from "../schemas/problem.js";
 import { HEARD_EXAMPLE, Heard, ReportBody, reportOf } from "../schemas/registry.js";
 import type { App, Services } from "../services.js";
 
-/** A report of an agent. In bytes. */
-const REPORT_BYTES = 4 * 1_024;
+/** A report of an agent with its card. What has no token's form is refused before any of it is read. In bytes. */
+const REPORT_BYTES = 24 * 1_024;
 /** An agent that misses one or two of its beats isn't silent yet. */
 const BEATS_IN_SILENCE = 3;
 

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { clearInterval, setInterval } from "node:timers";
+import type { AgentNote } from "../db/agents.js";
 import { insertEvents } from "../db/events.js";
 import { forgetListener, noteListening, takeBeats, type Beat, type Taken } from "../db/heartbeats.js";
 import { isDatabaseUnavailable, type Pool } from "../db/pool.js";
@@ -15,6 +16,7 @@ export interface AgentReport {
   /** Share of its work that fails of late, 0 to 1. */
   errorRate?: number | undefined;
   uptimeSeconds?: number | undefined;
+  note?: AgentNote | undefined;
 }
 
 /** `stale`: the token is not that of the workspace's current generation, or there is no such workspace. */
@@ -110,11 +112,19 @@ export function createHeartbeats(options: {
   };
 }
 
-/** Two beats of one workspace in one batch: the later one says how it is, and both get its answer. */
+/**
+ * Two beats of one workspace in one batch: the later one says how it is, and both get its answer. What the earlier one said
+ * of itself, it says once (a card, at its registration): that is kept.
+ */
 async function takeAll(pool: Pool, beats: Beat[]): Promise<Taken[]> {
   // A workspace's beats with different tokens are different claims: each is judged by itself.
   const keyOf = (beat: Beat): string => `${beat.workspaceId}/${beat.tokenHash.toString("base64")}`;
-  const latest = new Map(beats.map((beat) => [keyOf(beat), beat]));
+  const latest = new Map<string, Beat>();
+  for (const beat of beats) {
+    const before = latest.get(keyOf(beat))?.note;
+    const note = before === undefined ? beat.note : { ...before, ...beat.note };
+    latest.set(keyOf(beat), { ...beat, note });
+  }
   const taken = await takeBeats(pool, [...latest.values()]);
   const answers = new Map([...latest.keys()].map((key, index) => [key, taken[index]!]));
   return beats.map((beat) => answers.get(keyOf(beat))!);

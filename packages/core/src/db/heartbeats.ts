@@ -1,4 +1,5 @@
 import { SHOULD_RUN } from "../domain/status.js";
+import { type AgentNote, KEEP_NOTES } from "./agents.js";
 import type { Queryable } from "./pool.js";
 import { EVENTS_CHANNEL, tellAfterCommit, tellStatus } from "./words.js";
 
@@ -11,6 +12,8 @@ export interface Beat {
   /** 0 to 1. */
   errorRate?: number | undefined;
   uptimeSeconds?: number | undefined;
+  /** Absent: it says nothing of this. */
+  note?: AgentNote | undefined;
 }
 
 /** From this error rate on a workspace is degraded. */
@@ -31,8 +34,8 @@ export interface Taken {
 export async function takeBeats(db: Queryable, beats: readonly Beat[]): Promise<Taken[]> {
   const { rows } = await db.query<Taken & { turned: boolean; id: string }>(
     `with beat as (
-       select * from unnest($1::uuid[], $2::bytea[], $3::int[], $4::real[], $5::float8[])
-         with ordinality as b (id, hash, active, errors, uptime, n)
+       select * from unnest($1::uuid[], $2::bytea[], $3::int[], $4::real[], $5::float8[], $7::jsonb[])
+         with ordinality as b (id, hash, active, errors, uptime, note, n)
      ), known as (
        select b.*, w.status as before, w.generation, coalesce(w.token_hash = b.hash, false) as accepted,
          coalesce(b.active, w.active_tasks) as now_active, coalesce(b.errors, w.error_rate) as now_errors
@@ -60,6 +63,8 @@ export async function takeBeats(db: Queryable, beats: readonly Beat[]): Promise<
        select 'workspace.' || after, id, jsonb_build_object('from', before, 'requested_by', 'agent', 'generation', generation,
          'error_rate', now_errors)
        from turned order by id
+     ), noted as (
+       ${KEEP_NOTES}
      )
      select b.n, coalesce(k.accepted, false) as accepted, k.generation, coalesce(j.after, k.before) as status,
        coalesce(j.after <> j.before, false) as turned, b.id, set_config('berth.told', 'after', true)
@@ -71,6 +76,7 @@ export async function takeBeats(db: Queryable, beats: readonly Beat[]): Promise<
       beats.map((beat) => beat.errorRate ?? null),
       beats.map((beat) => beat.uptimeSeconds ?? null),
       SHOULD_RUN,
+      beats.map((beat) => (beat.note === undefined ? null : JSON.stringify(beat.note))),
     ],
   );
   const turned = rows.filter((row) => row.turned);

@@ -1,5 +1,6 @@
 import { SPEC_BODY_BYTES } from "../../limits/bodies.js";
 import { defined } from "@berth/core/base/defined";
+import { agentOf } from "@berth/core/db/agents";
 import { getPlace } from "@berth/core/db/places";
 import type { Pool } from "@berth/core/db/pool";
 import { listWorkspaces } from "@berth/core/db/workspace-lists";
@@ -15,6 +16,7 @@ import { preferredWait } from "../../http/prefer.js";
 import { pageOf, positionOf } from "../../http/pages.js";
 import { requireWorkspace } from "../../http/require-workspace.js";
 import { requesterOf } from "../../http/requester.js";
+import { AGENT_EXAMPLE, WorkspaceWithAgent } from "../../schemas/agent.js";
 import { Created, ETAG, LOCATION, NEXT_PAGE, WAITED, answer } from "../../schemas/answers.js";
 import { ConditionHeaders, flag, IdParams, PAGE, query, ref, WaitHeaders } from "../../schemas/common.js";
 import {
@@ -157,7 +159,12 @@ export function workspaceRoutes(app: App, services: Services): void {
         querystring: ReadQuery,
         headers: WaitHeaders,
         response: {
-          200: answer("The workspace.", ref(Workspace), ONLINE_EXAMPLE, WATCHED),
+          200: answer(
+            "The workspace.",
+            WorkspaceWithAgent,
+            { ...ONLINE_EXAMPLE, agent: AGENT_EXAMPLE },
+            WATCHED,
+          ),
           304: { description: "It hasn't changed.", type: "null" },
           ...problems("invalid_request", "invalid_id", "workspace_not_found"),
         },
@@ -179,7 +186,7 @@ export function workspaceRoutes(app: App, services: Services): void {
         const bare: FastifyReply = reply.code(304);
         return bare.send();
       }
-      return viewWorkspace(workspace);
+      return { ...viewWorkspace(workspace), agent: await agentOf(pool, id) };
     },
   );
 
