@@ -225,7 +225,7 @@ describe("the key", () => {
 describe("without the database", () => {
   it("the configuration's key is known, and of another nobody says that it is wrong", async () => {
     const pool = createPool("postgres://berth@127.0.0.1:1/berth");
-    const keyring = createKeyring({ pool, adminKey: KEY });
+    const keyring = createKeyring({ pool, adminKeys: [KEY] });
     expect(await keyring.byKey(KEY)).toMatchObject({ name: "admin", scope: "admin" });
     await expect(keyring.byKey(keys["wrong"]!)).rejects.toThrow("ECONNREFUSED");
     await pool.end();
@@ -236,8 +236,8 @@ describe("a route that doesn't say who may use it", () => {
   const guarded = (): App => {
     const app: App = fastify();
     requireKey(app, {
-      keyring: createKeyring({ pool: api.pool, adminKey: KEY }),
-      sessions: createSessions(KEY),
+      keyring: createKeyring({ pool: api.pool, adminKeys: [KEY] }),
+      sessions: createSessions([KEY]),
     });
     return app;
   };

@@ -3,7 +3,7 @@ import { listApiKeys } from "@berth/core/db/api-keys";
 import type { Pool } from "@berth/core/db/pool";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { listEvents } from "@berth/core/db/events";
-import { PROCESS_SPEC, startTestApi, type TestApi } from "./api.js";
+import { type Answer, PROCESS_SPEC, startTestApi, type TestApi } from "./api.js";
 
 let api: TestApi;
 beforeAll(async () => {
@@ -64,6 +64,28 @@ describe("a key", () => {
       ["api_key.revoked", "admin"],
     ]);
     expect(JSON.stringify(events)).not.toContain(body.key);
+  });
+
+  it("is revoked with all that it has made, and what that has made, if that is asked for", async () => {
+    const [parent, other] = [await make("parent", { scope: "admin" }), await make("other")];
+    const child = await api.call("POST", "/keys", {
+      body: { name: "child", scope: "admin" },
+      ...as(parent.body.key),
+    });
+    const grandchild = await api.call("POST", "/keys", {
+      body: { name: "grandchild", scope: "viewer" },
+      ...as(child.body.key),
+    });
+    expect([parent, child, grandchild].map(({ body }) => body.created_by)).toEqual([
+      null,
+      parent.body.id,
+      child.body.id,
+    ]);
+    const statusOf = async ({ body }: Answer) => (await api.call("GET", "/workspaces", as(body.key))).status;
+    expect((await api.call("DELETE", `/keys/${parent.body.id}`)).status).toBe(200);
+    expect(await Promise.all([parent, child, grandchild].map(statusOf))).toEqual([401, 200, 200]);
+    expect((await api.call("DELETE", `/keys/${parent.body.id}?cascade=true`)).status).toBe(200);
+    expect(await Promise.all([child, grandchild, other].map(statusOf))).toEqual([401, 401, 200]);
   });
 
   it("notes its last use", async () => {

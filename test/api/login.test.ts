@@ -62,8 +62,8 @@ describe("the login", () => {
     expect((await ask("GET", "/admin/queues/", { cookie })).status).toBe(403);
     await api.call("DELETE", `/keys/${body.id}`);
     expect((await ask("GET", "/admin/fleet", { cookie })).status).toBe(401);
-    const old = createSessions(KEY, () => Date.now() - 12 * 3_600_000 - 1_000).seal(null);
-    const forged = createSessions("another-key-0123456789").seal(null);
+    const old = createSessions([KEY], () => Date.now() - 12 * 3_600_000 - 1_000).seal(null);
+    const forged = createSessions(["another-key-0123456789"]).seal(null);
     for (const value of [old, forged])
       expect((await ask("GET", "/admin/fleet", { cookie: `berth_session=${value}` })).status).toBe(401);
     expect((await ask("POST", "/logout")).headers.get("set-cookie")).toMatch(/Max-Age=0/);

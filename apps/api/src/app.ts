@@ -100,10 +100,10 @@ export async function createApp(services: Services, logger: Logger): Promise<App
   await allowOrigins(app, config.corsOrigins);
   await shedLoad(app, services.pool, config, logger);
   slowGuessing(app, limits, config);
-  const { adminKey } = config;
+  const adminKeys = [config.adminKey, config.adminKeyPrevious].filter((key) => key !== null);
   const guard = {
-    keyring: createKeyring({ pool: services.pool, adminKey }),
-    sessions: createSessions(adminKey),
+    keyring: createKeyring({ pool: services.pool, adminKeys }),
+    sessions: createSessions(adminKeys),
   };
   requireKey(app, guard);
   limitKeys(app, limits, config);

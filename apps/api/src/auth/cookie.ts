@@ -16,11 +16,14 @@ export interface Sessions {
 
 /**
  * Signed with a secret that comes from the admin key: all API processes have it, it needs no setting of its
- * own, and another admin key ends every login. The name of the key's id inside lets its revocation end them.
+ * own, and another admin key ends every login, unless the former one is still taken. The name of the key's id inside lets its revocation end them.
  */
-export function createSessions(adminKey: string, now: () => number = Date.now): Sessions {
-  const secret = Buffer.from(hkdfSync("sha256", adminKey, "", "berth browser session v1", 32));
-  const signer = new fastifyCookie.Signer(secret);
+export function createSessions(adminKeys: readonly string[], now: () => number = Date.now): Sessions {
+  const secrets = adminKeys.map((key) =>
+    Buffer.from(hkdfSync("sha256", key, "", "berth browser session v1", 32)),
+  );
+  // It signs with the first and takes what any of them has signed.
+  const signer = new fastifyCookie.Signer(secrets);
   return {
     seal: (keyId) => signer.sign(`${keyId ?? "root"}.${Math.floor(now() / 1_000) + SESSION_S}`),
     open(value) {

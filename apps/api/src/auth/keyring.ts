@@ -20,9 +20,9 @@ export interface Keyring {
 
 const ROOT: Caller = { name: "admin", scope: "admin", keyId: null };
 
-/** The keys that this process takes. The configuration's works without the database. */
-export function createKeyring({ pool, adminKey }: { pool: Pool; adminKey: string }): Keyring {
-  const root = hashKey(adminKey);
+/** The keys that this process takes. The configuration's work without the database. */
+export function createKeyring({ pool, adminKeys }: { pool: Pool; adminKeys: readonly string[] }): Keyring {
+  const roots = adminKeys.map(hashKey);
   const seen = new Map<string, { apiKey: ApiKey; until: number }>();
   const touched = new Map<string, number>();
   let revocations = 0;
@@ -61,7 +61,7 @@ export function createKeyring({ pool, adminKey }: { pool: Pool; adminKey: string
     async byKey(key) {
       const hash = hashKey(key);
       // Digests have one length, so the comparison takes the same time whatever was sent.
-      if (timingSafeEqual(hash, root)) return ROOT;
+      if (roots.filter((root) => timingSafeEqual(hash, root)).length > 0) return ROOT;
       if (!KEY_PATTERN.test(key)) return null;
       const apiKey = await lookUp(hash.toString("base64"), async () => {
         const found = await findApiKey(pool, hash);

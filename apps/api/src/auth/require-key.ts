@@ -70,6 +70,7 @@ export function requireKey(app: App, { keyring, sessions }: Guard): void {
       refuse(reply, key !== null);
     }
     request.caller = caller;
+    request.log = reply.log = request.log.child({ caller: caller.name, key_id: caller.keyId });
     // A path that doesn't exist has no rule; any key may learn that, but of the jobs only who may see those.
     const needed = access ?? (isBelowQueues(request) ? jobAccess(request.method) : undefined);
     if (needed !== undefined) requireScope(caller, needed);

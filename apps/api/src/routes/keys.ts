@@ -7,17 +7,22 @@ import { requesterOf } from "../http/requester.js";
 import { cursor, page, POSITION, readCursor } from "../http/pages.js";
 import { answer, NEXT_PAGE } from "../schemas/answers.js";
 import { API_KEY_EXAMPLE, ApiKey, KeyBody, viewKey } from "../schemas/api-key.js";
-import { pageQuery, ref, uuid } from "../schemas/common.js";
+import { flag, pageQuery, ref, strictObject, uuid } from "../schemas/common.js";
 import { problems } from "../schemas/problem.js";
 import type { App, Services } from "../services.js";
 
 const Params = Type.Object({ id: uuid("Id of the key.") });
+const Revocation = strictObject({ cascade: flag("The keys that it has made as well, and theirs.") });
 const Created = Type.Intersect([
   ref(ApiKey),
   Type.Object({ key: Type.String({ description: "The key itself: in this answer only." }) }),
 ]);
 
-export function keyRoutes(app: App, { pool }: Pick<Services, "pool">, keyring: Keyring): void {
+export function keyRoutes(
+  app: App,
+  { pool, config }: Pick<Services, "pool" | "config">,
+  keyring: Keyring,
+): void {
   app.post(
     "/keys",
     {
@@ -36,8 +41,9 @@ export function keyRoutes(app: App, { pool }: Pick<Services, "pool">, keyring: K
     },
     async (request, reply) => {
       const { name, scope, expires_at = null } = request.body;
-      const wanted = { name, scope, expiresAt: expires_at === null ? null : readTime(expires_at) };
-      const { apiKey, key } = await createKey(pool, wanted, requesterOf(request));
+      const expiresAt = expires_at === null ? null : readTime(expires_at);
+      const wanted = { name, scope, expiresAt, createdBy: request.caller.keyId };
+      const { apiKey, key } = await createKey(pool, wanted, config.keyMaxDays, requesterOf(request));
       void reply.code(201);
       return { ...viewKey(apiKey), key };
     },
@@ -78,21 +84,24 @@ export function keyRoutes(app: App, { pool }: Pick<Services, "pool">, keyring: K
         operationId: "revokeKey",
         summary: "Revoke a key",
         description:
-          "It is refused by this API process at once, and by others within 5 s. Doing it again changes nothing.",
+          "It is refused by this API process at once, and by others within 5 s. Doing it again changes nothing. " +
+          "`cascade=true` revokes what it has made as well, and what that has made.",
         tags: ["keys"],
         params: Params,
+        querystring: Revocation,
         response: {
           200: answer("It is revoked.", ref(ApiKey), {
             ...API_KEY_EXAMPLE,
             revoked_at: "2026-11-22T09:30:00.000Z",
           }),
-          ...problems("invalid_id", "key_not_found"),
+          ...problems("invalid_id", "invalid_request", "key_not_found"),
         },
       },
     },
     async (request) => {
-      const apiKey = await revokeKey(pool, request.params.id, requesterOf(request));
-      keyring.forget(apiKey.id);
+      const made = request.query.cascade === true;
+      const { apiKey, revoked } = await revokeKey(pool, request.params.id, { made }, requesterOf(request));
+      for (const { id } of [apiKey, ...revoked]) keyring.forget(id);
       return viewKey(apiKey);
     },
   );

@@ -16,6 +16,7 @@ export const ApiKey = named(
       expires_at: nullable(time("From when on it is refused; null: never.")),
       last_used_at: nullable(time("When it was last used, to the minute; null: never yet.")),
       revoked_at: nullable(time("When it was revoked; null: it isn't.")),
+      created_by: nullable(uuid("The key that made it; null: that of the configuration.")),
     },
     { description: "A key, without what is secret of it." },
   ),
@@ -29,6 +30,7 @@ export const API_KEY_EXAMPLE = {
   expires_at: "2027-11-21T09:30:00.000Z",
   last_used_at: null,
   revoked_at: null,
+  created_by: null,
 };
 
 export const KeyBody = strictObject(
@@ -44,7 +46,8 @@ export const KeyBody = strictObject(
           "a time such as 2027-01-31T12:00:00Z",
           Type.String({
             pattern: "^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d{1,6})?(Z|[+-]\\d\\d:\\d\\d)$",
-            description: "From when on it is refused; null or absent: never.",
+            description:
+              "From when on it is refused; null or absent: never, or as late as BERTH_KEY_MAX_DAYS allows.",
           }),
         ),
       ),
@@ -62,5 +65,6 @@ export function viewKey(row: Row): Static<typeof ApiKey> {
     expires_at: iso(row.expires_at),
     last_used_at: iso(row.last_used_at),
     revoked_at: iso(row.revoked_at),
+    created_by: row.created_by,
   };
 }

@@ -4,6 +4,7 @@ import { type Context, printJson } from "../context.js";
 import { CliError, EXIT } from "../exit.js";
 import { table } from "../output/table.js";
 import { relative } from "../output/times.js";
+import { defined } from "../defined.js";
 import { moment } from "../parse.js";
 
 /** Who may do what. */
@@ -60,14 +61,18 @@ export const keys: Register = (program, surroundings) => {
   group
     .command("revoke")
     .argument("<key>", "its name or id")
+    .option("--cascade", "also the keys that it has made, and theirs")
     .description("Revokes a key: it is refused within 5 s.")
     .action(
-      action(surroundings, async (context, _options, given: string) => {
+      action<{ cascade?: true }>(surroundings, async (context, { cascade }, given: string) => {
         const { berth, signal, json, print } = context;
         const one = (await allOf(context, false)).find(({ id, name }) => id === given || name === given);
         if (one === undefined)
           throw new CliError(EXIT.notFound, `there is no key ${given}`, "see: berth keys");
-        const { data } = await berth.DELETE("/keys/{id}", { params: { path: { id: one.id } }, signal });
+        const { data } = await berth.DELETE("/keys/{id}", {
+          params: { path: { id: one.id }, query: defined({ cascade }) },
+          signal,
+        });
         if (json) return printJson(context, data);
         print(`${data.name} is revoked`);
       }),

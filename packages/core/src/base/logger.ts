@@ -11,6 +11,7 @@ const SECRET_FIELDS = [
   "token",
   "key",
   "adminKey",
+  "adminKeyPrevious",
   "secret",
   "password",
 ];

@@ -58,6 +58,8 @@ function sweepIntervals(): { [N in SweepName as `everyMs:${N}`]: Key<number> } {
   return Object.fromEntries(entries) as ReturnType<typeof sweepIntervals>;
 }
 
+const rootKey = matching(/^[\x21-\x7e]{16,}$/, "16 or more visible ASCII characters");
+
 /** Every key there is. docs/configuration.md says what each means, and a test compares the two. */
 export const KEYS = {
   port: key("PORT", integer(0, 65_535), "8080"),
@@ -74,14 +76,9 @@ export const KEYS = {
   redisUrl: optional("REDIS_URL", redisUrl, { secret: true }),
   redisCa: optional("BERTH_REDIS_CA", path),
   dataDir: key("BERTH_DATA_DIR", path, ".berth"),
-  adminKey: optional(
-    "BERTH_ADMIN_KEY",
-    matching(/^[\x21-\x7e]{16,}$/, "16 or more visible ASCII characters"),
-    {
-      requiredBy: ["api"],
-      secret: true,
-    },
-  ),
+  adminKey: optional("BERTH_ADMIN_KEY", rootKey, { requiredBy: ["api"], secret: true }),
+  adminKeyPrevious: optional("BERTH_ADMIN_KEY_PREVIOUS", rootKey, { secret: true }),
+  keyMaxDays: optional("BERTH_KEY_MAX_DAYS", integer(1, 36_500, " of days")),
   secret: optional("BERTH_SECRET", matching(/^.{32,}$/, "32 or more characters"), {
     requiredBy: ["worker"],
     secret: true,

@@ -11,20 +11,22 @@ export interface ApiKey {
   expires_at: Date | null;
   last_used_at: Date | null;
   revoked_at: Date | null;
+  /** The key that made it; null: the configuration's, or an earlier version of Berth, which didn't say. */
+  created_by: string | null;
 }
 export type HashedApiKey = ApiKey & { key_hash: Buffer };
 
-const SHOWN = "id, name, scope, created_at, expires_at, last_used_at, revoked_at";
+const SHOWN = "id, name, scope, created_at, expires_at, last_used_at, revoked_at, created_by";
 
 /** @returns null if a key that isn't revoked has the name. */
 export async function insertApiKey(
   tx: Tx,
-  key: Pick<HashedApiKey, "id" | "name" | "scope" | "expires_at" | "key_hash">,
+  key: Pick<HashedApiKey, "id" | "name" | "scope" | "expires_at" | "created_by" | "key_hash">,
 ): Promise<ApiKey | null> {
   const { rows } = await tx.query<ApiKey>(
-    `insert into api_keys (id, name, scope, expires_at, key_hash) values ($1, $2, $3, $4, $5)
+    `insert into api_keys (id, name, scope, expires_at, created_by, key_hash) values ($1, $2, $3, $4, $5, $6)
      on conflict (name) where revoked_at is null do nothing returning ${SHOWN}`,
-    [key.id, key.name, key.scope, key.expires_at, key.key_hash],
+    [key.id, key.name, key.scope, key.expires_at, key.created_by, key.key_hash],
   );
   return rows[0] ?? null;
 }
@@ -57,13 +59,21 @@ export async function listApiKeys(
   return rows;
 }
 
-/** @returns false if it was revoked already. */
-export async function revokeApiKey(tx: Tx, id: string): Promise<boolean> {
-  const { rowCount } = await tx.query(
-    "update api_keys set revoked_at = clock_timestamp() where id = $1 and revoked_at is null",
-    [id],
+/**
+ * Revokes a key, with `made` those as well that it has made, and theirs.
+ * @returns those that weren't revoked already.
+ */
+export async function revokeApiKeys(tx: Tx, id: string, { made }: { made: boolean }): Promise<ApiKey[]> {
+  const { rows } = await tx.query<ApiKey>(
+    `with recursive line as (
+       select id from api_keys where id = $1
+       union select one.id from api_keys one join line on one.created_by = line.id where $2
+     )
+     update api_keys set revoked_at = clock_timestamp()
+     where id in (select id from line) and revoked_at is null returning ${SHOWN}`,
+    [id, made],
   );
-  return rowCount === 1;
+  return rows;
 }
 
 /** Notes a use, unless one was noted in the last minute, by whichever process. */

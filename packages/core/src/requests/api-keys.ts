@@ -1,5 +1,5 @@
 import { createHash, randomBytes, randomUUID } from "node:crypto";
-import { getApiKey, insertApiKey, revokeApiKey, type ApiKey, type KeyScope } from "../db/api-keys.js";
+import { getApiKey, insertApiKey, revokeApiKeys, type ApiKey, type KeyScope } from "../db/api-keys.js";
 import { insertEvents } from "../db/events.js";
 import { newEvent } from "../domain/events.js";
 import type { Pool } from "../db/pool.js";
@@ -8,6 +8,7 @@ import { acceptIdempotently, type Asker } from "./idempotency.js";
 
 /** What a key looks like: `berth_`, the initial of its scope, and 256 random bits. */
 export const KEY_PATTERN = /^berth_[voa]_[A-Za-z0-9_-]{43}$/;
+const DAY_MS = 24 * 3_600_000;
 /** Names that events and operations have for others. */
 const RESERVED: readonly string[] = ["admin", "workspace"];
 
@@ -23,19 +24,32 @@ export function hashKey(key: string): Buffer {
  * Makes a key. Names are unique among the keys that aren't revoked (an expired one keeps its name until it
  * is revoked), so that the name on an operation or event means one key at a time.
  * @returns the key itself as well: it can't be read again.
- * @throws BerthError `invalid_request` for a reserved name or a past expiry, `name_taken`
+ * @param maxDays how long it may be valid at most, and is where `expiresAt` is null; null: for ever
+ * @throws BerthError `invalid_request` for a reserved name, or an expiry that is past or too far; `name_taken`
  */
 export async function createKey(
   pool: Pool,
-  wanted: { name: string; scope: KeyScope; expiresAt: Date | null },
+  wanted: { name: string; scope: KeyScope; expiresAt: Date | null; createdBy: string | null },
+  maxDays: number | null,
   asker: Asker,
 ): Promise<{ apiKey: ApiKey; key: string }> {
-  const { name, scope, expiresAt } = wanted;
+  const { name, scope, createdBy } = wanted;
+  const latest = maxDays === null ? null : new Date(Date.now() + maxDays * DAY_MS);
+  const expiresAt = wanted.expiresAt ?? latest;
   if (RESERVED.includes(name)) throw invalid("name", `a name other than ${RESERVED.join(" and ")}`);
   if (expiresAt !== null && expiresAt.getTime() <= Date.now())
     throw invalid("expires_at", "a time to come, or null");
+  if (expiresAt !== null && latest !== null && expiresAt > latest)
+    throw invalid("expires_at", `a time within ${maxDays} days (BERTH_KEY_MAX_DAYS)`);
   const key = `berth_${scope[0]!}_${randomBytes(32).toString("base64url")}`;
-  const row = { id: randomUUID(), name, scope, expires_at: expiresAt, key_hash: hashKey(key) };
+  const row = {
+    id: randomUUID(),
+    name,
+    scope,
+    expires_at: expiresAt,
+    created_by: createdBy,
+    key_hash: hashKey(key),
+  };
   return acceptIdempotently(pool, null, asker, async (tx) => {
     const inserted = await insertApiKey(tx, row);
     if (inserted === null)
@@ -47,14 +61,27 @@ export async function createKey(
   });
 }
 
-/** Revokes a key; one that is revoked already stays as it is. @throws BerthError `key_not_found` */
-export async function revokeKey(pool: Pool, id: string, asker: Asker): Promise<ApiKey> {
+/**
+ * Revokes a key; one that is revoked already stays as it is.
+ * @param made those that it has made as well, and theirs
+ * @returns the key, and which were revoked now
+ * @throws BerthError `key_not_found`
+ */
+export async function revokeKey(
+  pool: Pool,
+  id: string,
+  { made }: { made: boolean },
+  asker: Asker,
+): Promise<{ apiKey: ApiKey; revoked: ApiKey[] }> {
   return acceptIdempotently(pool, null, asker, async (tx) => {
-    const changed = await revokeApiKey(tx, id);
+    const revoked = await revokeApiKeys(tx, id, { made });
     const apiKey = await getApiKey(tx, id);
     if (apiKey === null) throw new BerthError("key_not_found", `there is no key ${id}`, { key_id: id });
-    if (changed) await insertEvents(tx, [eventOf("api_key.revoked", apiKey, asker.requestedBy)]);
-    return apiKey;
+    await insertEvents(
+      tx,
+      revoked.map((one) => eventOf("api_key.revoked", one, asker.requestedBy)),
+    );
+    return { apiKey, revoked };
   });
 }
 
