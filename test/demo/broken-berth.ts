@@ -44,6 +44,8 @@ export async function startBrokenBerth(fault: Fault): Promise<{ url: string } & 
     switch (`${method} ${part ?? ""}`) {
       case "POST ":
         return create();
+      case "GET ":
+        return [];
       case "POST restart":
         return { id, operation: restart(id) };
       case "DELETE cascade=true":

@@ -1,5 +1,7 @@
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, inject, it } from "vitest";
+import { openHost } from "../places/hosts.js";
 import { newDirectory, startStandalone } from "../e2e/standalone-process.js";
 import { BUSYBOX_IMAGE } from "../support/images.js";
 import { startProcess } from "../support/worker-process.js";
@@ -30,6 +32,37 @@ describe("the demo", () => {
     );
     // Four containers and four volumes.
     expect(output).toContain("Left at the provider: nothing; while they ran it had 8 things of them");
+  });
+
+  it("spreads its tree over two daemons, and ends clean by the word of both (I1, I4, I12)", async ({
+    skip,
+  }) => {
+    if (inject("docker") === null) return skip("no Docker daemon in this run");
+    const hosts = [await openHost("docker-a"), await openHost("docker-b")];
+    const file = join(await newDirectory(), "places.yaml");
+    const places = hosts.map(
+      (one) => `  ${one.place}: {backend: docker, host: "unix://${one.socketPath}"}\n`,
+    );
+    await writeFile(file, `places:\n${places.join("")}`);
+    const asked = hosts.flatMap((one) => ["--docker-host", `unix://${one.socketPath}`]);
+    const output = await demoOnStandalone(
+      {
+        BERTH_PLACES_FILE: file,
+        BERTH_BACKENDS: "docker",
+        BERTH_DOCKER_NETWORK: "none",
+        BERTH_DEPLOYMENT_ID: "demo",
+      },
+      ["--image", BUSYBOX_IMAGE, "--places", "2", ...asked],
+    );
+    expect(output).toContain("A tree of four workspaces over docker-a and docker-b");
+    expect(output).toContain("Left at the provider: nothing; while they ran it had 8 things of them");
+    expect((await Promise.all(hosts.map((one) => one.left()))).flat()).toEqual([]);
+  });
+
+  it("says which places there are where they are fewer than asked for", async () => {
+    await using berth = await startBrokenBerth("none");
+    const { code, output } = await demo({ BERTH_URL: berth.url, BERTH_KEY: "any" }, ["--places", "2"]);
+    expect([code, output]).toEqual([1, expect.stringContaining("--places 2: Berth reaches none")]);
   });
 
   it.each<[Fault, RegExp]>([

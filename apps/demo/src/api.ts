@@ -18,6 +18,7 @@ export interface Workspace {
   id: string;
   name: string;
   backend: string;
+  place: string;
   status: string;
   generation: number;
 }
@@ -31,9 +32,21 @@ export interface Resource {
   state: "intended" | "present" | "releasing" | "gone";
 }
 
+export interface Place {
+  name: string;
+  backend: string;
+  served: boolean;
+  cordoned: boolean;
+}
+
 /** The part of Berth's REST API that the demo needs. Each method throws DemoError. */
 export interface Api {
-  create(body: { name: string; parent_id: string | null }): Promise<Workspace & { operation: Operation }>;
+  create(body: {
+    name: string;
+    parent_id: string | null;
+    place?: string;
+  }): Promise<Workspace & { operation: Operation }>;
+  places(): Promise<Place[]>;
   restart(id: string): Promise<Workspace & { operation: Operation }>;
   remove(id: string): Promise<{ cascade_deleted: number }>;
   operation(id: string): Promise<Operation>;
@@ -66,6 +79,7 @@ export function createApi({ url, key, backend, image }: Settings): Api {
   return {
     create: (body) =>
       call("POST", "/workspaces", { ...body, spec, ...(backend === undefined ? {} : { backend }) }),
+    places: () => call("GET", "/places"),
     restart: (id) => call("POST", `/workspaces/${id}/restart`),
     remove: (id) => call("DELETE", `/workspaces/${id}?cascade=true`),
     operation: (id) => call("GET", `/operations/${id}`),

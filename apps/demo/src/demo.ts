@@ -15,24 +15,32 @@ export async function runDemo(settings: Settings): Promise<void> {
   console.log(`Berth at ${settings.url}\n`);
   const tree: Workspace[] = [];
   try {
-    await createTree(api, tree);
+    await createTree(api, tree, settings);
     const ids = tree.map((workspace) => workspace.id);
-    const seen = await askProvider(tree[0]!.backend, ids, settings.simulator);
+    const seen = await askProvider(tree[0]!.backend, ids, settings);
     await restartManyTimes(api, tree[1]!, settings.restarts);
     await deleteTree(api, tree);
-    await report(api, tree, { seen, simulator: settings.simulator });
+    await report(api, tree, { seen, settings });
   } catch (error) {
     await cleanUp(api, tree);
     throw error;
   }
 }
 
-async function createTree(api: Api, tree: Workspace[]): Promise<void> {
-  console.log("1. A tree of four workspaces");
+async function createTree(api: Api, tree: Workspace[], settings: Settings): Promise<void> {
+  const places = await choosePlaces(api, settings);
+  console.log(`1. A tree of four workspaces${places === null ? "" : ` over ${places.join(" and ")}`}`);
   const operations: string[] = [];
   const add = async (name: string, parent: Workspace | null): Promise<Workspace> => {
-    const made = await api.create({ name, parent_id: parent?.id ?? null });
+    const place = places?.[tree.length % places.length];
+    const made = await api.create({
+      name,
+      parent_id: parent?.id ?? null,
+      ...(place !== undefined && { place }),
+    });
     tree.push(made);
+    if (place !== undefined && made.place !== place)
+      throw new DemoError(`${name} was to go to place ${place}, and is in ${made.place}`);
     operations.push(made.operation.id);
     return made;
   };
@@ -41,6 +49,19 @@ async function createTree(api: Api, tree: Workspace[]): Promise<void> {
   await add("child-2", root);
   await add("grandchild", child);
   await untilEnded(api, `provisioned on ${root.backend}`, operations);
+}
+
+/** As many places of one backend as the tree is to be spread over, by name; null: Berth chooses. */
+async function choosePlaces(api: Api, { places: wanted, backend }: Settings): Promise<string[] | null> {
+  if (wanted === 1) return null;
+  const open = (await api.places()).filter((one) => one.served && !one.cordoned);
+  const backends = [...new Set(open.map((one) => one.backend))].filter((one) => one === (backend ?? one));
+  const sets = backends.map((one) => open.filter((place) => place.backend === one).map(({ name }) => name));
+  const enough = sets.find((names) => names.length >= wanted);
+  if (enough !== undefined) return enough.slice(0, wanted);
+  throw new DemoError(
+    `--places ${wanted}: Berth reaches ${open.map(({ name }) => name).join(", ") || "none"}; see docs/places.md`,
+  );
 }
 
 async function restartManyTimes(api: Api, workspace: Workspace, times: number): Promise<void> {
@@ -74,7 +95,7 @@ async function deleteTree(api: Api, tree: readonly Workspace[]): Promise<void> {
 async function report(
   api: Api,
   tree: readonly Workspace[],
-  { seen: seenBefore, simulator }: { seen: string[] | null; simulator: string | undefined },
+  { seen: seenBefore, settings }: { seen: string[] | null; settings: Settings },
 ): Promise<void> {
   const operations = await operationsOf(api, tree);
   const names = new Map(tree.map((workspace) => [workspace.id, workspace.name]));
@@ -99,7 +120,7 @@ async function report(
   const left = await askProvider(
     backend,
     tree.map((workspace) => workspace.id),
-    simulator,
+    settings,
   );
   if (left !== null && left.length > 0) throw new DemoError(`left at the provider: ${left.join(", ")}`);
   // One who saw nothing while four ran is no witness.

@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { readdir, readFile } from "node:fs/promises";
 import { promisify } from "node:util";
+import type { Settings } from "./settings.js";
 
 const exec = promisify(execFile);
 
@@ -8,10 +9,10 @@ const exec = promisify(execFile);
 export async function askProvider(
   backend: string,
   ids: readonly string[],
-  simulator: string | undefined,
+  { simulator, dockerHosts }: Pick<Settings, "simulator" | "dockerHosts">,
 ): Promise<string[] | null> {
   try {
-    if (backend === "docker") return await askDocker(ids);
+    if (backend === "docker") return await askDockers(ids, dockerHosts);
     if (backend === "process") return await askProcesses(ids);
     if (backend === "ec2" && simulator !== undefined) return await askSimulator(simulator, ids);
     return null;
@@ -20,12 +21,18 @@ export async function askProvider(
   }
 }
 
-async function askDocker(ids: readonly string[]): Promise<string[]> {
+/** Each daemon; one that isn't named is the one that the command `docker` asks by itself. */
+async function askDockers(ids: readonly string[], hosts: readonly string[]): Promise<string[]> {
+  if (hosts.length === 0) return askDocker(ids, []);
+  return (await Promise.all(hosts.map((host) => askDocker(ids, ["--host", host])))).flat();
+}
+
+async function askDocker(ids: readonly string[], host: readonly string[]): Promise<string[]> {
   const lists = ids.map(async (id) => {
     const filter = ["--filter", `label=berth.workspace=${id}`];
     const [containers, volumes] = await Promise.all([
-      exec("docker", ["ps", "--all", "--format", "{{.Names}}", ...filter]),
-      exec("docker", ["volume", "ls", "--format", "{{.Name}}", ...filter]),
+      exec("docker", [...host, "ps", "--all", "--format", "{{.Names}}", ...filter]),
+      exec("docker", [...host, "volume", "ls", "--format", "{{.Name}}", ...filter]),
     ]);
     return [...lines("container", containers.stdout), ...lines("volume", volumes.stdout)];
   });
