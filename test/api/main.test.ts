@@ -111,7 +111,7 @@ describe("the API's process", () => {
     [
       "a database that isn't there",
       { DATABASE_URL: "postgres://berth:hunter2@127.0.0.1:1/berth" },
-      /^berth-api: DATABASE_URL: the database can't be reached \(.*ECONNREFUSED.*\)\n$/,
+      /^berth-api: DATABASE_URL: 127\.0\.0\.1:1 can't be used \(.*ECONNREFUSED.*\)\n$/,
     ],
     [
       "an address that isn't here",

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { checkPostgres } from "@berth/core/db/check-postgres";
 import { migrate } from "@berth/core/db/migrate";
 import { createPool } from "@berth/core/db/pool";
 import { startFleet, type Fleet } from "../support/fleet.js";
@@ -44,6 +45,10 @@ describe.each(["redis", "postgres"] as const)(
       const accepted = (await Promise.all(Array.from({ length: 10 }, create))).map(
         ({ body }) => body.operation.id,
       );
+      const needs = { databaseListenUrl: null, redisUrl: "redis://r", connections: 1 };
+      expect((await checkPostgres({ databaseUrl: pair.standby.url, ...needs })).lacks).toEqual([
+        expect.stringMatching(/ is a standby: name the primary, or all hosts as in postgres:/),
+      ]);
       await pair.primary.stop();
       const down = performance.now();
       const refused = [];

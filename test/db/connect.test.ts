@@ -1,7 +1,7 @@
 import { describe, expect, inject, it } from "vitest";
 import { databasePlace, parseDatabaseUrl } from "@berth/core/config/database-address";
-import { connectionTo, NoPrimaryError } from "@berth/core/db/connect";
-import { createPool, isDatabaseUnavailable, withClient } from "@berth/core/db/pool";
+import { connectionTo, NoPrimaryError, withClient } from "@berth/core/db/connect";
+import { createPool, isDatabaseUnavailable } from "@berth/core/db/pool";
 
 describe("a DATABASE_URL", () => {
   it("with one host is left to pg as it is", () => {

@@ -1,7 +1,8 @@
 import pg from "pg";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { insertEvents } from "@berth/core/db/events";
-import { createPool, transaction, withClient } from "@berth/core/db/pool";
+import { withClient } from "@berth/core/db/connect";
+import { createPool, transaction } from "@berth/core/db/pool";
 import { EVENTS_CHANNEL, tellFinished } from "@berth/core/db/words";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.js";
 

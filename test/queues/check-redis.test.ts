@@ -15,7 +15,7 @@ import { startRedisCluster } from "../support/redis-cluster.js";
 import { startRedisSentinels } from "../support/redis-sentinel.js";
 
 const exec = promisify(execFile);
-const FINE = { unreachable: null, lacks: [], warnings: [] };
+const FINE = { found: expect.any(String), unreachable: null, lacks: [], warnings: [] };
 /** What docs/deployment.md gives. */
 const DOCUMENTED = ["~{berth}:*", "+@all", "-@admin", "-@dangerous", "+info"];
 
@@ -40,6 +40,7 @@ describe("the check of Redis at the start", () => {
 
   it("finds nothing amiss with a Redis as documented, and leaves nothing there", async () => {
     expect(await check(redis.url)).toEqual(FINE);
+    expect((await check(redis.url)).found).toMatch(/^(Redis|Valkey) \d+\.\d+\.\d+, no append-only file$/);
     expect(await admin.dbsize()).toBe(0);
   });
 
@@ -67,6 +68,7 @@ describe("the check of Redis at the start", () => {
     expect(wrong.lacks[0]).not.toContain("hunter2");
     expect(await check("redis://:hunter2@127.0.0.1:1")).toEqual({
       ...FINE,
+      found: null,
       unreachable: "REDIS_URL: 127.0.0.1:1 can't be used (connect ECONNREFUSED 127.0.0.1:1)",
     });
   });
@@ -77,6 +79,19 @@ describe("the check of Redis at the start", () => {
       expect.stringMatching(/maxmemory-policy allkeys-lru, which drops jobs: set noeviction$/),
     ]);
     await admin.config("SET", "maxmemory-policy", "noeviction");
+  });
+
+  it("says why it can't be written now", async () => {
+    await admin.config("SET", "maxmemory", "1");
+    expect((await check(redis.url)).warnings).toEqual([
+      expect.stringMatching(/can't be written now \(OOM command not allowed/),
+    ]);
+    await admin.config("SET", "maxmemory", "0");
+    await admin.config("SET", "min-replicas-to-write", "1");
+    expect((await check(redis.url)).warnings).toEqual([
+      expect.stringMatching(/can't be written now \(NOREPLICAS/),
+    ]);
+    await admin.config("SET", "min-replicas-to-write", "0");
   });
 
   it("names the form for a replica, for Sentinels and for a Cluster", async () => {

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import type { AddressInfo } from "node:net";
 import type { ApiConfig } from "@berth/core/config/config";
-import { createPool, type Pool } from "@berth/core/db/pool";
+import { createPool, type Pool, REQUEST_CONNECTIONS } from "@berth/core/db/pool";
 import { DEFAULT_PRICES, parsePrices, type Prices } from "@berth/core/domain/prices";
 import { createHeartbeats } from "@berth/core/agents/heartbeat";
 import type { Logger } from "@berth/core/base/logger";
@@ -25,6 +25,8 @@ export interface ApiDeps {
 
 /** Connections that only heartbeats and readiness use. */
 const VITAL_CONNECTIONS = 3;
+/** How many an API process may open: for requests, for these, for telling of both, and for listening. */
+export const API_CONNECTIONS = REQUEST_CONNECTIONS + VITAL_CONNECTIONS + 3;
 
 /** How long requests under way may take once the process is to end, in ms. */
 const CLOSE_LIMIT_MS = 5_000;

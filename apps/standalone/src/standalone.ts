@@ -5,7 +5,7 @@ import { forgetInstallation, noteDatabase, openInstallation } from "@berth/core/
 import { connectionsFor, createPool } from "@berth/core/db/pool";
 import type { BackendName } from "@berth/core/domain/backend";
 import type { Logger } from "@berth/core/base/logger";
-import { requireRedis } from "@berth/core/queues/check-redis";
+import { requireAll } from "@berth/core/doctor/requirements";
 import { openQueues } from "@berth/core/queues/producer";
 import { openBackends } from "@berth/worker/backends";
 import { faultAtStep } from "@berth/worker/fault";
@@ -51,8 +51,9 @@ export async function startStandalone(
   if (doubt !== null) surroundings.log.error(doubt);
   signal.throwIfAborted();
 
-  const unreachable = await requireRedis(given, (line) => surroundings.log.warn(line));
-  if (unreachable !== null) throw new StartError(unreachable);
+  const needs = { ...given, connections: connectionsOf(given) };
+  const [away] = await requireAll(needs, (line) => surroundings.log.warn(line));
+  if (away !== undefined) throw new StartError(away);
   signal.throwIfAborted();
 
   const databaseUrl = given.databaseUrl ?? (await startDatabase(given, surroundings));
@@ -92,11 +93,7 @@ async function startServers(
   { aws, newInstallation }: Pick<Arguments, "newInstallation"> & { aws: SimulatedEc2["place"] | undefined },
   { log, endings, signal }: Surroundings,
 ): Promise<string> {
-  // Enough for both: what serves requests and what each running operation needs.
-  const pool = createPool(config.databaseUrl, {
-    name: "berth",
-    max: 12 + connectionsFor(config.concurrency),
-  });
+  const pool = createPool(config.databaseUrl, { name: "berth", max: connectionsOf(config) });
   endings.add("connections", () => pool.end());
   const queues = await openQueues(config, (error) => log.debug({ err: error }, "queue"));
   endings.add("queues", () => queues.close());
@@ -129,6 +126,11 @@ async function startServers(
     endings.add("places file", async () => forget());
   }
   return api.url;
+}
+
+/** Enough for both: what serves requests and what each running operation needs. */
+function connectionsOf({ concurrency }: Config): number {
+  return 12 + connectionsFor(concurrency);
 }
 
 async function startDatabase(config: Config, { log, endings, fail }: Surroundings): Promise<string> {

@@ -3,7 +3,7 @@ import { migrate } from "@berth/core/db/migrate";
 import { noteDatabase, openInstallation } from "@berth/core/db/installation";
 import { connectionsFor, createPool } from "@berth/core/db/pool";
 import { createLogger } from "@berth/core/base/logger";
-import { requireRedis } from "@berth/core/queues/check-redis";
+import { requireAll } from "@berth/core/doctor/requirements";
 import { openQueues } from "@berth/core/queues/producer";
 import { serve } from "@berth/core/base/serve";
 import { openBackends } from "./backends.js";
@@ -14,16 +14,14 @@ import { startWorker } from "./start.js";
 await serve("berth-worker", async () => {
   const config = readConfig("worker");
   const logger = createLogger(config, "worker");
+  const max = connectionsFor(config.concurrency);
+  const away = await requireAll({ ...config, connections: max + 1 }, (line) => logger.warn(line));
+  for (const line of away) logger.warn(`${line}: work waits until it is back`);
   await migrate(config.databaseUrl);
-  const pool = createPool(config.databaseUrl, {
-    max: connectionsFor(config.concurrency),
-    name: "berth-worker",
-  });
+  const pool = createPool(config.databaseUrl, { max, name: "berth-worker" });
   const installation = await openInstallation(pool);
   const doubt = await noteDatabase(pool).catch(() => null);
   if (doubt !== null) logger.error(doubt);
-  const unreachable = await requireRedis(config, (line) => logger.warn(line));
-  if (unreachable !== null) logger.warn(`${unreachable}: requests wait until it is back`);
   const queues = await openQueues(config, (error) => logger.debug({ err: error }, "queue producer"));
   await queues.lease(installation.id, (sentence) => logger.error(sentence));
   const places = openBackends(config, pool, installation, logger);

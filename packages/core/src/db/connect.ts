@@ -47,6 +47,20 @@ export function connectionTo(url: string): pg.ClientConfig {
   return { connectionString: plain.href, stream, ssl: withNamesOf(hosts, ssl) };
 }
 
+/** Runs `work` on a connection of its own, outside any pool. */
+export async function withClient<T>(
+  connectionString: string,
+  work: (client: pg.Client) => Promise<T>,
+): Promise<T> {
+  const client = new pg.Client({ ...connectionTo(connectionString), connectionTimeoutMillis: 5_000 });
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
 /** One that a pool has handed out and that breaks between two statements has nobody to tell: unheard, it would end the process. */
 export class QuietClient extends pg.Client {
   constructor(config?: string | pg.ClientConfig) {

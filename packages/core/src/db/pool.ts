@@ -18,6 +18,8 @@ const INT8_OID = 20;
 export function connectionsFor(concurrency: number): number {
   return Math.min(10 + Math.ceil(concurrency / 2), MAX_CONNECTIONS);
 }
+/** Of a pool whose size isn't given. */
+export const REQUEST_CONNECTIONS = 20;
 /** With the one that tells, 20. */
 const MAX_CONNECTIONS = 19;
 
@@ -29,7 +31,7 @@ export function createPool(connectionString: string, options: { max?: number; na
   const name = options.name ?? "berth";
   const settings = {
     ...connectionTo(connectionString),
-    max: options.max ?? 20,
+    max: options.max ?? REQUEST_CONNECTIONS,
     application_name: name,
     // Also the longest wait for a free connection: a burst of requests for one workspace queues here.
     connectionTimeoutMillis: 10_000,
@@ -232,18 +234,4 @@ export function isDatabaseUnavailable(error: unknown): boolean {
       error.message,
     )
   );
-}
-
-/** Runs `work` on a connection of its own, outside any pool. */
-export async function withClient<T>(
-  connectionString: string,
-  work: (client: pg.Client) => Promise<T>,
-): Promise<T> {
-  const client = new pg.Client({ ...connectionTo(connectionString), connectionTimeoutMillis: 5_000 });
-  await client.connect();
-  try {
-    return await work(client);
-  } finally {
-    await client.end();
-  }
 }

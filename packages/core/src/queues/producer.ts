@@ -1,6 +1,6 @@
 import { Queue, runMigrations } from "bullmq";
 import { within } from "../base/deadline.js";
-import { withClient } from "../db/pool.js";
+import { withClient } from "../db/connect.js";
 import type { LogsQuestion } from "../domain/logs.js";
 import type { Dispatcher } from "../gate/dispatcher.js";
 import { createDispatcher } from "./dispatcher.js";
