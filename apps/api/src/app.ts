@@ -7,6 +7,7 @@ import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import { requireKey } from "./auth/require-key.js";
 import { createKeyring, type Keyring } from "./auth/keyring.js";
 import { createSessions } from "./auth/cookie.js";
+import { keepTenantsApart } from "./auth/tenants.js";
 import { answerBrokenRequests, refuseExpectations } from "./http/broken-requests.js";
 import { takeIdempotencyKeys } from "./http/idempotency.js";
 import { readJsonBodies } from "./http/json-body.js";
@@ -106,6 +107,7 @@ export async function createApp(services: Services, logger: Logger): Promise<App
     sessions: createSessions(adminKeys),
   };
   requireKey(app, guard);
+  keepTenantsApart(app, services.pool);
   limitKeys(app, limits, config);
   takeIdempotencyKeys(app);
   refuseUnknown(app);

@@ -18,7 +18,7 @@ export interface Keyring {
   forget(id: string): void;
 }
 
-const ROOT: Caller = { name: "admin", scope: "admin", keyId: null };
+const ROOT: Caller = { name: "admin", scope: "admin", keyId: null, tenant: null };
 
 /** The keys that this process takes. The configuration's work without the database. */
 export function createKeyring({ pool, adminKeys }: { pool: Pool; adminKeys: readonly string[] }): Keyring {
@@ -54,7 +54,7 @@ export function createKeyring({ pool, adminKeys }: { pool: Pool; adminKeys: read
     if (apiKey === null || apiKey.revoked_at !== null) return null;
     if (apiKey.expires_at !== null && apiKey.expires_at.getTime() <= Date.now()) return null;
     touch(apiKey.id);
-    return { name: apiKey.name, scope: apiKey.scope, keyId: apiKey.id };
+    return { name: apiKey.name, scope: apiKey.scope, keyId: apiKey.id, tenant: apiKey.tenant };
   };
 
   return {

@@ -56,7 +56,7 @@ export function requireKey(app: App, { keyring, sessions }: Guard): void {
     if (access === "workspace") {
       // A key in its place, or what can be nobody's token, gets no further: nothing of its body is read.
       if (key === null || !TOKEN_PATTERN.test(key) || (await keyring.byKey(key)) !== null) refuseToken(reply);
-      request.caller = { name: "workspace", scope: "workspace", keyId: null, token: key };
+      request.caller = { name: "workspace", scope: "workspace", keyId: null, tenant: null, token: key };
       return;
     }
     const caller =

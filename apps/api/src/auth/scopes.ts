@@ -1,4 +1,5 @@
 import type { KeyScope } from "@berth/core/db/api-keys";
+import type { TenantLabels } from "@berth/core/db/tenants";
 import { BerthError } from "@berth/core/base/errors";
 
 /**
@@ -13,6 +14,8 @@ export interface Caller {
   scope: KeyScope | "workspace";
   /** Null for the key of the configuration and for workspaces. */
   keyId: string | null;
+  /** The labels of the only workspaces that there are for it; null: it is for all. */
+  tenant: TenantLabels | null;
   /** What a `workspace` route was called with. The route judges it: it belongs to one workspace. */
   token?: string;
 }

@@ -101,7 +101,7 @@ function withOptionalBodies<D extends { paths: Record<string, Record<string, Des
 export async function docsRoutes(app: App): Promise<void> {
   await app.register(async (scope) => {
     scope.addHook("onRoute", (route) => {
-      route.config = { ...route.config, access: "viewer", browser: true };
+      route.config = { ...route.config, access: "viewer", browser: true, tenants: "shared" };
     });
     await scope.register(swaggerUi, {
       routePrefix: "/docs",

@@ -45,7 +45,7 @@ export function eventStreamRoutes(app: App, { pool, feed, config }: Services, ke
     "/events/stream",
     {
       exposeHeadRoute: false,
-      config: { access: "viewer" },
+      config: { access: "viewer", tenants: "labels" },
       schema: {
         operationId: "streamEvents",
         summary: "Follow what happens",

@@ -27,7 +27,7 @@ export function eventRoutes(app: App, services: Services): void {
   app.get(
     "/events",
     {
-      config: { access: "viewer" },
+      config: { access: "viewer", tenants: "labels" },
       schema: {
         operationId: "listEvents",
         summary: "List what happened",
@@ -55,7 +55,7 @@ export function eventRoutes(app: App, services: Services): void {
   app.get(
     "/events/:workspaceId",
     {
-      config: { access: "viewer" },
+      config: { access: "viewer", tenants: "workspace" },
       schema: {
         operationId: "listWorkspaceEvents",
         summary: "List what happened to a workspace",

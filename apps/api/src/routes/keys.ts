@@ -40,9 +40,9 @@ export function keyRoutes(
       },
     },
     async (request, reply) => {
-      const { name, scope, expires_at = null } = request.body;
+      const { name, scope, tenant = null, expires_at = null } = request.body;
       const expiresAt = expires_at === null ? null : readTime(expires_at);
-      const wanted = { name, scope, expiresAt, createdBy: request.caller.keyId };
+      const wanted = { name, scope, tenant, expiresAt, createdBy: request.caller.keyId };
       const { apiKey, key } = await createKey(pool, wanted, config.keyMaxDays, requesterOf(request));
       void reply.code(201);
       return { ...viewKey(apiKey), key };

@@ -2,6 +2,7 @@ import type { ApiKey as Row } from "@berth/core/db/api-keys";
 import Type, { type Static } from "typebox";
 import { iso, named, nullable, strictObject, time, uuid } from "./common.js";
 import { expecting } from "./expected.js";
+import { TenantLabels } from "./workspace.js";
 
 const SCOPES = ["viewer", "operator", "admin"] as const;
 
@@ -16,6 +17,11 @@ export const ApiKey = named(
       expires_at: nullable(time("From when on it is refused; null: never.")),
       last_used_at: nullable(time("When it was last used, to the minute; null: never yet.")),
       revoked_at: nullable(time("When it was revoked; null: it isn't.")),
+      tenant: nullable(
+        Type.Record(Type.String(), Type.String(), {
+          description: "The labels of the only workspaces that there are for it; null: it is for all.",
+        }),
+      ),
       created_by: nullable(uuid("The key that made it; null: that of the configuration.")),
     },
     { description: "A key, without what is secret of it." },
@@ -30,6 +36,7 @@ export const API_KEY_EXAMPLE = {
   expires_at: "2027-11-21T09:30:00.000Z",
   last_used_at: null,
   revoked_at: null,
+  tenant: null,
   created_by: null,
 };
 
@@ -40,6 +47,7 @@ export const KeyBody = strictObject(
       Type.String({ pattern: "^[a-zA-Z0-9._@-]{1,64}$", description: "Unique among the keys not revoked." }),
     ),
     scope: expecting("viewer, operator or admin", Type.Enum([...SCOPES])),
+    tenant: Type.Optional(nullable(TenantLabels)),
     expires_at: Type.Optional(
       nullable(
         expecting(
@@ -65,6 +73,7 @@ export function viewKey(row: Row): Static<typeof ApiKey> {
     expires_at: iso(row.expires_at),
     last_used_at: iso(row.last_used_at),
     revoked_at: iso(row.revoked_at),
+    tenant: row.tenant,
     created_by: row.created_by,
   };
 }

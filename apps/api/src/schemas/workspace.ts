@@ -22,16 +22,25 @@ const Name = expecting(
     description: "What people call it. Spaces around it are dropped.",
   }),
 );
+const LabelName = Type.String({ pattern: "^[A-Za-z0-9](?:[A-Za-z0-9_.\\-/]{0,61}[A-Za-z0-9])?$" });
+const LabelValue = expecting(
+  "text of at most 256 characters without control characters or invisible ones",
+  Type.String({ pattern: `^[^${CONTROL}]{0,256}$` }),
+);
+/** Which workspaces a key is for. */
+export const TenantLabels = expecting(
+  "1 to 4 labels, with names and values as labels of a workspace have them",
+  Type.Record(LabelName, LabelValue, {
+    additionalProperties: false,
+    minProperties: 1,
+    maxProperties: 4,
+    description:
+      "Labels that it puts on what it makes. For it there are no workspaces but those that have them; null or absent: all.",
+  }),
+);
 export const Labels = expecting(
   "at most 64 labels, with names of 1 to 63 of A-Z, a-z, 0-9, ., _, - and / that begin and end alphanumerically",
-  Type.Record(
-    Type.String({ pattern: "^[A-Za-z0-9](?:[A-Za-z0-9_.\\-/]{0,61}[A-Za-z0-9])?$" }),
-    expecting(
-      "text of at most 256 characters without control characters or invisible ones",
-      Type.String({ pattern: `^[^${CONTROL}]{0,256}$` }),
-    ),
-    { maxProperties: 64, additionalProperties: false },
-  ),
+  Type.Record(LabelName, LabelValue, { maxProperties: 64, additionalProperties: false }),
 );
 const HibernateAfter = nullable(
   expecting("a whole number of minutes from 1 to 525600", Type.Integer({ minimum: 1, maximum: 525_600 })),

@@ -5,7 +5,7 @@ import { CliError, EXIT } from "../exit.js";
 import { table } from "../output/table.js";
 import { relative } from "../output/times.js";
 import { defined } from "../defined.js";
-import { moment } from "../parse.js";
+import { label, labelsOf, labelsText, moment } from "../parse.js";
 
 /** Who may do what. */
 export const keys: Register = (program, surroundings) => {
@@ -28,13 +28,14 @@ export const keys: Register = (program, surroundings) => {
         const rows = found.map((one) => [
           one.name,
           one.scope,
+          one.tenant === null ? "–" : labelsText(one.tenant),
           relative(one.created_at, now),
           relative(one.last_used_at, now),
           relative(one.expires_at, now),
           one.revoked_at === null ? "–" : relative(one.revoked_at, now),
           one.id,
         ]);
-        print(table(paint, ["NAME", "SCOPE", "CREATED", "USED", "EXPIRES", "REVOKED", "ID"], rows));
+        print(table(paint, ["NAME", "SCOPE", "TENANT", "CREATED", "USED", "EXPIRES", "REVOKED", "ID"], rows));
       }),
     );
   group
@@ -43,15 +44,23 @@ export const keys: Register = (program, surroundings) => {
     .addOption(
       choice("--scope <scope>", "what it may do", ["viewer", "operator", "admin"]).makeOptionMandatory(),
     )
+    .option(
+      "--tenant <name:value>",
+      "it is for workspaces with this label alone; repeat it for several",
+      label,
+    )
     .option("--ttl <duration>", "it is refused after so long, or from this time on")
     .description("Makes a key and prints it: it can't be read again.")
     .action(
-      action<{ scope: ApiKey["scope"]; ttl?: string }>(
+      action<{ scope: ApiKey["scope"]; tenant?: string[]; ttl?: string }>(
         surroundings,
-        async (context, { scope, ttl }, name: string) => {
+        async (context, { scope, tenant, ttl }, name: string) => {
           const { berth, signal, json, print, tell, now } = context;
           const expires = ttl === undefined ? {} : { expires_at: moment(ttl, now) };
-          const { data } = await berth.POST("/keys", { body: { name, scope, ...expires }, signal });
+          const { data } = await berth.POST("/keys", {
+            body: { name, scope, ...expires, ...(tenant === undefined ? {} : { tenant: labelsOf(tenant) }) },
+            signal,
+          });
           if (json) return printJson(context, data);
           tell("The key, which can't be shown again:");
           print(data.key);

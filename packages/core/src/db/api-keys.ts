@@ -13,20 +13,30 @@ export interface ApiKey {
   revoked_at: Date | null;
   /** The key that made it; null: the configuration's, or an earlier version of Berth, which didn't say. */
   created_by: string | null;
+  /** The labels of the only workspaces that there are for it; null: it is for all. */
+  tenant: Record<string, string> | null;
 }
 export type HashedApiKey = ApiKey & { key_hash: Buffer };
 
-const SHOWN = "id, name, scope, created_at, expires_at, last_used_at, revoked_at, created_by";
+const SHOWN = "id, name, scope, created_at, expires_at, last_used_at, revoked_at, created_by, tenant";
 
 /** @returns null if a key that isn't revoked has the name. */
 export async function insertApiKey(
   tx: Tx,
-  key: Pick<HashedApiKey, "id" | "name" | "scope" | "expires_at" | "created_by" | "key_hash">,
+  key: Pick<HashedApiKey, "id" | "name" | "scope" | "expires_at" | "created_by" | "tenant" | "key_hash">,
 ): Promise<ApiKey | null> {
   const { rows } = await tx.query<ApiKey>(
-    `insert into api_keys (id, name, scope, expires_at, created_by, key_hash) values ($1, $2, $3, $4, $5, $6)
+    `insert into api_keys (id, name, scope, expires_at, created_by, tenant, key_hash) values ($1, $2, $3, $4, $5, $6, $7)
      on conflict (name) where revoked_at is null do nothing returning ${SHOWN}`,
-    [key.id, key.name, key.scope, key.expires_at, key.created_by, key.key_hash],
+    [
+      key.id,
+      key.name,
+      key.scope,
+      key.expires_at,
+      key.created_by,
+      key.tenant && JSON.stringify(key.tenant),
+      key.key_hash,
+    ],
   );
   return rows[0] ?? null;
 }

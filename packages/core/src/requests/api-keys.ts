@@ -1,5 +1,5 @@
 import { createHash, randomBytes, randomUUID } from "node:crypto";
-import { getApiKey, insertApiKey, revokeApiKeys, type ApiKey, type KeyScope } from "../db/api-keys.js";
+import { getApiKey, insertApiKey, revokeApiKeys, type ApiKey } from "../db/api-keys.js";
 import { insertEvents } from "../db/events.js";
 import { newEvent } from "../domain/events.js";
 import type { Pool } from "../db/pool.js";
@@ -25,18 +25,21 @@ export function hashKey(key: string): Buffer {
  * is revoked), so that the name on an operation or event means one key at a time.
  * @returns the key itself as well: it can't be read again.
  * @param maxDays how long it may be valid at most, and is where `expiresAt` is null; null: for ever
- * @throws BerthError `invalid_request` for a reserved name, or an expiry that is past or too far; `name_taken`
+ * @throws BerthError `invalid_request` for a reserved name, an expiry that is past or too far, or an admin of a tenant;
+ * `name_taken`
  */
 export async function createKey(
   pool: Pool,
-  wanted: { name: string; scope: KeyScope; expiresAt: Date | null; createdBy: string | null },
+  wanted: Pick<ApiKey, "name" | "scope" | "tenant"> & { expiresAt: Date | null; createdBy: string | null },
   maxDays: number | null,
   asker: Asker,
 ): Promise<{ apiKey: ApiKey; key: string }> {
-  const { name, scope, createdBy } = wanted;
+  const { name, scope, createdBy, tenant } = wanted;
   const latest = maxDays === null ? null : new Date(Date.now() + maxDays * DAY_MS);
   const expiresAt = wanted.expiresAt ?? latest;
   if (RESERVED.includes(name)) throw invalid("name", `a name other than ${RESERVED.join(" and ")}`);
+  if (tenant !== null && scope === "admin")
+    throw invalid("scope", "viewer or operator for a key of a tenant: what admins do is about all tenants");
   if (expiresAt !== null && expiresAt.getTime() <= Date.now())
     throw invalid("expires_at", "a time to come, or null");
   if (expiresAt !== null && latest !== null && expiresAt > latest)
@@ -48,6 +51,7 @@ export async function createKey(
     scope,
     expires_at: expiresAt,
     created_by: createdBy,
+    tenant,
     key_hash: hashKey(key),
   };
   return acceptIdempotently(pool, null, asker, async (tx) => {

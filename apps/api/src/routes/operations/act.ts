@@ -26,7 +26,7 @@ export function operationActRoutes(app: App, services: Services): void {
   app.post(
     "/operations/:id/cancel",
     {
-      config: { access: "operator", relieves: true },
+      config: { access: "operator", tenants: "operation", relieves: true },
       preValidation: withoutBody,
       schema: {
         operationId: "cancelOperation",
@@ -69,7 +69,7 @@ export function operationActRoutes(app: App, services: Services): void {
   app.post(
     "/operations/:id/retry",
     {
-      config: { access: "operator" },
+      config: { access: "operator", tenants: "operation" },
       preValidation: withoutBody,
       schema: {
         operationId: "retryOperation",

@@ -54,7 +54,7 @@ export function operationReadRoutes(app: App, services: Services): void {
   app.get(
     "/operations",
     {
-      config: { access: "viewer" },
+      config: { access: "viewer", tenants: "labels" },
       schema: {
         operationId: "listOperations",
         summary: "List operations",
@@ -91,7 +91,7 @@ export function operationReadRoutes(app: App, services: Services): void {
   app.get(
     "/operations/:id",
     {
-      config: { access: "viewer" },
+      config: { access: "viewer", tenants: "operation" },
       schema: {
         operationId: "getOperation",
         summary: "Read an operation",
@@ -129,7 +129,7 @@ export function operationReadRoutes(app: App, services: Services): void {
   app.get(
     "/workspaces/:id/operations",
     {
-      config: { access: "viewer" },
+      config: { access: "viewer", tenants: "workspace" },
       schema: {
         operationId: "listWorkspaceOperations",
         summary: "List a workspace's operations",
@@ -158,7 +158,7 @@ export function operationReadRoutes(app: App, services: Services): void {
   app.get(
     "/workspaces/:id/resources",
     {
-      config: { access: "viewer" },
+      config: { access: "viewer", tenants: "workspace" },
       schema: {
         operationId: "listWorkspaceResources",
         summary: "List what was made for a workspace",

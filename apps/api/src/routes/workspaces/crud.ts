@@ -52,7 +52,7 @@ export function workspaceRoutes(app: App, services: Services): void {
   app.post(
     "/workspaces",
     {
-      config: { access: "operator", bodyBytes: SPEC_BODY_BYTES },
+      config: { access: "operator", tenants: "create", bodyBytes: SPEC_BODY_BYTES },
       schema: {
         operationId: "createWorkspace",
         summary: "Create a workspace",
@@ -116,7 +116,7 @@ export function workspaceRoutes(app: App, services: Services): void {
   app.get(
     "/workspaces",
     {
-      config: { access: "viewer" },
+      config: { access: "viewer", tenants: "labels" },
       schema: {
         operationId: "listWorkspaces",
         summary: "List workspaces",
@@ -147,7 +147,7 @@ export function workspaceRoutes(app: App, services: Services): void {
   app.get(
     "/workspaces/:id",
     {
-      config: { access: "viewer" },
+      config: { access: "viewer", tenants: "workspace" },
       schema: {
         operationId: "getWorkspace",
         summary: "Read a workspace",
@@ -193,7 +193,7 @@ export function workspaceRoutes(app: App, services: Services): void {
   app.patch(
     "/workspaces/:id",
     {
-      config: { access: "operator", bodyBytes: SPEC_BODY_BYTES },
+      config: { access: "operator", tenants: "workspace", bodyBytes: SPEC_BODY_BYTES },
       schema: {
         operationId: "patchWorkspace",
         summary: "Change a workspace",

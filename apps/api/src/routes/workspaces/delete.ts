@@ -29,7 +29,7 @@ export function deleteRoutes(app: App, services: Services): void {
   app.delete(
     "/workspaces/:id",
     {
-      config: { access: "operator", relieves: true },
+      config: { access: "operator", tenants: "tree", relieves: true },
       schema: {
         operationId: "deleteWorkspace",
         summary: "Delete a workspace",

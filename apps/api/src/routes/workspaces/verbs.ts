@@ -75,7 +75,7 @@ const verb =
     app.post(
       `/workspaces/:id/${name}`,
       {
-        config: { access: "operator", relieves },
+        config: { access: "operator", tenants: "tree", relieves },
         preValidation: withoutBody,
         schema: {
           ...told,

@@ -83,7 +83,7 @@ export function whyRoutes(app: App, { pool }: Services): void {
   app.get(
     "/workspaces/:id/why",
     {
-      config: { access: "viewer" },
+      config: { access: "viewer", tenants: "workspace" },
       schema: {
         operationId: "explainWorkspace",
         summary: "Why isn't a workspace where it should be?",
