@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import type { Hold } from "@berth/core/db/gates";
 import { waitingHeads } from "@berth/core/db/gate-looks";
-import { getByTicket, setPhase } from "@berth/core/db/operations";
+import { getByTicket } from "@berth/core/db/operations";
+import { setPhase } from "@berth/core/db/progress";
 import { listOperations } from "@berth/core/db/operation-lists";
 import { beginGeneration, getWorkspace, revokeToken } from "@berth/core/db/workspaces";
 import { isFinished, OPERATION_KINDS, statusAfter } from "@berth/core/domain/operation";

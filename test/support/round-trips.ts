@@ -1,22 +1,34 @@
 import pg from "pg";
 
-/** What was asked of PostgreSQL: how often something was sent, and how often something was made durable. */
+/** What was asked of PostgreSQL. */
 export interface RoundTrips {
+  /** How often an answer was waited for: what is sent before the next answer comes is one. */
+  trips: number;
+  /** How many statements, or texts of several, were sent. */
   sent: number;
+  /** How often something was made durable. */
   commits: number;
 }
 
 /**
  * Counts what this process sends while `work` runs. Not what a recorded provider keeps in the database, nor the words that
- * are told after commits, since one statement tells those of many.
+ * are told after commits, since one statement tells those of many, nor renewed leases, which follow a clock.
+ * @param texts is given the beginning of each statement.
  */
-export async function countRoundTrips(work: () => Promise<unknown>): Promise<RoundTrips> {
+export async function countRoundTrips(
+  work: () => Promise<unknown>,
+  texts: string[] = [],
+): Promise<RoundTrips> {
   const original = pg.Client.prototype.query;
   const inTransaction = new WeakSet<object>();
-  const count: RoundTrips = { sent: 0, commits: 0 };
+  const answered = new WeakMap<object, boolean>();
+  const count: RoundTrips = { trips: 0, sent: 0, commits: 0 };
   const note = (client: object, text: string): void => {
-    if (/provider_(things|calls)|pg_notify/.test(text)) return;
+    if (/provider_(things|calls)|pg_notify|h\.operation_id from gates/.test(text)) return;
+    texts.push(text.replaceAll(/\s+/g, " ").slice(0, 80));
     count.sent++;
+    if (answered.get(client) ?? true) count.trips++;
+    answered.set(client, false);
     if (text.startsWith("begin")) inTransaction.add(client);
     else if (text === "commit" || text === "rollback") inTransaction.delete(client);
     if (
@@ -27,8 +39,19 @@ export async function countRoundTrips(work: () => Promise<unknown>): Promise<Rou
   };
   pg.Client.prototype.query = function (this: pg.Client, ...given: unknown[]): unknown {
     const [first] = given as [string | { text?: string }];
-    note(this, typeof first === "string" ? first : (first.text ?? ""));
-    return Reflect.apply(original, this, given);
+    const text = typeof first === "string" ? first : (first.text ?? "");
+    note(this, text);
+    const heard = () => void answered.set(this, true);
+    // A pool's own statements are asked for with a callback.
+    const last = given.at(-1);
+    if (typeof last === "function")
+      given[given.length - 1] = (...result: unknown[]) => {
+        heard();
+        Reflect.apply(last, undefined, result);
+      };
+    const answer: unknown = Reflect.apply(original, this, given);
+    if (answer instanceof Promise) answer.then(heard, heard);
+    return answer;
   } as typeof original;
   try {
     await work();

@@ -23,8 +23,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: "records without looking at the fence",
     breaks: "I1, I9",
     file: `${CORE}/gate/gate.ts`,
-    find: "if (gate?.rowCount !== 1) throw",
-    replace: "if (gate?.rowCount !== 1 && hold.fence < 0) throw",
+    find: "lockingHeld(hold) + ",
+    replace: '"" + ',
     tests: ["test/gate/gate.property.test.ts"],
   },
   {
@@ -39,8 +39,9 @@ export const MUTANTS: readonly Mutant[] = [
     name: "unlocks whoever holds the gate",
     breaks: "I1",
     file: `${CORE}/db/gates.ts`,
-    find: "`fence = ${fence} and owner is not null`",
-    replace: "`${fence} is not null`",
+    find: "select require_held_gate(${pg.escapeLiteral(workspaceId)}, ${fence});",
+    replace:
+      "select require_held_gate(id, fence) from (select workspace_id as id, fence from gates where workspace_id = ${pg.escapeLiteral(workspaceId)} and ${fence} > 0) g;",
     tests: ["test/gate/gate.property.test.ts"],
   },
   {

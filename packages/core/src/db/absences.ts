@@ -1,3 +1,4 @@
+import { sendAlong } from "./sent.js";
 import type { Queryable } from "./pool.js";
 
 /**
@@ -20,7 +21,7 @@ export async function noteAbsences(
 
 /** A clean answer had them. */
 export async function forgetAbsences(db: Queryable, resourceIds: readonly string[]): Promise<void> {
-  await db.query("delete from absences where resource_id = any ($1::uuid[])", [resourceIds]);
+  await sendAlong(db, "delete from absences where resource_id = any ($1::uuid[])", [resourceIds]);
 }
 
 /** Those of things that nobody has asked for since. @returns how many */

@@ -1,3 +1,4 @@
+import { sendAlong } from "./sent.js";
 import type { Queryable, Tx } from "./pool.js";
 
 /** How often Berth has restarted a workspace by itself of late. */
@@ -39,7 +40,8 @@ export async function restartAllowance(
 
 /** Counts a restart; the first one opens a window. */
 export async function noteAutoRestart(tx: Tx, workspaceId: string, restarts: number): Promise<void> {
-  await tx.query(
+  await sendAlong(
+    tx,
     `update workspaces set auto_restarts = $2,
        auto_restarts_since = case when $2 = 1 then clock_timestamp() else auto_restarts_since end
      where id = $1`,

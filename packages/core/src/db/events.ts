@@ -1,5 +1,6 @@
 import type { NewEvent } from "../domain/events.js";
 import { readPage, values, type PageSource } from "./page.js";
+import { sendAlong } from "./sent.js";
 import type { Queryable } from "./pool.js";
 import { EVENTS_CHANNEL, tellAfterCommit } from "./words.js";
 
@@ -15,7 +16,8 @@ export interface StructureEvent {
 /** Appends events, in the transaction that changes the state they tell of. */
 export async function insertEvents(tx: Queryable, events: readonly NewEvent[]): Promise<void> {
   if (events.length === 0) return;
-  await tx.query(
+  await sendAlong(
+    tx,
     `insert into structure_events (event_type, workspace_id, operation_id, payload)
      select e.event_type, e.workspace_id, e.operation_id, coalesce(e.payload, '{}')
      from rows from (

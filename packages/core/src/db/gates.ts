@@ -1,5 +1,6 @@
 import pg from "pg";
 import type { Operation } from "./operations.js";
+import { sendAlong } from "./sent.js";
 import type { Queryable, Tx } from "./pool.js";
 
 export interface Gate {
@@ -37,7 +38,7 @@ export async function lockGates(tx: Tx, workspaceIds: readonly string[]): Promis
 
 /** Keeps a parent from being removed until the transaction that adds a child ends. */
 export async function lockGateShared(tx: Tx, workspaceId: string): Promise<void> {
-  await tx.query("select 1 from gates where workspace_id = $1 for share", [workspaceId]);
+  await sendAlong(tx, "select 1 from gates where workspace_id = $1 for share", [workspaceId]);
 }
 
 /** As {@link lockGates} locks them. To open a transaction with. */
@@ -48,20 +49,15 @@ export function lockingGates(workspaceIds: readonly string[]): string {
 }
 export type LockedGate = Pick<Gate, "workspace_id" | "fence" | "owner">;
 
-/** Locks the gate for the transaction if it is still held under this fence: one row then, else none. To open a transaction with. */
+/**
+ * Locks the gate for the transaction if it is still held under this fence; else the transaction fails with {@link LOST_GATE}.
+ * To open a transaction with.
+ */
 export function lockingHeld({ workspaceId, fence }: Hold): string {
-  const held = `fence = ${fence} and owner is not null`;
-  return `select 1 from gates where workspace_id = ${pg.escapeLiteral(workspaceId)} and ${held} for update;`;
+  return `select require_held_gate(${pg.escapeLiteral(workspaceId)}, ${fence});`;
 }
-
-/** The next place in the workspace's order. The caller has locked the gate. */
-export async function takeTicket(tx: Tx, workspaceId: string): Promise<number> {
-  const { rows } = await tx.query<{ tail: number }>(
-    "update gates set tail = tail + 1 where workspace_id = $1 returning tail",
-    [workspaceId],
-  );
-  return rows[0]!.tail;
-}
+/** The SQLSTATE that says so. */
+export const LOST_GATE = "BG001";
 
 const HEAD = `coalesce((select min(o.ticket) - 1 from operations o
   where o.workspace_id = g.workspace_id and o.state in ('queued', 'running')), g.tail)`;
@@ -90,7 +86,7 @@ export async function passGates(
  */
 export async function stepOver(tx: Tx, workspaceIds: readonly string[]): Promise<void> {
   if (workspaceIds.length === 0) return;
-  await tx.query(`update gates g set head = ${HEAD} where workspace_id = any ($1) and head <> ${HEAD}`, [
+  await sendAlong(tx, `update gates g set head = ${HEAD} where workspace_id = any ($1) and head <> ${HEAD}`, [
     workspaceIds,
   ]);
 }

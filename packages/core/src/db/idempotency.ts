@@ -1,3 +1,4 @@
+import { sendAlong } from "./sent.js";
 import type { Tx } from "./pool.js";
 
 /** How long a key is remembered. */
@@ -45,7 +46,8 @@ export async function takeKeys(tx: Tx, uses: readonly KeyUse[]): Promise<KeptAns
 
 /** Gives keys that this transaction took back. */
 export async function giveKeysBack(tx: Tx, uses: readonly KeyUse[]): Promise<void> {
-  await tx.query(
+  await sendAlong(
+    tx,
     "delete from idempotency_keys where (actor, key) in (select * from unnest($1::text[], $2::text[]))",
     columns(uses),
   );
@@ -55,7 +57,8 @@ export async function keepAnswers(
   tx: Tx,
   answers: readonly { use: KeyUse; answer: Buffer }[],
 ): Promise<void> {
-  await tx.query(
+  await sendAlong(
+    tx,
     `update idempotency_keys kept set answer = given.answer
      from unnest($1::text[], $2::text[], $3::bytea[]) as given (actor, key, answer)
      where kept.actor = given.actor and kept.key = given.key`,

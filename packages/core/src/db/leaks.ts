@@ -1,4 +1,5 @@
 import type { OperationError } from "./operations.js";
+import { sendAlong } from "./sent.js";
 import type { Queryable, Tx } from "./pool.js";
 import type { ResourceKind } from "./resources.js";
 
@@ -87,7 +88,8 @@ export async function countUnderWay(db: Queryable): Promise<number> {
 
 /** Makes it due now: the word of a person ends a hold. */
 export async function makeDue(tx: Tx, leak: Pick<Leak, "id" | "source">): Promise<void> {
-  await tx.query(
+  await sendAlong(
+    tx,
     leak.source === "obligation"
       ? "update resources set next_attempt_at = clock_timestamp() where id = $1 and state = 'releasing'"
       : `update sightings set next_attempt_at = clock_timestamp(), held_until = least(held_until, clock_timestamp())
@@ -103,7 +105,8 @@ export async function markReleased(
   released: { by: string; why: string },
 ): Promise<void> {
   const word = `jsonb_build_object('by', $2::text, 'why', $3::text, 'at', clock_timestamp())`;
-  await tx.query(
+  await sendAlong(
+    tx,
     leak.source === "obligation"
       ? `update resources set state = 'gone', gone_at = clock_timestamp(), next_attempt_at = null,
            updated_at = clock_timestamp(), released = ${word} where id = $1 and state <> 'gone'`

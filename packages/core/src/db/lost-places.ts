@@ -1,12 +1,14 @@
 import type { OperationError } from "./operations.js";
 import type { LostWord } from "../domain/place.js";
 import { AT_REST } from "../domain/status.js";
+import { sendAlong } from "./sent.js";
 import type { Queryable, Tx } from "./pool.js";
 import { wordList } from "./word-list.js";
 
 /** No more is placed there, and nothing of it is served. The caller has locked the placement of its backend alone. */
 export async function markLost(tx: Tx, name: string, { by, why }: LostWord): Promise<void> {
-  await tx.query(
+  await sendAlong(
+    tx,
     `update places set lost_at = clock_timestamp(), lost_by = $2, lost_reason = $3, cordoned = true,
        draining_since = null, draining_by = null, version = version + 1, updated_at = clock_timestamp()
      where name = $1`,
@@ -49,7 +51,8 @@ export async function endLostThings(
      where place = $1 and workspace_id = any ($2) and state <> 'gone' returning workspace_id, kind`,
     [place, ids, by, why],
   );
-  await tx.query(
+  await sendAlong(
+    tx,
     "update workspaces set instance_id = null, url = null, token_hash = null where id = any ($1) and place = $2",
     [ids, place],
   );
@@ -58,7 +61,8 @@ export async function endLostThings(
 
 /** What a lost place was seen to have that nobody claims can't be removed any more. */
 export async function releaseLostSightings(tx: Tx, place: string, { by, why }: LostWord): Promise<void> {
-  await tx.query(
+  await sendAlong(
+    tx,
     `update sightings set released = jsonb_build_object('by', $2::text, 'why', $3::text, 'at', clock_timestamp())
      where backend = $1 and released is null`,
     [place, by, why],
@@ -71,7 +75,8 @@ export async function endLostOperations(
   ends: readonly { id: string; state: "succeeded" | "failed"; error: OperationError | null }[],
 ): Promise<void> {
   if (ends.length === 0) return;
-  await tx.query(
+  await sendAlong(
+    tx,
     `update operations o set state = e.state, error = e.error, finished_at = clock_timestamp(), next_attempt_at = null
      from jsonb_to_recordset($1) as e (id uuid, state text, error jsonb)
      where o.id = e.id and o.state in ('queued', 'running')`,
@@ -91,5 +96,5 @@ export async function lostVolumeOf(tx: Tx, workspaceId: string): Promise<boolean
 
 /** From here on its things are made in another place. The ledger has none of it that isn't gone. */
 export async function movePlace(tx: Tx, workspaceId: string, place: string): Promise<void> {
-  await tx.query("update workspaces set place = $2 where id = $1", [workspaceId, place]);
+  await sendAlong(tx, "update workspaces set place = $2 where id = $1", [workspaceId, place]);
 }

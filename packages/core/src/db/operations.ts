@@ -1,6 +1,6 @@
-import pg from "pg";
 import type { OperationKind, OperationState, Source } from "../domain/operation.js";
 import type { Status } from "../domain/status.js";
+import { sendAlong } from "./sent.js";
 import type { Queryable, Tx } from "./pool.js";
 
 /** Why an attempt failed: Berth's code, a sentence, and the provider's own code if it gave one. */
@@ -54,7 +54,6 @@ export interface Operation {
 export interface NewOperation {
   id: string;
   workspace_id: string;
-  ticket: number;
   kind: OperationKind;
   source: Source;
   requested_by: string;
@@ -64,14 +63,15 @@ export interface NewOperation {
   new_volume?: boolean;
 }
 
+/** Adds an operation with the next ticket of its workspace, whose gate the caller has locked. */
 export async function insertOperation(tx: Tx, operation: NewOperation): Promise<Operation> {
   const { rows } = await tx.query<Operation>(
-    `insert into operations (id, workspace_id, ticket, kind, source, requested_by, max_attempts, retry_of, new_volume, part_of)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) returning *`,
+    `with taken as (update gates set tail = tail + 1 where workspace_id = $2 returning tail)
+     insert into operations (id, workspace_id, ticket, kind, source, requested_by, max_attempts, retry_of, new_volume, part_of)
+     select $1, $2, tail, $3, $4, $5, $6, $7, $8, $9 from taken returning *`,
     [
       operation.id,
       operation.workspace_id,
-      operation.ticket,
       operation.kind,
       operation.source,
       operation.requested_by,
@@ -133,7 +133,8 @@ export async function coalesceInto(
 /** Ends operations before they ran to their end. */
 export async function cancelOperations(tx: Tx, ids: readonly string[], error: OperationError): Promise<void> {
   if (ids.length === 0) return;
-  await tx.query(
+  await sendAlong(
+    tx,
     `update operations set state = 'cancelled', error = $2, finished_at = clock_timestamp(), next_attempt_at = null
      where id = any ($1) and state in ('queued', 'running')`,
     [ids, JSON.stringify(error)],
@@ -150,7 +151,8 @@ export async function requestCancel(
   requestedBy: string | null = null,
 ): Promise<void> {
   if (ids.length === 0) return;
-  await tx.query(
+  await sendAlong(
+    tx,
     `update operations set cancel_requested_at = coalesce(cancel_requested_at, clock_timestamp()),
        cancel_requested_by = $2, next_attempt_at = null
      where id = any ($1) and state = 'running'`,
@@ -177,7 +179,8 @@ export async function finishOperations(
   ends: readonly { id: string; state: FinishedState; error: OperationError | null }[],
 ): Promise<void> {
   if (ends.length === 0) return;
-  await tx.query(
+  await sendAlong(
+    tx,
     `update operations o set state = e.state, error = e.error, finished_at = clock_timestamp(), next_attempt_at = null,
        phase = case when e.state = 'succeeded' then null else o.phase end
      from jsonb_to_recordset($1) as e (id uuid, state text, error jsonb)
@@ -195,7 +198,8 @@ export async function returnOperation(
   id: string,
   options: { spentAttempt: boolean; error: OperationError | null; delayMs: number },
 ): Promise<void> {
-  await tx.query(
+  await sendAlong(
+    tx,
     `update operations set attempt = attempt - case when $2 or waiting_since is not null then 0 else 1 end,
        waits_for = case when not $2 then waits_for end, waiting_since = case when not $2 then waiting_since end,
        error = coalesce($3, error),
@@ -208,40 +212,4 @@ export async function returnOperation(
       options.delayMs,
     ],
   );
-}
-
-/** Records which step a running operation is at. To open a transaction with that has locked its gate. */
-export function settingPhase(id: string, phase: string): string {
-  return `update operations set phase = ${pg.escapeLiteral(phase)} where id = ${pg.escapeLiteral(id)};`;
-}
-
-/** Records which step a running operation is at, if its gate is still held under this fence; false if not. */
-export async function setPhase(
-  db: Queryable,
-  held: { workspaceId: string; operationId: string; fence: number },
-  phase: string,
-): Promise<boolean> {
-  const { rowCount } = await db.query(
-    `with held as (
-       select 1 from gates where workspace_id = $1 and fence = $3 and owner is not null for share
-     )
-     update operations set phase = $4 where id = $2 and exists (select from held)`,
-    [held.workspaceId, held.operationId, held.fence, phase],
-  );
-  return rowCount === 1;
-}
-
-/** Notes what the workspace is before the operation changes it, once. @returns what was noted */
-export async function noteStatusBefore(tx: Tx, id: string): Promise<Status | null> {
-  const { rows } = await tx.query<{ status_before: Status }>(
-    `update operations o set status_before = coalesce(o.status_before, w.status)
-     from workspaces w where o.id = $1 and w.id = o.workspace_id returning o.status_before`,
-    [id],
-  );
-  return rows[0]?.status_before ?? null;
-}
-
-/** Records the generation that an operation launches: a second attempt launches the same one. */
-export async function setGeneration(tx: Tx, id: string, generation: number): Promise<void> {
-  await tx.query("update operations set generation = $2 where id = $1", [id, generation]);
 }

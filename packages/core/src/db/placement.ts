@@ -2,6 +2,7 @@ import type { BackendName } from "../domain/backend.js";
 import type { Candidate, Load } from "../domain/placement.js";
 import { HELD, RUNNING } from "./place-loads.js";
 import { WORKER_SILENT_MS } from "./place-workers.js";
+import { sendAlong } from "./sent.js";
 import type { Tx } from "./pool.js";
 
 /**
@@ -9,7 +10,8 @@ import type { Tx } from "./pool.js";
  * changes that takes it alone, so that after the answer nothing more goes where it may not. Taken after all gates and quotas.
  */
 export async function lockPlacement(tx: Tx, backend: BackendName, alone: boolean): Promise<void> {
-  await tx.query(
+  await sendAlong(
+    tx,
     `select pg_advisory_xact_lock${alone ? "" : "_shared"}(hashtextextended('berth.placement ' || $1, 0))`,
     [backend],
   );
@@ -17,7 +19,9 @@ export async function lockPlacement(tx: Tx, backend: BackendName, alone: boolean
 
 /** One transaction at a time counts the room that is left in places of a backend, and takes of it. */
 export async function lockCapacity(tx: Tx, backend: BackendName): Promise<void> {
-  await tx.query("select pg_advisory_xact_lock(hashtextextended('berth.capacity ' || $1, 0))", [backend]);
+  await sendAlong(tx, "select pg_advisory_xact_lock(hashtextextended('berth.capacity ' || $1, 0))", [
+    backend,
+  ]);
 }
 
 /** All places of a backend, by name. */

@@ -1,12 +1,16 @@
 import pg from "pg";
 import { connectionTo } from "./connect.js";
-import { createKeyedQueue } from "../base/keyed-queue.js";
-import { createTeller, type Word } from "./words.js";
+import { firstFailure, keepSent, WithCommit } from "./sent.js";
+import { RequestPool } from "./request-pool.js";
+import type { Word } from "./words.js";
 
 /** A pool or one client of it: what a statement runs on. */
 export type Queryable = pg.Pool | pg.PoolClient;
-/** One client inside a transaction, with what is to be told once that has committed. */
-export type Tx = pg.PoolClient & { words?: Word[] };
+/**
+ * One client inside a transaction, with what is to be told once that has committed, and what it has sent and nobody has
+ * waited for yet, in order.
+ */
+export type Tx = pg.PoolClient & { words?: Word[]; sent?: Promise<unknown>[] };
 export type Pool = RequestPool;
 
 const INT8_OID = 20;
@@ -31,6 +35,8 @@ export function createPool(connectionString: string, options: { max?: number; na
   const name = options.name ?? "berth";
   const settings = {
     ...connectionTo(connectionString),
+    // A statement is sent at once, also while those before have no answer yet: what is sent together is one round trip.
+    pipeline: true,
     max: options.max ?? REQUEST_CONNECTIONS,
     application_name: name,
     // Also the longest wait for a free connection: a burst of requests for one workspace queues here.
@@ -58,68 +64,6 @@ export function createPool(connectionString: string, options: { max?: number; na
   return pool;
 }
 
-/** One that commits while the next one waits for the same lock: more would only hold connections. */
-const AT_ONCE = 2;
-const MAX_QUEUE_WAIT_MS = 10_000;
-
-/** A pool that knows who waits: for a connection, and for others that want the same workspace. */
-class RequestPool extends pg.Pool {
-  /** Since when each call waits for a connection, in order of arrival. */
-  readonly waiting = new Set<{ since: number }>();
-  /** Requests by what they wait for. */
-  readonly byKey = createKeyedQueue({ atOnce: AT_ONCE, waitMs: MAX_QUEUE_WAIT_MS });
-  /** Called with what this process tells, for those of it whom no word from outside reaches. */
-  readonly onWords = new Set<(words: readonly Word[]) => void>();
-  readonly #words: pg.Pool;
-  readonly #tell: (words: readonly Word[]) => Promise<void>;
-  #telling = new Set<Promise<void>>();
-
-  constructor(settings: pg.PoolConfig, words: pg.Pool) {
-    super(settings);
-    this.#words = words;
-    this.#tell = createTeller(words);
-  }
-
-  /** Tells what has been committed; nobody waits for it, and a word may be lost. */
-  tell(words: readonly Word[]): void {
-    if (words.length === 0) return;
-    for (const on of this.onWords) on(words);
-    const telling = this.#tell(words).finally(() => this.#telling.delete(telling));
-    this.#telling.add(telling);
-  }
-
-  override end(): Promise<void>;
-  override end(callback: () => void): void;
-  override end(callback?: () => void): Promise<void> | void {
-    const ended = this.#end();
-    if (callback === undefined) return ended;
-    void ended.finally(callback);
-  }
-
-  async #end(): Promise<void> {
-    await super.end();
-    await Promise.all(this.#telling);
-    if (!this.#words.ending) await this.#words.end();
-  }
-
-  override connect(): Promise<pg.PoolClient>;
-  override connect(callback: ConnectCallback): void;
-  override connect(callback?: ConnectCallback): Promise<pg.PoolClient> | void {
-    const one = { since: performance.now() };
-    this.waiting.add(one);
-    if (callback === undefined) return super.connect().finally(() => this.waiting.delete(one));
-    super.connect((...result) => {
-      this.waiting.delete(one);
-      callback(...result);
-    });
-  }
-}
-type ConnectCallback = (
-  error: Error | undefined,
-  client: pg.PoolClient | undefined,
-  done: (release?: unknown) => void,
-) => void;
-
 /** For how long the first of those that wait for a connection has waited, in ms; 0 if nobody waits. */
 export function longestWait(pool: Pool): number {
   const [first] = pool.waiting;
@@ -138,9 +82,10 @@ const STATEMENTS_OF_BEGIN = 4;
 
 /**
  * Runs `work` in a transaction, and runs it again (up to 5 times) if PostgreSQL gave it up for a deadlock.
- * `work` must therefore do nothing but SQL.
+ * `work` must therefore do nothing but SQL. Its first statement is sent with the begin; what it sent along, and what it
+ * returns {@link WithCommit}, with the commit.
  */
-export async function transaction<T>(pool: Pool, work: (tx: Tx) => Promise<T>): Promise<T> {
+export async function transaction<T>(pool: Pool, work: (tx: Tx) => Promise<T | WithCommit<T>>): Promise<T> {
   return openedTransaction(pool, "", work);
 }
 
@@ -152,19 +97,31 @@ export async function transaction<T>(pool: Pool, work: (tx: Tx) => Promise<T>): 
 export async function openedTransaction<T>(
   pool: Pool,
   opening: string,
-  work: (tx: Tx, opened: readonly pg.QueryResult[]) => Promise<T>,
+  work: (tx: Tx, opened: Promise<readonly pg.QueryResult[]>) => Promise<T | WithCommit<T>>,
 ): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     const client: Tx = await pool.connect();
+    const sent: Promise<unknown>[] = [];
     let broken: Error | undefined;
     try {
-      const begun = (await client.query(BEGIN + opening)) as unknown as pg.QueryResult[];
+      const begun = client.query(BEGIN + opening) as unknown as Promise<pg.QueryResult[]>;
+      keepSent(sent, begun);
+      client.sent = sent;
       client.words = [];
-      const result = await work(client, begun.slice(STATEMENTS_OF_BEGIN));
-      await client.query("commit");
+      const opened = begun.then((results) => results.slice(STATEMENTS_OF_BEGIN));
+      keepSent(sent, opened);
+      const result = await work(client, opened);
+      if (result instanceof WithCommit) keepSent(sent, result.answer);
+      const commit = client.query("commit");
+      keepSent(sent, commit);
+      if (await firstFailure(sent)) throw new Error("the transaction was given up");
+      // So PostgreSQL answers the commit of one of which a statement has failed.
+      if ((await commit).command !== "COMMIT") throw new Error("a statement of the transaction had failed");
       pool.tell(client.words);
-      return result;
-    } catch (error) {
+      return result instanceof WithCommit ? await result.answer : result;
+    } catch (thrown) {
+      // What was thrown follows from it: nothing after a failed statement is carried out.
+      const error = (await firstFailure(sent)) ?? thrown;
       await client.query("rollback").catch((failure: unknown) => {
         broken = failure as Error;
       });
@@ -174,6 +131,7 @@ export async function openedTransaction<T>(
       throw error;
     } finally {
       delete client.words;
+      delete client.sent;
       client.release(broken);
     }
   }
@@ -188,7 +146,7 @@ export async function openedTransaction<T>(
 export async function queuedTransaction<T>(
   pool: Pool,
   key: string | null,
-  work: (tx: Tx) => Promise<T>,
+  work: (tx: Tx) => Promise<T | WithCommit<T>>,
 ): Promise<T> {
   return key === null ? transaction(pool, work) : pool.byKey.run(key, () => transaction(pool, work));
 }
@@ -206,6 +164,20 @@ export function sharedTransaction<Call, T>(
   work: (tx: Tx, calls: readonly Call[]) => Promise<readonly T[]>,
 ): Promise<T> {
   return pool.byKey.runTogether(key, alike, call, (calls) => transaction(pool, (tx) => work(tx, calls)));
+}
+
+/** Runs statements that stand alone on one connection: those that `work` sends together cost one round trip. */
+export async function together<T>(pool: Pool, work: (db: Queryable) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  let broken: Error | undefined;
+  try {
+    return await work(client);
+  } catch (error) {
+    broken = error as Error;
+    throw error;
+  } finally {
+    client.release(broken);
+  }
 }
 
 /** The SQLSTATE of a PostgreSQL error, else undefined. */

@@ -1,5 +1,6 @@
 import { EACH, type Label } from "../domain/quota.js";
 import type { Status } from "../domain/status.js";
+import { sendAlong } from "./sent.js";
 import type { Queryable, Tx } from "./pool.js";
 
 export interface Quota extends Label {
@@ -68,7 +69,8 @@ export async function lockQuota(tx: Tx, { key, value }: Label): Promise<Quota | 
 
 /** Makes or changes it; the same limit again is no new version. */
 export async function putQuota(tx: Tx, quota: Label & { maxRunning: number; by: string }): Promise<void> {
-  await tx.query(
+  await sendAlong(
+    tx,
     `insert into quotas (key, value, max_running, updated_by) values ($1, $2, $3, $4)
      on conflict (key, value) do update set max_running = excluded.max_running, updated_by = excluded.updated_by,
        updated_at = clock_timestamp(), version = quotas.version + 1
@@ -78,7 +80,7 @@ export async function putQuota(tx: Tx, quota: Label & { maxRunning: number; by: 
 }
 
 export async function deleteQuota(tx: Tx, { key, value }: Label): Promise<void> {
-  await tx.query("delete from quotas where key = $1 and value = $2", [key, value]);
+  await sendAlong(tx, "delete from quotas where key = $1 and value = $2", [key, value]);
 }
 
 /** A label, the quota that holds for it, and how many run. */
@@ -109,7 +111,8 @@ export async function roomOf(tx: Tx, labels: readonly Label[]): Promise<Room[]> 
  * transactions can't deadlock.
  */
 export async function lockLabels(tx: Tx, labels: readonly Label[]): Promise<void> {
-  await tx.query(
+  await sendAlong(
+    tx,
     `select pg_advisory_xact_lock(place) from (
        select distinct hashtextextended('berth.quota ' || key || ':' || value, 0) as place
        from unnest($1::text[], $2::text[]) as l (key, value) order by place

@@ -1,5 +1,6 @@
 import type { BackendName } from "../domain/backend.js";
 import type { OperationError } from "./operations.js";
+import { sendAlong } from "./sent.js";
 import type { Queryable, Tx } from "./pool.js";
 
 export type ResourceKind = "instance" | "volume" | "dns_record";
@@ -44,18 +45,15 @@ export interface NewResource {
 
 /**
  * The ledger row of a thing that its provider is about to be asked to make (I3); the one that is there already, if it
- * isn't gone, as it was.
+ * isn't gone, of which it is asked again.
  */
 export async function intendResource(tx: Tx, resource: NewResource): Promise<Resource> {
   const { rows } = await tx.query<Resource>(
-    `with made as (
-       insert into resources (id, workspace_id, kind, backend, place, name, client_token, generation, asked_at)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, clock_timestamp())
-       on conflict (workspace_id, kind) where state <> 'gone' do nothing returning *
-     )
-     select * from made
-     union all
-     select * from resources where workspace_id = $2 and kind = $3 and state <> 'gone'`,
+    `insert into resources as r (id, workspace_id, kind, backend, place, name, client_token, generation, asked_at)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, clock_timestamp())
+     on conflict (workspace_id, kind) where state <> 'gone'
+       do update set asked_at = excluded.asked_at, updated_at = clock_timestamp()
+     returning *`,
     [
       resource.id,
       resource.workspace_id,
@@ -108,7 +106,8 @@ export async function markPresent(
   providerId: string,
   details: Readonly<Record<string, unknown>> = {},
 ): Promise<void> {
-  await tx.query(
+  await sendAlong(
+    tx,
     `update resources set state = case when state = 'intended' then 'present' else state end, provider_id = $2,
        details = details || $3, last_error = null, asked_at = clock_timestamp(), updated_at = clock_timestamp()
      where id = $1 and state <> 'gone'`,
@@ -122,7 +121,8 @@ export async function saveResource(
   id: string,
   change: { clientToken?: string; details?: Readonly<Record<string, unknown>> },
 ): Promise<void> {
-  await tx.query(
+  await sendAlong(
+    tx,
     `update resources set client_token = coalesce($2, client_token), details = details || $3,
        asked_at = clock_timestamp(), updated_at = clock_timestamp()
      where id = $1 and state <> 'gone'`,
@@ -136,7 +136,8 @@ export async function markReleasing(
   workspaceIds: readonly string[],
   kinds: readonly ResourceKind[] = ["instance", "volume", "dns_record"],
 ): Promise<void> {
-  await tx.query(
+  await sendAlong(
+    tx,
     `update resources set state = 'releasing', next_attempt_at = clock_timestamp(),
        releasing_at = clock_timestamp(), updated_at = clock_timestamp()
      where workspace_id = any ($1) and kind = any ($2) and state in ('intended', 'present')`,
@@ -149,7 +150,8 @@ export async function markReleasing(
  * as something to go, so that its provider is asked.
  */
 export async function adoptForgotten(tx: Tx, workspaceIds: readonly string[]): Promise<void> {
-  await tx.query(
+  await sendAlong(
+    tx,
     `insert into resources (id, workspace_id, kind, backend, name, client_token, generation, provider_id, state,
        next_attempt_at, releasing_at)
      select gen_random_uuid(), w.id, 'instance', w.backend, 'ws-' || w.id, gen_random_uuid()::text, w.generation,
@@ -162,7 +164,8 @@ export async function adoptForgotten(tx: Tx, workspaceIds: readonly string[]): P
 
 /** Notes that the provider has taken the request to stop it: from now on it is on its way out. */
 export async function noteStopping(tx: Tx, id: string): Promise<void> {
-  await tx.query(
+  await sendAlong(
+    tx,
     `update resources set details = details || '{"stopping": true}', updated_at = clock_timestamp()
      where id = $1 and state <> 'gone'`,
     [id],
@@ -187,7 +190,8 @@ export async function keepInstance(tx: Tx, operation: { id: string; workspaceId:
 
 /** The provider has said cleanly that the thing is gone (I4). */
 export async function markGone(tx: Tx, id: string): Promise<void> {
-  await tx.query(
+  await sendAlong(
+    tx,
     `update resources set state = 'gone', gone_at = clock_timestamp(), next_attempt_at = null,
        updated_at = clock_timestamp()
      where id = $1 and state <> 'gone'`,
@@ -202,7 +206,8 @@ export async function recordReleaseFailure(
   error: OperationError,
   nextAttemptInMs: number,
 ): Promise<void> {
-  await tx.query(
+  await sendAlong(
+    tx,
     `update resources set attempts = attempts + 1, last_error = $2, updated_at = clock_timestamp(),
        next_attempt_at = clock_timestamp() + $3 * interval '1 millisecond'
      where id = $1 and state = 'releasing'`,
@@ -212,7 +217,8 @@ export async function recordReleaseFailure(
 
 /** Notes that the provider is about to be asked to make it. */
 export async function markAsked(tx: Tx, id: string): Promise<void> {
-  await tx.query(
+  await sendAlong(
+    tx,
     "update resources set asked_at = clock_timestamp(), updated_at = clock_timestamp() where id = $1",
     [id],
   );

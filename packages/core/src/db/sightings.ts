@@ -1,4 +1,5 @@
 import type { OperationError } from "./operations.js";
+import { sendAlong } from "./sent.js";
 import type { Queryable, Tx } from "./pool.js";
 import type { ResourceKind } from "./resources.js";
 
@@ -101,7 +102,8 @@ export async function forgetSightings(tx: Tx, ids: readonly string[]): Promise<S
 
 /** Notes a try before it is made: should this process die, the next run knows why the thing is gone. */
 export async function noteTry(db: Queryable, id: string, nextAttemptInMs: number): Promise<void> {
-  await db.query(
+  await sendAlong(
+    db,
     `update sightings set attempts = attempts + 1,
        next_attempt_at = clock_timestamp() + $2 * interval '1 millisecond' where id = $1`,
     [id, nextAttemptInMs],
@@ -110,14 +112,15 @@ export async function noteTry(db: Queryable, id: string, nextAttemptInMs: number
 
 /** Puts a thing that can't be acted on now behind the others; no try was made. */
 export async function noteDeferral(db: Queryable, id: string, nextAttemptInMs: number): Promise<void> {
-  await db.query(
+  await sendAlong(
+    db,
     `update sightings set next_attempt_at = clock_timestamp() + $2 * interval '1 millisecond' where id = $1`,
     [id, nextAttemptInMs],
   );
 }
 
 export async function noteFailure(db: Queryable, id: string, error: OperationError | null): Promise<void> {
-  await db.query("update sightings set last_error = $2 where id = $1", [
+  await sendAlong(db, "update sightings set last_error = $2 where id = $1", [
     id,
     error === null ? null : JSON.stringify(error),
   ]);

@@ -1,3 +1,4 @@
+import { sendAlong } from "./sent.js";
 import type { Queryable, Tx } from "./pool.js";
 
 /**
@@ -9,7 +10,8 @@ export async function noteWait(
   operationId: string,
   { waitsFor, delayMs }: { waitsFor: string; delayMs: number },
 ): Promise<void> {
-  await tx.query(
+  await sendAlong(
+    tx,
     `update operations set waits_for = $2,
        waiting_since = case when waits_for = $2 then waiting_since else clock_timestamp() end,
        next_attempt_at = case when cancel_requested_at is null then clock_timestamp() + $3 * interval '1 millisecond' end

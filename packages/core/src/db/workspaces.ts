@@ -1,6 +1,7 @@
 import type { BackendName } from "../domain/backend.js";
 import type { Spec } from "../domain/spec.js";
 import type { Status } from "../domain/status.js";
+import { sendAlong } from "./sent.js";
 import type { Queryable, Tx } from "./pool.js";
 import { tellStatus } from "./words.js";
 
@@ -101,7 +102,8 @@ export async function getWorkspaces(db: Queryable, ids: readonly string[]): Prom
 
 /** Marks workspaces removed and revokes their tokens. Their `instance_id` stays until proven gone (I4). */
 export async function markRemoved(tx: Tx, ids: readonly string[], reason: string): Promise<void> {
-  await tx.query(
+  await sendAlong(
+    tx,
     `update workspaces set status = 'removed', status_reason = $2, removed_at = clock_timestamp(), token_hash = null
      where id = any ($1) and status <> 'removed'`,
     [ids, reason],
@@ -156,7 +158,7 @@ export async function updateWorkspace(
 
 /** Deletes the rows of removed workspaces, with their gates and operations; ledger and events stay. */
 export async function purgeWorkspaces(tx: Tx, ids: readonly string[]): Promise<void> {
-  await tx.query("delete from workspaces where id = any ($1) and status = 'removed'", [ids]);
+  await sendAlong(tx, "delete from workspaces where id = any ($1) and status = 'removed'", [ids]);
 }
 
 /** A change of a workspace's status. */
@@ -173,7 +175,8 @@ export interface StatusChange {
 /** Changes statuses, but never that of a removed workspace. How often restarts failed is forgotten when one didn't. */
 export async function changeStatuses(tx: Tx, changes: readonly StatusChange[]): Promise<void> {
   if (changes.length === 0) return;
-  await tx.query(
+  await sendAlong(
+    tx,
     `update workspaces w set status = c.status, status_reason = c.reason,
        next_restart_at = case when c.status = 'offline'
          then clock_timestamp() + c.restart_in_ms * interval '1 millisecond' end,
@@ -196,7 +199,8 @@ export async function beginGeneration(
   tokenHash: Buffer,
   reason: string | null,
 ): Promise<void> {
-  await tx.query(
+  await sendAlong(
+    tx,
     `update workspaces set generation = $2, token_hash = $3, status = 'provisioning', status_reason = $4,
        last_heartbeat_at = null, active_tasks = 0, error_rate = 0
      where id = $1 and status <> 'removed' and generation <= $2`,
@@ -211,19 +215,21 @@ export async function setInstance(
   id: string,
   instance: { providerId: string; url: string | null },
 ): Promise<void> {
-  await tx.query(
+  await sendAlong(
+    tx,
     `update workspaces set instance_id = $2, url = $3, last_launched_at = clock_timestamp() where id = $1`,
     [id, instance.providerId, instance.url],
   );
 }
 
 export async function setUrl(tx: Tx, id: string, url: string): Promise<void> {
-  await tx.query("update workspaces set url = $2 where id = $1", [id, url]);
+  await sendAlong(tx, "update workspaces set url = $2 where id = $1", [id, url]);
 }
 
 /** Nothing runs any more: its instance is proven gone (I4). */
 export async function clearInstance(tx: Tx, id: string): Promise<void> {
-  await tx.query(
+  await sendAlong(
+    tx,
     "update workspaces set instance_id = null, url = null where id = $1 and instance_id is not null",
     [id],
   );
@@ -231,5 +237,7 @@ export async function clearInstance(tx: Tx, id: string): Promise<void> {
 
 /** Its agent is no longer heard (I9), whatever still runs. */
 export async function revokeToken(tx: Tx, id: string): Promise<void> {
-  await tx.query("update workspaces set token_hash = null where id = $1 and token_hash is not null", [id]);
+  await sendAlong(tx, "update workspaces set token_hash = null where id = $1 and token_hash is not null", [
+    id,
+  ]);
 }

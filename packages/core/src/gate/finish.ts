@@ -1,3 +1,4 @@
+import { WithCommit } from "../db/sent.js";
 import { insertEvents } from "../db/events.js";
 import { passGates, type Hold, type LockedGate } from "../db/gates.js";
 import { finishOperations, type FinishedState, type OperationError } from "../db/operations.js";
@@ -27,9 +28,10 @@ export interface Finish {
 export async function finishAll(
   tx: Tx,
   finishes: Finish[],
-  gates: readonly LockedGate[],
-): Promise<{ held: boolean; next: number | null }[]> {
-  const fences = new Map(gates.map((gate) => [gate.workspace_id, gate]));
+  opened: Promise<readonly { rows: LockedGate[] }[]>,
+): Promise<WithCommit<{ held: boolean; next: number | null }[]>> {
+  const [locked] = await opened;
+  const fences = new Map((locked?.rows ?? []).map((gate) => [gate.workspace_id, gate]));
   const held = finishes.filter(({ hold }) => {
     const gate = fences.get(hold.workspaceId);
     return gate !== undefined && gate.fence === hold.fence && gate.owner !== null;
@@ -63,7 +65,7 @@ export async function finishAll(
     tx,
     held.flatMap((finish) => finish.events),
   );
-  const passed = await passGates(
+  const passing = passGates(
     tx,
     held.map(({ hold }) => hold.workspaceId),
   );
@@ -71,10 +73,14 @@ export async function finishAll(
     tx,
     held.map(({ hold }) => hold.operationId),
   );
-  const heads = new Map(passed.map((gate) => [gate.workspace_id, gate]));
-  return finishes.map((finish) => {
-    const gate = held.includes(finish) ? heads.get(finish.hold.workspaceId) : undefined;
-    if (gate === undefined) return { held: false, next: null };
-    return { held: true, next: gate.head < gate.tail ? gate.head + 1 : null };
-  });
+  return new WithCommit(
+    passing.then((passed) => {
+      const heads = new Map(passed.map((gate) => [gate.workspace_id, gate]));
+      return finishes.map((finish) => {
+        const gate = held.includes(finish) ? heads.get(finish.hold.workspaceId) : undefined;
+        if (gate === undefined) return { held: false, next: null };
+        return { held: true, next: gate.head < gate.tail ? gate.head + 1 : null };
+      });
+    }),
+  );
 }

@@ -5,20 +5,17 @@ import {
   holdIdleGate,
   lockingGates,
   lockingHeld,
+  LOST_GATE,
   passGates,
   renewLeases,
   type Hold,
 } from "../db/gates.js";
 import { lookAt, type TicketLook } from "../db/gate-looks.js";
-import {
-  getByTicket,
-  returnOperation,
-  settingPhase,
-  type Operation,
-  type OperationError,
-} from "../db/operations.js";
+import { getByTicket, returnOperation, type Operation, type OperationError } from "../db/operations.js";
+import type { WithCommit } from "../db/sent.js";
+import { settingPhase } from "../db/progress.js";
 import { noteWait } from "../db/waits.js";
-import { isDatabaseUnavailable, openedTransaction, type Pool, type Tx } from "../db/pool.js";
+import { isDatabaseUnavailable, openedTransaction, sqlState, type Pool, type Tx } from "../db/pool.js";
 import { batched } from "../base/batch.js";
 import type { Dispatcher } from "./dispatcher.js";
 import { finishAll, type Finish } from "./finish.js";
@@ -42,7 +39,7 @@ export interface Gate {
   look(workspaceId: string, ticket: number): Promise<TicketLook | null>;
   renew(holds: readonly Hold[]): Promise<{ operation_id: string; cancel_requested: boolean }[]>;
   /** Runs statements that count only if the gate is still held. @param phase recorded with them @throws LeaseLostError */
-  fenced<T>(hold: Hold, work: (tx: Tx) => Promise<T>, phase?: string | null): Promise<T>;
+  fenced<T>(hold: Hold, work: (tx: Tx) => Promise<T | WithCommit<T>>, phase?: string | null): Promise<T>;
   /** Ends the operation and lets the next one in. @throws LeaseLostError if it was no longer ours. */
   finish(finish: Finish): Promise<void>;
   /** Gives the lease back, not the ticket: the next attempt is due in `delayMs` (I2). @throws LeaseLostError */
@@ -102,8 +99,8 @@ export function createGate(options: {
     BATCH,
     isDatabaseUnavailable,
     (finishes) =>
-      openedTransaction(pool, lockingGates(finishes.map(({ hold }) => hold.workspaceId)), (tx, [locked]) =>
-        finishAll(tx, finishes, locked?.rows ?? []),
+      openedTransaction(pool, lockingGates(finishes.map(({ hold }) => hold.workspaceId)), (tx, opened) =>
+        finishAll(tx, finishes, opened),
       ),
   );
 
@@ -168,12 +165,14 @@ export function createGate(options: {
 async function fenced<T>(
   pool: Pool,
   hold: Hold,
-  work: (tx: Tx) => Promise<T>,
+  work: (tx: Tx) => Promise<T | WithCommit<T>>,
   phase: string | null = null,
 ): Promise<T> {
   const opening = lockingHeld(hold) + (phase === null ? "" : settingPhase(hold.operationId, phase));
-  return openedTransaction(pool, opening, async (tx, [gate]) => {
-    if (gate?.rowCount !== 1) throw new LeaseLostError("the gate is held by another worker");
-    return work(tx);
-  });
+  try {
+    return await openedTransaction(pool, opening, work);
+  } catch (error) {
+    if (sqlState(error) === LOST_GATE) throw new LeaseLostError("the gate is held by another worker");
+    throw error;
+  }
 }

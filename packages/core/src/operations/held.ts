@@ -1,9 +1,11 @@
 import type { Backend } from "../compute/backend.js";
 import { BackendError } from "../compute/backend-error.js";
 import type { Hold } from "../db/gates.js";
-import type { Pool } from "../db/pool.js";
+import type { WithCommit } from "../db/sent.js";
+import type { Pool, Tx } from "../db/pool.js";
 import type { Gate } from "../gate/gate.js";
 import type { HeldLease } from "../gate/lease.js";
+import { unkeptLedger } from "./held-ledger.js";
 import type { HeldContext, LifecycleLimits } from "./step.js";
 
 export interface HeldOptions {
@@ -41,6 +43,11 @@ export function heldContext(
       held.lease.check();
       held.signal.throwIfAborted();
     },
-    fenced: (work) => options.gate.fenced(held.hold, work),
+    ledger: unkeptLedger(options.pool, held.workspaceId),
+    fenced: <T>(work: (tx: Tx) => Promise<T | WithCommit<T>>) => options.gate.fenced<T>(held.hold, work),
+    later: async (write) => {
+      await options.gate.fenced(held.hold, async (tx) => void (await write(tx)));
+    },
+    flush: () => Promise.resolve(),
   };
 }

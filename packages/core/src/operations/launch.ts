@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { BackendError } from "../compute/backend-error.js";
 import { insertEvents } from "../db/events.js";
-import { noteStatusBefore, setGeneration } from "../db/operations.js";
+import { noteStatusBefore, setGeneration } from "../db/progress.js";
 import { markGone, markPresent, markReleasing, saveResource, type OpenResource } from "../db/resources.js";
 import { beginGeneration, changeStatuses, setInstance, setUrl } from "../db/workspaces.js";
 import { environmentOf, launchSpecOf } from "./secrets.js";
@@ -18,9 +18,9 @@ const MAX_MOVES = 5;
 export const announce: Step = {
   name: "announce",
   writesFirst: true,
-  async run({ fenced, operation }) {
-    await fenced(async (tx) => {
-      operation.status_before = await noteStatusBefore(tx, operation.id);
+  async run({ later, operation }) {
+    await later(async (tx) => {
+      await noteStatusBefore(tx, operation);
       const reason = `${operation.kind} is under way`;
       await changeStatuses(tx, [{ id: operation.workspace_id, status: "provisioning", reason }]);
     });
@@ -32,7 +32,7 @@ export const prepare: Step = {
   name: "prepare",
   writesFirst: true,
   async run(context) {
-    await context.fenced(async (tx) => {
+    await context.later(async (tx) => {
       const generation = context.operation.generation ?? context.workspace.generation + 1;
       if (context.operation.generation === null) await setGeneration(tx, context.operation.id, generation);
       context.operation.generation = generation;
@@ -90,6 +90,7 @@ async function noteMissing(context: StepContext, missing: BackendError): Promise
     ]);
   });
   if (!anew) throw missing;
+  context.ledger.gone(row);
 }
 
 async function ensureOnce(context: StepContext): Promise<void> {
@@ -105,7 +106,8 @@ async function ensureOnce(context: StepContext): Promise<void> {
     ...callOf(context),
     spec: context.workspace.spec,
   });
-  await context.fenced((tx) => markPresent(tx, row.id, providerId, details));
+  Object.assign(row, { provider_id: providerId, details: { ...row.details, ...details } });
+  await context.later((tx) => markPresent(tx, row.id, providerId, details));
 }
 
 /** Makes and starts the instance, its ledger row first (I3). */
@@ -148,11 +150,15 @@ async function launchOnce(context: StepContext): Promise<void> {
       save: async (change) => {
         context.check();
         await context.fenced((tx) => saveResource(tx, row.id, change));
+        row.client_token = change.clientToken ?? row.client_token;
+        row.details = { ...row.details, ...change.details };
       },
     },
     callOf(context),
   );
-  await context.fenced(async (tx) => {
+  Object.assign(row, { provider_id: providerId, details: { ...row.details, ...details } });
+  volume.details = { ...volume.details, used: true };
+  await context.later(async (tx) => {
     await markPresent(tx, row.id, providerId, details);
     await saveResource(tx, volume.id, { details: { used: true } });
     await setInstance(tx, context.workspace.id, { providerId, url });
@@ -184,6 +190,7 @@ async function dropUnusedVolume(context: StepContext): Promise<boolean> {
   const row = await find(context, "volume");
   if (row === undefined || row.details["used"] === true) return false;
   await context.fenced((tx) => markReleasing(tx, [context.workspace.id], ["volume"]));
+  context.ledger.forget();
   await removeVolume.run(context);
   return true;
 }

@@ -1,11 +1,6 @@
 import { randomUUID } from "node:crypto";
-import {
-  intendResource,
-  markAsked,
-  openResources,
-  type OpenResource,
-  type ResourceKind,
-} from "../db/resources.js";
+import { WithCommit } from "../db/sent.js";
+import { intendResource, markAsked, type OpenResource, type ResourceKind } from "../db/resources.js";
 import { requireHere, type StepContext } from "./step.js";
 
 /**
@@ -22,25 +17,29 @@ export async function intend(
   const { workspace } = context;
   if (found !== undefined) {
     await context.fenced((tx) => markAsked(tx, found.id));
+    context.ledger.asked(found);
     return found;
   }
   const id = randomUUID();
-  const row = await context.fenced(async (tx) => {
-    const made = await intendResource(tx, {
-      id,
-      workspace_id: workspace.id,
-      kind,
-      backend: context.backend.name,
-      place: context.place,
-      name: name ?? `ws-${workspace.id}`,
-      // New for each ledger row, so a launch after a proven end never meets the token of a dead instance.
-      client_token: id,
-      generation: generationOf(context),
-    });
-    if (made.id !== id) await markAsked(tx, made.id);
-    return made;
-  });
-  return { ...row, asked_ms_ago: null };
+  const made = await context.fenced(
+    async (tx) =>
+      new WithCommit(
+        intendResource(tx, {
+          id,
+          workspace_id: workspace.id,
+          kind,
+          backend: context.backend.name,
+          place: context.place,
+          name: name ?? `ws-${workspace.id}`,
+          // New for each ledger row, so a launch after a proven end never meets the token of a dead instance.
+          client_token: id,
+          generation: generationOf(context),
+        }),
+      ),
+  );
+  const row = { ...made, asked_ms_ago: null };
+  context.ledger.asked(row);
+  return row;
 }
 
 /** The workspace's row of that kind that isn't `gone`. @throws BackendError `wrong_place` (I12) */
@@ -50,7 +49,7 @@ export async function find(context: StepContext, kind: ResourceKind): Promise<Op
 
 /** As {@link find}, of all kinds. */
 export async function findAll(context: StepContext): Promise<Map<ResourceKind, OpenResource>> {
-  const rows = await openResources(context.db, context.workspace.id);
+  const rows = await context.ledger.open();
   return new Map(rows.map((row) => [row.kind, requireHere(context, row)]));
 }
 

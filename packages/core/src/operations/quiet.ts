@@ -13,8 +13,10 @@ export const revokeToken: Step = {
 /** A name that points to nothing might soon point to somebody else's instance. */
 export const dropName: Step = {
   name: "dns",
+  writesFirst: true,
   async run(context) {
     await context.fenced((tx) => markReleasing(tx, [context.workspaceId], ["dns_record"]));
+    context.ledger.forget();
     await removeName.run(context);
   },
 };

@@ -4,8 +4,9 @@ import type { Logger } from "../base/logger.js";
 import type { Backend, CallPriority } from "../compute/backend.js";
 import { BackendError } from "../compute/backend-error.js";
 import type { Hold } from "../db/gates.js";
-import { setPhase, type Operation } from "../db/operations.js";
-import type { Tx } from "../db/pool.js";
+import type { Operation } from "../db/operations.js";
+import { together } from "../db/pool.js";
+import { openResources } from "../db/resources.js";
 import { waitedFor } from "../db/waits.js";
 import { getWorkspace, type Workspace } from "../db/workspaces.js";
 import { hasCompute } from "../domain/backend.js";
@@ -16,6 +17,8 @@ import type { HeldLease, LeaseKeeper } from "../gate/lease.js";
 import { AttemptTimeoutError, CancelledError, judge, LeaseLostError } from "../gate/verdict.js";
 import { planOf } from "./plans.js";
 import { heldContext } from "./held.js";
+import { HeldLedger } from "./held-ledger.js";
+import { recordingOf, type Recording } from "./recording.js";
 import { launchSpecOf } from "./secrets.js";
 import { settle, type Outcome, type SettleOptions } from "./settle.js";
 import type { LifecycleLimits, SecretSources, Step, StepContext } from "./step.js";
@@ -71,7 +74,9 @@ interface Attempt {
 
 async function runAttempt(options: RunnerOptions, attempt: Attempt): Promise<Outcome> {
   const { operation, hold, signal } = attempt;
-  const workspace = await getWorkspace(options.pool, operation.workspace_id);
+  const [workspace, things] = await together(options.pool, (db) =>
+    Promise.all([getWorkspace(db, operation.workspace_id), openResources(db, operation.workspace_id)]),
+  );
   if (workspace === null) return { kind: "lost" };
   const logger = options.logger.child({
     operation: operation.id,
@@ -81,21 +86,24 @@ async function runAttempt(options: RunnerOptions, attempt: Attempt): Promise<Out
     fence: hold.fence,
   });
   let context: StepContext | undefined;
-  const phases = phasesOf(options, operation, hold);
+  const recording = recordingOf(options, operation, hold);
+  const source = { db: options.pool, workspaceId: workspace.id, flush: recording.flushWrites };
+  const ledger = new HeldLedger(source, things);
   try {
     if (operation.cancel_requested_at !== null) throw new CancelledError("its cancellation was asked for");
     requireFewTakeovers(options, operation);
-    context = { ...makeContext(options, attempt, workspace), fenced: phases.fenced };
+    context = makeContext(options, attempt, workspace, { recording, ledger });
     // Before what runs is stopped for it.
     if (operation.phase === null && statusAfter(operation.kind) === "online" && hasCompute(workspace.backend))
       await launchSpecOf(workspace.spec, options.secretSources);
     for (const step of stepsOf(operation, workspace)) {
       context.check();
-      await phases.enter(step);
+      await recording.enter(step);
       options.onStep?.(operation, step.name, "before");
       await step.run(context);
       options.onStep?.(operation, step.name, "after");
     }
+    await recording.flushWrites();
     await options.gate.finish({ hold, ...succeeded(operation, workspace) });
     return { kind: "succeeded" };
   } catch (thrown) {
@@ -108,7 +116,7 @@ async function runAttempt(options: RunnerOptions, attempt: Attempt): Promise<Out
         verdict.kind,
       );
     try {
-      if (verdict.kind !== "lost") await phases.flush();
+      if (verdict.kind !== "lost") await recording.flush();
       const tokenOf = tokensOf(options, workspace.id);
       return await settle(options, { operation, workspace, hold, signal, context, tokenOf }, verdict);
     } catch (error) {
@@ -118,30 +126,6 @@ async function runAttempt(options: RunnerOptions, attempt: Attempt): Promise<Out
       return { kind: "lost" };
     }
   }
-}
-
-/** Records at which step an operation is: with the first thing that the step writes, where that comes first. */
-function phasesOf({ pool, gate }: RunnerOptions, operation: Operation, hold: Hold) {
-  let unwritten: string | null = null;
-  const flush = async (): Promise<void> => {
-    if (unwritten === null) return;
-    if (!(await setPhase(pool, hold, unwritten)))
-      throw new LeaseLostError("the gate is held by another worker");
-    unwritten = null;
-  };
-  return {
-    flush,
-    async enter(step: Step): Promise<void> {
-      operation.phase = unwritten = step.name;
-      if (step.writesFirst !== true) await flush();
-    },
-    fenced: async <T>(work: (tx: Tx) => Promise<T>): Promise<T> => {
-      const phase = unwritten;
-      const result = await gate.fenced(hold, work, phase);
-      if (unwritten === phase) unwritten = null;
-      return result;
-    },
-  };
 }
 
 /** All of its plan; where it has waited for its provider, what is left from the step that did. */
@@ -167,10 +151,19 @@ function priorityOf({ kind, source }: Operation): CallPriority {
   return source === "api" || source === "cascade" ? "user" : "reconcile";
 }
 
-function makeContext(options: RunnerOptions, attempt: Attempt, workspace: Workspace): StepContext {
+function makeContext(
+  options: RunnerOptions,
+  attempt: Attempt,
+  workspace: Workspace,
+  { recording, ledger }: { recording: Recording; ledger: HeldLedger },
+): StepContext {
   const { operation, hold, lease, signal } = attempt;
   return {
     ...heldContext(options, { workspaceId: workspace.id, place: workspace.place, hold, lease, signal }),
+    ledger,
+    fenced: recording.fenced,
+    later: async (write) => recording.later(write),
+    flush: recording.flushWrites,
     operationId: operation.id,
     operation,
     workspace,

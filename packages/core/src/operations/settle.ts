@@ -142,7 +142,9 @@ async function takeBack(
 /** A launch given up leaves nothing running; what can't be stopped now stays an obligation of the ledger. */
 async function abandon(context: StepContext | undefined): Promise<void> {
   try {
-    if (context !== undefined) await stopInstance.run(context);
+    if (context === undefined) return;
+    await stopInstance.run(context);
+    await context.flush();
   } catch (error) {
     if (error instanceof LeaseLostError) throw error;
   }

@@ -1,9 +1,11 @@
 import type { Backend, CallOptions, CallPriority } from "../compute/backend.js";
 import { BackendError } from "../compute/backend-error.js";
 import type { Operation } from "../db/operations.js";
+import type { WithCommit } from "../db/sent.js";
 import type { Queryable, Tx } from "../db/pool.js";
 import type { OpenResource } from "../db/resources.js";
 import type { Workspace } from "../db/workspaces.js";
+import type { HeldLedger } from "./held-ledger.js";
 import type { Patience } from "./patience.js";
 
 /** What may be used while a workspace's gate is held. Everything recorded goes through `fenced`. */
@@ -27,8 +29,17 @@ export interface HeldContext {
   readonly patience: Patience | null;
   /** A safe point. Called before each act on a provider. @throws LeaseLostError, CancelledError */
   check(): void;
+  /** What is known of the workspace's things. */
+  readonly ledger: HeldLedger;
   /** @throws LeaseLostError */
-  fenced<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+  fenced<T>(work: (tx: Tx) => Promise<T | WithCommit<T>>): Promise<T>;
+  /**
+   * Records what can wait until the next transaction, which writes it too: nothing that a provider is asked for rests on it,
+   * and if it is lost with its worker, the next one finds it out again. @throws LeaseLostError
+   */
+  later(write: (tx: Tx) => Promise<unknown>): Promise<void>;
+  /** Writes what waits. @throws LeaseLostError */
+  flush(): Promise<void>;
 }
 
 /** What a step of an operation may use. */

@@ -6,7 +6,6 @@ import {
   markGone,
   markReleasing,
   noteStopping,
-  openResources,
   type OpenResource,
   type ResourceKind,
 } from "../db/resources.js";
@@ -23,10 +22,15 @@ export const stopInstance = {
   name: "stop",
   writesFirst: true,
   async run(context: HeldContext): Promise<void> {
-    await context.fenced((tx) => markReleasing(tx, [context.workspaceId], ["instance"]));
-    for (const row of await open(context, "instance")) {
+    const rows = await open(context, "instance");
+    if (rows.some(isKept)) {
+      await context.fenced((tx) => markReleasing(tx, [context.workspaceId], ["instance"]));
+      for (const row of rows) row.state = "releasing";
+    } else await context.flush();
+    for (const row of rows) {
       await untilGone(context, row);
-      await context.fenced(async (tx) => {
+      context.ledger.gone(row);
+      await context.later(async (tx) => {
         await markGone(tx, row.id);
         await clearInstance(tx, context.workspaceId);
         await insertEvents(tx, [
@@ -68,7 +72,10 @@ export const releaseAll = {
   name: "release",
   writesFirst: true,
   async run(context: HeldContext): Promise<void> {
+    const rows = await context.ledger.open();
+    if (!rows.some(isKept)) return;
     await context.fenced((tx) => markReleasing(tx, [context.workspaceId]));
+    context.ledger.forget();
   },
 };
 
@@ -85,7 +92,8 @@ export const removeVolume = {
         throw new BackendError("backend_failed", "transient", `volume ${row.name} is still in use`, {
           providerCode: "in_use",
         });
-      await context.fenced((tx) => markGone(tx, row.id));
+      context.ledger.gone(row);
+      await context.later((tx) => markGone(tx, row.id));
     }
   },
 };
@@ -104,7 +112,8 @@ export const removeName = {
           `record ${row.name} is to go, and no zone is configured`,
         );
       await context.backend.dns.remove(volumeRef(row), callOf(context));
-      await context.fenced((tx) => markGone(tx, row.id));
+      context.ledger.gone(row);
+      await context.later((tx) => markGone(tx, row.id));
     }
   },
 };
@@ -155,7 +164,12 @@ async function settled(context: HeldContext, row: OpenResource): Promise<void> {
   await delay(rest, undefined, { signal: context.signal });
 }
 
+/** Nobody has said of it yet that it is to go. */
+function isKept({ state }: OpenResource): boolean {
+  return state !== "releasing";
+}
+
 async function open(context: HeldContext, kind: ResourceKind): Promise<OpenResource[]> {
-  const rows = await openResources(context.db, context.workspaceId);
+  const rows = await context.ledger.openSince();
   return rows.filter((row) => row.kind === kind).map((row) => requireHere(context, row));
 }

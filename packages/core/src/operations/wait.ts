@@ -87,7 +87,8 @@ async function endedEarly(
 
 async function clearAway(context: StepContext, row: OpenResource): Promise<void> {
   await untilGone(context, row);
-  await context.fenced(async (tx) => {
+  context.ledger.gone(row);
+  await context.later(async (tx) => {
     await markGone(tx, row.id);
     await clearInstance(tx, context.workspace.id);
   });

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { BerthError } from "../base/errors.js";
 import { insertEvents } from "../db/events.js";
 import type { EventPayload, NewEvent } from "../domain/events.js";
-import { lockGates, takeTicket, type Gate } from "../db/gates.js";
+import { lockGates, type Gate } from "../db/gates.js";
 import {
   coalesceInto,
   insertOperation,
@@ -85,9 +85,12 @@ export async function accept(
   requester: Condition & RequestedBy,
   { count = 1, servedBy, allow }: Terms,
 ): Promise<AcceptedInTurn> {
-  const { gate, workspace } = await lockWorkspace(tx, workspaceId);
+  const [{ gate, workspace }, unfinished] = await Promise.all([
+    lockWorkspace(tx, workspaceId),
+    unfinishedOf(tx, [workspaceId]),
+  ]);
   requireVersion(workspace, requester);
-  const last = (await unfinishedOf(tx, [workspaceId])).at(-1);
+  const last = unfinished.at(-1);
   if (last !== undefined && servedBy(last)) {
     const operation = await coalesceInto(tx, last.id, { requests: count, newVolume: requester.newVolume });
     return { workspace, operation, isNext: null };
@@ -100,17 +103,20 @@ export async function accept(
   return { workspace, operation, isNext: isNext(gate, operation) };
 }
 
-/** Locks the gate of a workspace, and only then reads it. @throws BerthError `workspace_not_found`. */
+/** Locks the gate of a workspace, and only then reads it: these are sent together, and carried out one after the other. @throws BerthError `workspace_not_found`. */
 export async function lockWorkspace(
   tx: Tx,
   workspaceId: string,
 ): Promise<{ gate: Gate; workspace: Workspace }> {
-  const [gate] = await lockGates(tx, [workspaceId]);
+  const [[gate], workspace] = await Promise.all([
+    lockGates(tx, [workspaceId]),
+    getWorkspace(tx, workspaceId),
+  ]);
   if (gate === undefined)
     throw new BerthError("workspace_not_found", `there is no workspace ${workspaceId}`, {
       workspace_id: workspaceId,
     });
-  return { gate, workspace: (await getWorkspace(tx, workspaceId))! };
+  return { gate, workspace: workspace! };
 }
 
 /** The caller has locked the gate. @throws BerthError `precondition_failed`. */
@@ -160,7 +166,6 @@ export async function enqueue(
   return insertOperation(tx, {
     id: randomUUID(),
     workspace_id: workspaceId,
-    ticket: await takeTicket(tx, workspaceId),
     kind,
     source: requester.source,
     requested_by: requester.requestedBy,

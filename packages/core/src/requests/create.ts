@@ -37,11 +37,14 @@ export async function createWorkspace(
     const parent = input.parent_id === null ? null : await requireLiveParent(tx, input.parent_id);
     await requireQuotaRoom(tx, input.labels);
     const place = await choosePlace(tx, input, parent);
-    const inserted = await insertWorkspace(tx, { ...input, id: randomUUID(), place });
+    const id = randomUUID();
+    const [inserted, operation] = await Promise.all([
+      insertWorkspace(tx, { ...input, id, place }),
+      enqueue(tx, context, id, "provision", requester),
+    ]);
     const { workspace, token } = hasCompute(input.backend)
       ? { workspace: inserted, token: null }
       : await welcomeAgent(tx, inserted);
-    const operation = await enqueue(tx, context, workspace.id, "provision", requester);
     await insertEvents(tx, [
       {
         event_type: "workspace.provisioning",

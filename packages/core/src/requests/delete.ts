@@ -114,7 +114,7 @@ async function driveDeletes(
   drive: Drive,
 ): Promise<{ operations: Operation[]; next: Set<string> }> {
   const all = ids(drive.workspaces);
-  const unfinished = await unfinishedOf(tx, all);
+  const [unfinished, open] = await Promise.all([unfinishedOf(tx, all), workspacesWithOpenResources(tx, all)]);
   const deletes = new Map(
     unfinished
       .filter((operation) => operation.kind === "delete")
@@ -138,24 +138,31 @@ async function driveDeletes(
   );
   tellFinished(tx, ids(ended));
 
-  const owing = new Set([...ids(drive.live), ...(await workspacesWithOpenResources(tx, all))]);
-  const made: Operation[] = [];
-  for (const workspaceId of all) {
-    if (!owing.has(workspaceId) || deletes.has(workspaceId)) continue;
-    const source = workspaceId === drive.rootId ? drive.options.source : "cascade";
-    // The root is the first of all.
-    const partOf = (deletes.get(drive.rootId) ?? made[0])?.id;
-    made.push(await enqueue(tx, context, workspaceId, "delete", { ...drive.options, source, partOf }));
-  }
+  const owing = new Set([...ids(drive.live), ...open]);
+  const ask = (id: string, partOf: string | undefined): Promise<Operation> => {
+    const source = id === drive.rootId ? drive.options.source : "cascade";
+    return enqueue(tx, context, id, "delete", { ...drive.options, source, partOf });
+  };
+  const wanted = all.filter((id) => owing.has(id) && !deletes.has(id));
+  // The root is the first of all.
+  const ofRoot = deletes.get(drive.rootId);
+  const [first, ...rest] = ofRoot === undefined ? wanted : [undefined, ...wanted];
+  const made = first === undefined ? [] : [await ask(first, undefined)];
+  const partOf = (ofRoot ?? made[0])?.id;
+  made.push(...(await Promise.all(rest.map((id) => ask(id!, partOf)))));
   const isLeased = (id: string) => drive.gates.get(id)?.leased === true;
   // A delete that has begun is at its gate's head. Passed on, a dead worker's lease would count as given back, and
   // each repeated request as an attempt.
   const hasBegun = (id: string) => deletes.get(id)?.state === "running";
   await stepOver(tx, all.filter(isLeased));
   const freed = all.filter((id) => !isLeased(id) && !hasBegun(id));
-  const heads = new Map((await passGates(tx, freed)).map((gate) => [gate.workspace_id, gate.head]));
+  const [passed, waiting] = await Promise.all([
+    passGates(tx, freed),
+    getOperations(tx, ids([...deletes.values()])),
+  ]);
+  const heads = new Map(passed.map((gate) => [gate.workspace_id, gate.head]));
   for (const id of all) if (!isLeased(id) && hasBegun(id)) heads.set(id, drive.gates.get(id)!.head);
-  const operations = [...(await getOperations(tx, ids([...deletes.values()]))), ...made].toSorted(
+  const operations = [...waiting, ...made].toSorted(
     (a, b) => all.indexOf(a.workspace_id) - all.indexOf(b.workspace_id),
   );
   const next = new Set(

@@ -13,17 +13,27 @@ export async function lockTree(
   rootId: string,
 ): Promise<{ gates: Map<string, Gate>; workspaces: Workspace[] }> {
   const gates = new Map<string, Gate>();
-  for (;;) {
-    const tree = (await treeOf(tx, rootId)).map((row) => row.id);
-    const unlocked = tree.filter((id) => !gates.has(id));
+  for (let tree = await idsOf(tx, rootId); ;) {
     if (tree.length === 0)
       throw new BerthError("workspace_not_found", `there is no workspace ${rootId}`, {
         workspace_id: rootId,
       });
-    if (unlocked.length === 0) {
-      const rows = new Map((await getWorkspaces(tx, tree)).map((workspace) => [workspace.id, workspace]));
-      return { gates, workspaces: tree.flatMap((id) => rows.get(id) ?? []) };
-    }
-    for (const gate of await lockGates(tx, unlocked)) gates.set(gate.workspace_id, gate);
+    const [locked, now, found] = await Promise.all([
+      lockGates(
+        tx,
+        tree.filter((id) => !gates.has(id)),
+      ),
+      idsOf(tx, rootId),
+      getWorkspaces(tx, tree),
+    ]);
+    for (const gate of locked) gates.set(gate.workspace_id, gate);
+    tree = now;
+    if (!tree.every((id) => gates.has(id))) continue;
+    const rows = new Map(found.map((workspace) => [workspace.id, workspace]));
+    return { gates, workspaces: tree.flatMap((id) => rows.get(id) ?? []) };
   }
+}
+
+async function idsOf(tx: Tx, rootId: string): Promise<string[]> {
+  return (await treeOf(tx, rootId)).map((row) => row.id);
 }

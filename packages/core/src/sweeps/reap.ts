@@ -2,7 +2,8 @@ import { randomUUID } from "node:crypto";
 import type { Backend, OwnedResource } from "../compute/backend.js";
 import { insertEvents } from "../db/events.js";
 import type { NewEvent } from "../domain/events.js";
-import { transaction } from "../db/pool.js";
+import type { WithCommit } from "../db/sent.js";
+import { transaction, type Tx } from "../db/pool.js";
 import { markGone, markReleasing, recordReleaseFailure, type OpenResource } from "../db/resources.js";
 import {
   claimsOn,
@@ -18,6 +19,7 @@ import { forgetInstance } from "../db/instances.js";
 import { getWorkspace } from "../db/workspaces.js";
 import { retryDelay } from "../domain/backoff.js";
 import type { SweepName } from "../domain/sweep.js";
+import { unkeptLedger } from "../operations/held-ledger.js";
 import { whileIdle } from "../operations/idle.js";
 import { judge } from "../gate/verdict.js";
 import { volumeRef } from "../db/refs.js";
@@ -89,7 +91,10 @@ function ungated(deps: SweepDeps, { backend, place, group }: Reaping, signal: Ab
     priority: "reconcile",
     patience: null,
     check: () => signal.throwIfAborted(),
-    fenced: (work) => transaction(deps.pool, work),
+    ledger: unkeptLedger(deps.pool, group.workspaceId),
+    fenced: <T>(work: (tx: Tx) => Promise<T | WithCommit<T>>) => transaction<T>(deps.pool, work),
+    later: (write) => transaction(deps.pool, async (tx) => void (await write(tx))),
+    flush: () => Promise.resolve(),
   };
 }
 

@@ -26,8 +26,15 @@ export async function stopProcess(
   // What ends by this call is no finding.
   if (claim !== null && claim !== VOID) await noteEnd(places, ends, ref, claim);
   const groups = new Set<number>();
-  const members = async () =>
-    membersOf(await table.all(), places.mark, ref, claim === VOID ? null : claim, groups);
+  let known: RunningProcess[] = [];
+  // Those that were found before are asked for by their numbers. Only when none of them is left is all looked through again.
+  const members = async () => {
+    const now = await table.find(known.map(({ pid }) => pid));
+    known = known.filter(({ pid, start }) => now.get(pid)?.start === start);
+    if (known.length === 0)
+      known = membersOf(await table.all(), places.mark, ref, claim === VOID ? null : claim, groups);
+    return known;
+  };
   for (const [name, timeoutMs] of [
     ["SIGTERM", graceMs],
     ["SIGKILL", KILL_TIMEOUT_MS],
