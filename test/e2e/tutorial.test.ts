@@ -1,12 +1,10 @@
 import { execFile } from "node:child_process";
-import { readFile, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
+import { commandsUnder, ROOT } from "./pages.js";
 import { newDirectory, startStandalone } from "./standalone-process.js";
-
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
 /** A Berth of the test's own. @returns what the commands need to know of it */
 async function startBerth() {
@@ -18,13 +16,6 @@ async function startBerth() {
   });
   const { url, key } = await ready;
   return { dataDir, env: { ...process.env, BERTH_URL: url, BERTH_KEY: key } };
-}
-
-/** The first block of shell commands under a heading. */
-async function commandsUnder(page: string, heading: string): Promise<string> {
-  const text = await readFile(join(ROOT, page), "utf8");
-  const section = text.slice(text.indexOf(`## ${heading}\n`));
-  return /```sh\n(.*?)```/s.exec(section)![1]!;
 }
 
 test("the README's first calls, with nothing but curl, do what they say", async () => {

@@ -19,8 +19,9 @@ export interface Host {
   left(): Promise<string[]>;
 }
 
-export async function openHost(place: string): Promise<Host> {
-  const daemon = await startDockerd({ root: await mkdtemp(join(tmpdir(), `${place}-`)) });
+/** @param daemonArgs what its daemon is told besides */
+export async function openHost(place: string, daemonArgs: readonly string[] = []): Promise<Host> {
+  const daemon = await startDockerd({ root: await mkdtemp(join(tmpdir(), `${place}-`)), args: daemonArgs });
   onTestFinished(() => daemon[Symbol.asyncDispose]());
   await importTestImages(daemon.socketPath);
   const docker = dockerCli(daemon.socketPath);

@@ -32,15 +32,17 @@ export interface TestDockerd {
  * Starts a Docker daemon of one's own under `root`, a directory that `stop` removes. It has no bridge and
  * touches no firewall rule: its containers have a loopback interface only. Needs root; installs Docker from
  * Debian's packages where it is missing. Ends with the process that started it, even by SIGKILL.
- * @param options.debug has it write down each request.
+ * @param options.debug has it write down each request. `args`: more of its own.
  * @throws if a daemon can't be had on this machine.
  */
 export async function startDockerd({
   root,
   debug = false,
+  args = [],
 }: {
   root: string;
   debug?: boolean;
+  args?: readonly string[];
 }): Promise<TestDockerd> {
   if (process.platform !== "linux" || process.getuid?.() !== 0)
     throw new Error("a private Docker daemon for the tests needs Linux and root");
@@ -49,7 +51,7 @@ export async function startDockerd({
   const socketPath = join(root, "docker.sock");
   const logFile = join(root, "dockerd.log");
   const docker = dockerCli(socketPath);
-  const start = () => launch(dockerd, root, socketPath, logFile, debug);
+  const start = () => launch(dockerd, root, socketPath, logFile, [...args, ...(debug ? ["--debug"] : [])]);
   let child = await start();
   const end = async (signal: NodeJS.Signals) => {
     if (child.exitCode !== null || child.signalCode !== null) return;
@@ -92,7 +94,7 @@ async function launch(
   root: string,
   socketPath: string,
   logFile: string,
-  debug: boolean,
+  more: readonly string[],
 ): Promise<ChildProcess> {
   const pidFile = join(root, "docker.pid");
   // A killed daemon leaves them behind, and the next one believes them if their pids are in use by then.
@@ -106,7 +108,7 @@ async function launch(
     "--bridge=none",
     "--iptables=false",
     "--shutdown-timeout=1",
-    ...(debug ? ["--debug"] : []),
+    ...more,
   ];
   // A run that is killed would leave its daemon behind otherwise.
   const setpriv = await findCommand("setpriv");
