@@ -46,6 +46,19 @@ it("berth up starts Berth here, whose key the other commands find, and Ctrl-C en
   expect(await up.exited).toMatchObject({ code: 0, stderr: expect.stringContaining("Berth is stopping") });
 });
 
+it("berth doctor asks what the environment leads to, and exits 1 with a line for what is wrong", async () => {
+  const cwd = await newDirectory();
+  onTestFinished(() => rm(cwd, { recursive: true, force: true }));
+  const env = { DATABASE_URL: "postgres://u:hunter2@127.0.0.1:1/db", BERTH_BACKENDS: "process" };
+  expect(await start(["doctor"], env, cwd).exited).toEqual({
+    code: 1,
+    stdout: expect.stringMatching(
+      /^WRONG {2}DATABASE_URL: 127\.0\.0\.1:1 can't be used \(connect ECONNREFUSED.*\)\nok {5}place process: .*\n$/,
+    ),
+    stderr: "",
+  });
+});
+
 it("Ctrl-C ends a command that waits with 130, in one line", async () => {
   const api = await startTestApi(null);
   onTestFinished(() => api.close());

@@ -2,6 +2,7 @@ import { Command } from "commander";
 import type { Register } from "./command.js";
 import { completion } from "./commands/completion.js";
 import { create } from "./commands/create.js";
+import { doctor } from "./commands/doctor.js";
 import { events } from "./commands/events.js";
 import { get } from "./commands/get.js";
 import { keys } from "./commands/keys.js";
@@ -22,7 +23,7 @@ import type { Surroundings } from "./context.js";
 
 /** All commands, under the headings of the help. */
 const COMMANDS: readonly (readonly [heading: string, commands: readonly Register[]])[] = [
-  ["Begin:", [up]],
+  ["Begin:", [up, doctor]],
   ["Workspaces:", [create, ls, get, restart, pause, resume, hibernate, wake, set, relabel, rm]],
   ["What happens:", [wait, why, logs, events, ops]],
   ["The fleet:", [leaks, sweeps, places, quotas, webhooks, keys]],

@@ -11,6 +11,7 @@ import { openBackends } from "@berth/worker/backends";
 import { faultAtStep } from "@berth/worker/fault";
 import { reloadOnHangup } from "@berth/worker/places";
 import { type RunningWorker, startWorker } from "@berth/worker/start";
+import { tellOfPlaces } from "@berth/worker/tell-of-places";
 import type { Arguments } from "./arguments.js";
 import { banner } from "./banner.js";
 import { openDataDirectory } from "./data-directory.js";
@@ -121,6 +122,7 @@ async function startServers(
     logger: log.child({ part: "worker" }),
     onStep: faultAtStep(config.faultAtStep),
   });
+  void tellOfPlaces(places.backends, pool, log);
   if (config.placesFile !== null) {
     const forget = reloadOnHangup(places, worker, log);
     endings.add("places file", async () => forget());

@@ -10,6 +10,7 @@ import { openBackends } from "./backends.js";
 import { faultAtStep } from "./fault.js";
 import { reloadOnHangup } from "./places.js";
 import { startWorker } from "./start.js";
+import { tellOfPlaces } from "./tell-of-places.js";
 
 await serve("berth-worker", async () => {
   const config = readConfig("worker");
@@ -34,6 +35,7 @@ await serve("berth-worker", async () => {
     logger,
     onStep: faultAtStep(config.faultAtStep),
   });
+  void tellOfPlaces(places.backends, pool, logger);
   const forgetHangup = config.placesFile === null ? null : reloadOnHangup(places, worker, logger);
   return {
     async close() {

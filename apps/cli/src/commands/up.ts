@@ -5,10 +5,11 @@ import { constants } from "node:os";
 import { fileURLToPath } from "node:url";
 import { defined } from "../defined.js";
 import { action, examples, type Register } from "../command.js";
+import type { Surroundings } from "../context.js";
 import { CliError, EXIT } from "../exit.js";
 
-/** The standalone is a program of its own, as the server is to this client. */
-const STANDALONE = fileURLToPath(new URL("../../../standalone/dist/main.js", import.meta.url));
+/** The server's programs are of their own, as the server is to this client. */
+const PROGRAMS = new URL("../../../standalone/dist/", import.meta.url);
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
@@ -26,22 +27,31 @@ export const up: Register = (program, surroundings) => {
     .option("--port <port>", "where it answers (default: 8080)")
     .action(
       action<{ backend?: string; port?: string }>(surroundings, async ({ env, cwd }, { backend, port }) => {
-        if (!existsSync(STANDALONE))
-          throw new CliError(EXIT.failed, "the server isn't built", 'run "npm run build" in the repository');
         const args = backend === undefined ? [] : ["--backend", backend];
-        const child = spawn(process.execPath, [STANDALONE, ...args], {
-          cwd,
+        const exit = await runServerProgram("main.js", args, {
           env: { ...env, ...defined({ PORT: port }) },
-          stdio: "inherit",
+          cwd,
         });
-        // A terminal's Ctrl-C reaches both, and the server takes two at once for one.
-        const pass = (signal: NodeJS.Signals): void => void child.kill(signal);
-        for (const signal of SIGNALS) process.on(signal, pass);
-        const [code, signal] = (await once(child, "close")) as [number | null, NodeJS.Signals | null];
-        for (const one of SIGNALS) process.off(one, pass);
-        const exit = code ?? 128 + constants.signals[signal!];
         if (exit !== 0) throw new CliError(EXIT.failed, `the server ended with ${exit}`);
       }),
     );
   examples(command, "berth up", "berth up --backend process --port 9000");
 };
+
+/** Runs a program of the standalone in this terminal. @returns its exit code @throws CliError if it isn't built */
+export async function runServerProgram(
+  name: string,
+  args: readonly string[],
+  { env, cwd }: Pick<Surroundings, "env" | "cwd">,
+): Promise<number> {
+  const file = fileURLToPath(new URL(name, PROGRAMS));
+  if (!existsSync(file))
+    throw new CliError(EXIT.failed, "the server isn't built", 'run "npm run build" in the repository');
+  const child = spawn(process.execPath, [file, ...args], { cwd, env, stdio: "inherit" });
+  // A terminal's Ctrl-C reaches both, and the server takes two at once for one.
+  const pass = (signal: NodeJS.Signals): void => void child.kill(signal);
+  for (const signal of SIGNALS) process.on(signal, pass);
+  const [code, signal] = (await once(child, "close")) as [number | null, NodeJS.Signals | null];
+  for (const one of SIGNALS) process.off(one, pass);
+  return code ?? 128 + constants.signals[signal!];
+}

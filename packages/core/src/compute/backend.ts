@@ -1,4 +1,5 @@
 import type { BackendName } from "../domain/backend.js";
+import type { Details, Examination } from "./details.js";
 import type { LaunchSecrets, LaunchSpec } from "../domain/secrets.js";
 
 /**
@@ -109,10 +110,12 @@ export interface Backend {
   /**
    * Why the instance ended, in the provider's own code, such as `Server.SpotInstanceTermination`; where it runs
    * programs, how the program ended (`ends.ts`): exit code, signal, out of memory, or that its command is over.
-   * Null if it isn't known. Asks nobody: it tells what an earlier `probe`, or a `stop` that found it ended, has
-   * seen. Absent where a provider gives no reasons.
+   * Null if it isn't known. Asks nobody: an earlier `probe`, or `stop`, has seen it. Absent where there are no reasons.
    */
   reasonOf?(instance: InstanceRef): string | null;
+
+  /** What its place is like; changes nothing. Absent where there is nothing to ask. @throws BackendError */
+  examine?(options: CallOptions & { images: readonly string[] }): Promise<Examination>;
 
   /** Names for instances; absent where none are configured. */
   readonly dns?: Dns | undefined;
@@ -136,9 +139,6 @@ export interface Dns {
   /** Removes the record. One that is gone already, or was changed by another, is no error. */
   remove(record: VolumeRef, options: CallOptions): Promise<"gone">;
 }
-
-/** What a backend wants its ledger row to remember, such as a zone or a type. Never a secret. */
-export type Details = Readonly<Record<string, unknown>>;
 
 export interface CallOptions {
   signal: AbortSignal;

@@ -22,7 +22,7 @@ export type WorkerConfig = Fleet & { readonly secret: string };
 const EXAMPLE_KEY =
   /^(change-?me|replace-?me|example-|default-|your-|test-|dev-|demo-|admin-|secret-|password|berth[-_]admin)|^(.)\2*$/i;
 
-type Environment = Readonly<Record<string, string | undefined>>;
+export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Everything that is wrong with the environment, not only the first of it. Holds no secret. */
 export class ConfigError extends Error {

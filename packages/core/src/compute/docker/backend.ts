@@ -4,6 +4,7 @@ import type { Backend } from "../backend.js";
 import { checked } from "../decorate.js";
 import { createEnds } from "../ends.js";
 import { type ClientTls, createDockerClient } from "./client.js";
+import { examineDaemon } from "./examine.js";
 import { identifyDaemon, markDaemon } from "./identity.js";
 import { launchContainer } from "./launch.js";
 import { readLogs } from "./logs.js";
@@ -68,6 +69,7 @@ export function createDockerBackend(options: DockerBackendOptions): Backend {
     async stop(instance, call) {
       return await stopContainer(client, ends, instance, graceSeconds, call);
     },
+    examine: (call) => examineDaemon(client, network, call),
     probe: (instances, call) => probeContainers(client, ends, instances, call),
     reasonOf: ({ resourceId }) => ends.of(resourceId),
     listOwned: (call) => listOwned(client, call),

@@ -3,6 +3,7 @@ import { checked } from "../decorate.js";
 import { callerOf, openEc2 } from "./context.js";
 import { createDns } from "./dns.js";
 import { createIdentify } from "./account.js";
+import { examineAccount } from "./examine.js";
 import { launchInstance } from "./launch.js";
 import { readLogs } from "./logs.js";
 import { listLookalikes, listOwned } from "./owned.js";
@@ -20,6 +21,7 @@ export function createEc2Backend(options: Ec2Options): Backend {
     name: "ec2",
     settleMs: options.settleMs,
     identify: (call) => identify(callerOf(call, "user")),
+    examine: (call) => examineAccount(ec2, identify, callerOf(call, "reconcile")),
     createVolume: (volume, call) => createVolume(ec2, volume, call.spec, callerOf(call, "user")),
     removeVolume: (volume, call) => removeVolume(ec2, volume, callerOf(call, "delete")),
     launch: (request, call) => launchInstance(ec2, request, callerOf(call, "user")),

@@ -5,7 +5,8 @@ import {
   type ListResourceRecordSetsRequest,
   type ResourceRecordSet,
 } from "@aws-sdk/client-route-53";
-import type { Details, Dns, InstanceRef, OwnedResource, VolumeRef } from "../backend.js";
+import type { Dns, InstanceRef, OwnedResource, VolumeRef } from "../backend.js";
+import type { Details } from "../details.js";
 import { BackendError } from "../backend-error.js";
 import type { Owner } from "../../domain/owner.js";
 import { send } from "./aws.js";

@@ -1,4 +1,5 @@
-import type { Details, LaunchRequest } from "../backend.js";
+import type { LaunchRequest } from "../backend.js";
+import type { Details } from "../details.js";
 import { BackendError } from "../backend-error.js";
 import { attachVolume } from "./attach.js";
 import type { Caller, Ec2 } from "./context.js";

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { RunInstancesCommand } from "@aws-sdk/client-ec2";
-import type { Details, InstanceRef, LaunchRequest } from "../backend.js";
+import type { InstanceRef, LaunchRequest } from "../backend.js";
+import type { Details } from "../details.js";
 import { BackendError } from "../backend-error.js";
 import { secretsOf } from "../redact.js";
 import { send } from "./aws.js";

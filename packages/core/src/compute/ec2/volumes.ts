@@ -1,5 +1,6 @@
 import { CreateVolumeCommand, DeleteVolumeCommand } from "@aws-sdk/client-ec2";
-import type { Details, VolumeRef } from "../backend.js";
+import type { VolumeRef } from "../backend.js";
+import type { Details } from "../details.js";
 import { BackendError, volumeMissing } from "../backend-error.js";
 import type { Spec } from "../../domain/spec.js";
 import { send } from "./aws.js";

@@ -4,6 +4,7 @@ import type { Backend } from "../backend.js";
 import { BackendError } from "../backend-error.js";
 import { checked } from "../decorate.js";
 import { createEnds } from "../ends.js";
+import { examineMachine } from "./examine.js";
 import { identifyMachine, markMachine } from "./identity.js";
 import { launchProcess } from "./launch.js";
 import { readLog } from "./log.js";
@@ -47,6 +48,7 @@ export function createProcessBackend(options: ProcessBackendOptions): Backend {
       refuseAborted(signal);
       return await markMachine(places);
     },
+    examine: () => examineMachine(places),
     async createVolume(volume, { signal }) {
       refuseAborted(signal);
       return { providerId: await createVolume(places, volume) };
