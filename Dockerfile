@@ -41,9 +41,10 @@ ENTRYPOINT ["tini", "--"]
 
 FROM runtime AS worker
 COPY --from=build /berth/apps/worker/dist apps/worker/dist
-# It serves no port to ask at: a worker that ends is started again, and one that is silent loses its leases to
-# the others.
-HEALTHCHECK NONE
+ENV BERTH_WORKER_PORT=9464
+EXPOSE 9464
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
+  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.BERTH_WORKER_PORT}/health`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 CMD ["node", "apps/worker/dist/main.js"]
 
 FROM runtime AS api

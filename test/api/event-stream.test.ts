@@ -207,6 +207,7 @@ describe("GET /events/stream", () => {
           return { place: place - 1, leave: () => undefined };
         },
         async *history() {},
+        open: () => 0,
         close: () => undefined,
       },
       { ...behind, from: { place, gap: false } },

@@ -53,6 +53,11 @@ const DIRECTIONS: readonly Direction[] = [
   },
   { file: "packages/core/src/base/clock.ts", refused: ["./errors.js"], allowed: [] },
   {
+    file: "packages/core/src/metrics/lint.ts",
+    refused: ["../queues/producer.js", "../operations/runner.js", "../requests/accept.js", "pg", "fastify"],
+    allowed: ["./figures.js", "../db/pool.js", "../gate/dispatcher.js", "node:fs", "prom-client"],
+  },
+  {
     file: "packages/core/src/db/lint.ts",
     refused: [
       "../compute/backend.js",

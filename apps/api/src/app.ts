@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import helmet from "@fastify/helmet";
 import type { Logger } from "@berth/core/base/logger";
-import { Registry } from "prom-client";
+import type { Registry } from "prom-client";
 import fastify, { type FastifyBaseLogger } from "fastify";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import { requireKey } from "./auth/require-key.js";
@@ -53,7 +53,7 @@ const HEADERS_TIMEOUT_MS = 20_000;
 const CHECK_TIMEOUTS_EVERY_MS = 2_000;
 
 /** The HTTP server with all its routes, not listening yet. */
-export async function createApp(services: Services, logger: Logger): Promise<App> {
+export async function createApp(services: Services, logger: Logger, registry: Registry): Promise<App> {
   const { config, limits } = services;
   const { requestTimeoutMs } = config;
   const app: App = fastify({
@@ -96,7 +96,6 @@ export async function createApp(services: Services, logger: Logger): Promise<App
   });
   readJsonBodies(app);
   limitBodies(app, config);
-  const registry = new Registry();
   measureRequests(app, registry);
   await allowOrigins(app, config.corsOrigins);
   await shedLoad(app, services.pool, config, logger);

@@ -9,6 +9,9 @@ import { createHeartbeats } from "@berth/core/agents/heartbeat";
 import type { Logger } from "@berth/core/base/logger";
 import type { Queues } from "@berth/core/queues/producer";
 import { openRateLimits } from "@berth/core/base/rate-limits";
+import { countAccepted } from "@berth/core/metrics/accepted";
+import { Registry } from "prom-client";
+import { countBeats } from "./metrics/process.js";
 import { createApp } from "./app.js";
 import { createEventFeed } from "./live/feed.js";
 import { createFollowing } from "./live/log-streams.js";
@@ -21,6 +24,8 @@ export interface ApiDeps {
   pool: Pool;
   queues: Queues;
   logger: Logger;
+  /** Where its figures are; absent: one of its own. */
+  registry?: Registry;
 }
 
 /** Connections that only heartbeats and readiness use. */
@@ -43,19 +48,24 @@ export interface RunningApi {
 }
 
 /** Starts the API in this process. @throws Error in one line if it can't listen, or can't read its prices. */
-export async function startApi({ config, pool, queues, logger }: ApiDeps): Promise<RunningApi> {
+export async function startApi(deps: ApiDeps): Promise<RunningApi> {
+  const { config, pool, queues, logger, registry = new Registry() } = deps;
   const prices = await readPrices(config.pricesFile);
   const signals = openSignals({ url: config.databaseListenUrl ?? config.databaseUrl, pool, logger });
   const waiting = createWaiting({ pool, signals, logger });
   const feed = createEventFeed({ pool, signals, logger, maxStreams: config.maxStreams });
   const vitalPool = createPool(config.databaseUrl, { max: VITAL_CONNECTIONS, name: "berth-vital" });
   const limits = openRateLimits(config, (error) => logger.debug({ err: error }, "rate limits"));
-  const heartbeats = createHeartbeats({
-    pool: vitalPool,
-    owner: `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`,
-    onError: (error) => logger.warn({ err: error }, "heartbeats"),
-  });
-  const requests = { pool, dispatcher: queues.dispatcher, maxAttempts: config.retryAttempts };
+  const heartbeats = countBeats(
+    registry,
+    createHeartbeats({
+      pool: vitalPool,
+      owner: `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`,
+      onError: (error) => logger.warn({ err: error }, "heartbeats"),
+    }),
+  );
+  const dispatcher = countAccepted(registry, queues.dispatcher);
+  const requests = { pool, dispatcher, maxAttempts: config.retryAttempts };
   const following = createFollowing({ pool, queues, logger, most: config.logFollowers });
   const services = {
     config,
@@ -78,7 +88,7 @@ export async function startApi({ config, pool, queues, logger }: ApiDeps): Promi
     if (!vitalPool.ending) await vitalPool.end();
   };
   try {
-    const app = await createApp(services, logger);
+    const app = await createApp(services, logger, registry);
     await listen(app, config);
     const close = async (): Promise<void> => {
       waiting.close();

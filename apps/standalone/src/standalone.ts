@@ -12,6 +12,7 @@ import { faultAtStep } from "@berth/worker/fault";
 import { reloadOnHangup } from "@berth/worker/places";
 import { type RunningWorker, startWorker } from "@berth/worker/start";
 import { tellOfPlaces } from "@berth/worker/tell-of-places";
+import { Registry } from "prom-client";
 import type { Arguments } from "./arguments.js";
 import { banner } from "./banner.js";
 import { openDataDirectory } from "./data-directory.js";
@@ -103,14 +104,15 @@ async function startServers(
   const doubt = await noteDatabase(pool).catch(() => null);
   if (doubt !== null) log.error(doubt);
   await queues.lease(installation.id, (sentence) => log.error(sentence));
-  const places = openBackends(config, pool, installation, log, aws);
+  const registry = new Registry();
+  const places = openBackends(config, pool, installation, log, { registry, aws });
   endings.add("backends", places.close);
   signal.throwIfAborted();
 
   // The worker tells its instances the API's address, so it starts last; it ends after the API all the same.
   let worker: RunningWorker | undefined;
   endings.add("worker", async () => worker?.close());
-  const api = await startApi({ config, pool, queues, logger: log.child({ part: "api" }) });
+  const api = await startApi({ config, pool, queues, registry, logger: log.child({ part: "api" }) });
   endings.add("API", () => api.close());
   signal.throwIfAborted();
   worker = startWorker({
@@ -119,6 +121,7 @@ async function startServers(
     queues,
     backends: places.backends,
     firstSettings: places.first,
+    registry,
     logger: log.child({ part: "worker" }),
     onStep: faultAtStep(config.faultAtStep),
   });

@@ -11,7 +11,9 @@ import type { Logger } from "@berth/core/base/logger";
 import { forgetAbsences, noteAbsences } from "@berth/core/db/absences";
 import type { Installation } from "@berth/core/db/installation";
 import type { Pool } from "@berth/core/db/pool";
+import { Registry } from "prom-client";
 import { type AwsPlace, ec2Options } from "./ec2-options.js";
+import { backendFigures } from "./metrics/backends.js";
 import { type OpenPlaces, openPlaces } from "./places.js";
 
 /**
@@ -24,9 +26,10 @@ export function openBackends(
   pool: Pool,
   { id: installationId }: Installation,
   logger: Logger,
-  aws?: AwsPlace,
+  { registry = new Registry(), aws }: { registry?: Registry; aws?: AwsPlace | undefined } = {},
 ): OpenPlaces {
-  const open: Record<BackendName, (fields: FilePlace["fields"]) => Backend> = {
+  const figures = backendFigures(registry);
+  const open: Record<BackendName, (fields: FilePlace["fields"], place: string) => Backend> = {
     docker: ({ host, ca, cert, key, network }) =>
       createDockerBackend({
         deploymentId: config.deploymentId,
@@ -48,11 +51,17 @@ export function openBackends(
         stopGraceMs: config.stopGraceMs,
         logger,
       }),
-    ec2: (fields) =>
-      createEc2Backend({ ...ec2Options(config, fields, installationId, absencesIn(pool), aws), logger }),
+    ec2: (fields, place) =>
+      createEc2Backend({
+        ...ec2Options(config, fields, installationId, absencesIn(pool), aws),
+        logger,
+        observe: figures.ec2(place),
+      }),
     external: createExternalBackend,
   };
-  return openPlaces(config, ({ backend, fields }) => open[backend](fields));
+  return openPlaces(config, ({ name, backend, fields }) =>
+    figures.measure(name, open[backend](fields, name)),
+  );
 }
 
 function absencesIn(pool: Pool): Absences {

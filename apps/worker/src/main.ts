@@ -5,9 +5,13 @@ import { connectionsFor, createPool } from "@berth/core/db/pool";
 import { createLogger } from "@berth/core/base/logger";
 import { requireAll } from "@berth/core/doctor/requirements";
 import { openQueues } from "@berth/core/queues/producer";
+import { Registry } from "prom-client";
+import { measureProcess } from "@berth/core/metrics/process";
 import { serve } from "@berth/core/base/serve";
 import { openBackends } from "./backends.js";
 import { faultAtStep } from "./fault.js";
+import { readinessOf } from "./metrics/readiness.js";
+import { serveFigures } from "./metrics/server.js";
 import { reloadOnHangup } from "./places.js";
 import { startWorker } from "./start.js";
 import { tellOfPlaces } from "./tell-of-places.js";
@@ -25,7 +29,9 @@ await serve("berth-worker", async () => {
   if (doubt !== null) logger.error(doubt);
   const queues = await openQueues(config, (error) => logger.debug({ err: error }, "queue producer"));
   await queues.lease(installation.id, (sentence) => logger.error(sentence));
-  const places = openBackends(config, pool, installation, logger);
+  const registry = new Registry();
+  measureProcess(registry, { role: "worker", pools: () => ({ worker: pool }) });
+  const places = openBackends(config, pool, installation, logger, { registry });
   const worker = startWorker({
     config,
     pool,
@@ -33,13 +39,25 @@ await serve("berth-worker", async () => {
     backends: places.backends,
     firstSettings: places.first,
     logger,
+    registry,
     onStep: faultAtStep(config.faultAtStep),
   });
   void tellOfPlaces(places.backends, pool, logger);
   const forgetHangup = config.placesFile === null ? null : reloadOnHangup(places, worker, logger);
+  const figures =
+    config.workerPort === null
+      ? null
+      : await serveFigures({
+          host: config.host,
+          port: config.workerPort,
+          registry,
+          logger,
+          ready: () => readinessOf({ pool, queues, worker }),
+        });
   return {
     async close() {
       forgetHangup?.();
+      await figures?.close();
       await worker.close();
       await queues.close();
       await places.close();

@@ -13,7 +13,12 @@ import { createRunner } from "@berth/core/operations/runner";
 import type { Queues } from "@berth/core/queues/producer";
 import type { Logger } from "@berth/core/base/logger";
 import { keepPlaces, type ServedPlaces } from "@berth/core/places/keeper";
+import { countAccepted } from "@berth/core/metrics/accepted";
+import { Registry } from "prom-client";
 import { intervalsOf, settingsOf } from "@berth/core/sweeps/settings";
+import { operationFigures } from "./metrics/operations.js";
+import { sweepFigures } from "./metrics/sweeps.js";
+import { webhookFigures } from "./metrics/webhooks.js";
 import { openPlaceQueues } from "./place-queues.js";
 import { startSweeper } from "./sweeper.js";
 import { startWebhooks } from "./webhooks.js";
@@ -27,11 +32,15 @@ export interface WorkerDeps {
   /** What a place that is new has at first. */
   firstSettings?: ServedPlaces["first"];
   logger: Logger;
+  /** Where its figures are; absent: nobody looks at them. */
+  registry?: Registry;
   /** Called around each step; tests end the process here. */
   onStep?: ((operation: Operation, step: string, moment: "before" | "after") => void) | undefined;
 }
 
 export interface RunningWorker {
+  /** The places that it serves now, by name. */
+  served(): string[];
   /** From now on it serves these. What is under way in one that is gone is handed back, and nothing of it is spent. */
   serve(places: ServedPlaces): void;
   /**
@@ -55,14 +64,19 @@ export function startWorker(deps: WorkerDeps): RunningWorker {
   const owner = `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}${CLAIMS_BY_PLACE}`;
   const shutdown = new AbortController();
   const { backends, firstSettings: first = new Map() } = deps;
+  const { registry = new Registry() } = deps;
+  const figures = operationFigures(registry);
+  const dispatcher = countAccepted(registry, queues.dispatcher);
   const places = keepPlaces({ pool, worker: owner, backends, first, logger });
-  const gate = createGate({
-    pool,
-    dispatcher: queues.dispatcher,
-    owner,
-    leaseMs: config.leaseMs,
-    places: () => [...places.served.keys()],
-  });
+  const gate = figures.gate(
+    createGate({
+      pool,
+      dispatcher: queues.dispatcher,
+      owner,
+      leaseMs: config.leaseMs,
+      places: () => [...places.served.keys()],
+    }),
+  );
   const leases = createLeaseKeeper({
     renew: gate.renew,
     leaseMs: config.leaseMs,
@@ -87,15 +101,16 @@ export function startWorker(deps: WorkerDeps): RunningWorker {
     },
     random: Math.random,
   };
-  const run = createRunner({
+  const runner = createRunner({
     ...shared,
     attemptTimeoutMs: config.attemptTimeoutMs,
     maxTakeovers: MAX_TAKEOVERS,
     secret: config.secret,
     secretSources: { directory: config.secretsDir, variables: variablesFor(config.secretsEnvPrefix) },
     logger,
-    onStep: deps.onStep,
+    onStep: figures.onStep(deps.onStep),
   });
+  const run = figures.run(runner);
   const onError = quietly(logger);
   const queuesOfPlaces = openPlaceQueues({
     config,
@@ -119,7 +134,7 @@ export function startWorker(deps: WorkerDeps): RunningWorker {
     everyMs: intervalsOf(config),
     deps: {
       ...shared,
-      dispatcher: queues.dispatcher,
+      dispatcher,
       maxAttempts: config.retryAttempts,
       autoRestart: {
         debounceMs: config.restartDebounceMs,
@@ -132,15 +147,17 @@ export function startWorker(deps: WorkerDeps): RunningWorker {
       logger,
     },
     logger,
+    measure: sweepFigures(registry),
   });
   places.start((place, served) => {
     queuesOfPlaces.serve(place, served);
     sweeper.serve(place, served);
   });
-  const webhooks = startWebhooks({ config, pool, queues, logger });
+  const webhooks = startWebhooks({ config, pool, queues, logger, observe: webhookFigures(registry) });
   logger.info({ owner, places: [...backends.keys()], concurrency: config.concurrency }, "worker started");
 
   return {
+    served: () => [...places.served.keys()],
     serve: places.replace,
     async close() {
       const grace = setTimeout(

@@ -12,6 +12,7 @@ import { fanOut } from "@berth/core/sweeps/fan-out";
 import { dryRun, runSweep } from "@berth/core/sweeps/run";
 import type { SweepDeps } from "@berth/core/sweeps/sweep";
 import type { SweepName } from "@berth/core/domain/sweep";
+import type { MeasureSweep } from "./metrics/sweeps.js";
 import type { Logger } from "@berth/core/base/logger";
 
 export interface SweeperOptions {
@@ -23,6 +24,7 @@ export interface SweeperOptions {
   /** Interval of each sweep in ms. */
   everyMs: Readonly<Record<SweepName, number>>;
   logger: Logger;
+  measure: MeasureSweep;
 }
 
 /** How often each worker looks whether the schedulers still run: Redis may have lost them. In ms. */
@@ -72,11 +74,12 @@ export function startSweeper(options: SweeperOptions): Sweeper {
           return withDeadline(found.runLimitMs, [stop.signal], (signal) =>
             dryRun(found, { ...deps, signal }),
           );
-        if (place !== null) return runSweep(found, deps, owner, everyMs[found.name], place);
-        if (!found.perPlace) return runSweep(found, deps, owner, everyMs[found.name]);
+        const every = everyMs[found.name];
+        if (place !== null || !found.perPlace)
+          return options.measure(found.name, () => runSweep(found, deps, owner, every, place));
         const settings = { ...deps.settings, dryRun: [] };
         const all = fanOut(found, (one) => ask(one, found.name));
-        return runSweep(all, { ...deps, settings }, owner, everyMs[found.name]);
+        return runSweep(all, { ...deps, settings }, owner, every);
       },
       {
         concurrency: SWEEPS.length,

@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { WorkerConfig } from "@berth/core/config/config";
 import type { Pool } from "@berth/core/db/pool";
 import { dueWebhooks, planDeliveries } from "@berth/core/db/webhook-deliveries";
-import { deliverDue } from "@berth/core/webhooks/deliver";
+import { deliverDue, type Delivering } from "@berth/core/webhooks/deliver";
 import { sealSecrets } from "@berth/core/webhooks/seal";
 import { createDestinations } from "@berth/core/webhooks/destinations";
 import { RETRY_JITTER } from "@berth/core/domain/backoff";
@@ -25,11 +25,13 @@ export function startWebhooks({
   pool,
   queues,
   logger,
+  observe,
 }: {
   config: WorkerConfig;
   pool: Pool;
   queues: Pick<Queues, "webhooks">;
   logger: Logger;
+  observe: NonNullable<Delivering["observe"]>;
 }): { close(limitMs: number): Promise<void> } {
   const ending = new AbortController();
   const { signal } = ending;
@@ -43,7 +45,7 @@ export function startWebhooks({
     jitter: RETRY_JITTER,
   };
   const { secret, webhooksTimeoutMs: timeoutMs } = config;
-  const delivering = { pool, destinations, timeoutMs, secret, retry, signal };
+  const delivering = { pool, destinations, timeoutMs, secret, retry, signal, observe };
 
   const { close } = openWorker<WebhookLane>(
     config,

@@ -25,8 +25,7 @@ await serve("berth-worker", async () => {
   const queues = await openQueues(config, (error) => logger.debug({ err: error }, "queue producer"));
   const open = ({ region, key }: ReachedPlace) =>
     openBackends({ ...config, backends: ["ec2"] }, pool, installation, logger, {
-      region,
-      credentials: { accessKeyId: key, secretAccessKey: "none" },
+      aws: { region, credentials: { accessKeyId: key, secretAccessKey: "none" } },
     }).backends.get("ec2")!;
   const backends = new Map([
     ...openBackends(config, pool, installation, logger).backends,

@@ -22,6 +22,8 @@ export interface EventFeed {
   join(listener: Listener): Promise<{ place: number; leave: () => void }>;
   /** Events that were settled before, a page at a time. */
   history(range: { after: number; upTo?: number }): AsyncGenerator<PlacedEvent[]>;
+  /** How many listen. */
+  open(): number;
   /** Ends all streams. */
   close(): void;
 }
@@ -115,6 +117,7 @@ export function createEventFeed(options: {
         if (events.length > 0) yield events;
       }
     },
+    open: () => listeners.size,
     close() {
       closed = true;
       clearInterval(recheck);

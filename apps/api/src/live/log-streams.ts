@@ -24,6 +24,8 @@ export interface Following {
       limitMs: number;
     } & KeyCheck,
   ): Readable;
+  /** How many follow. */
+  open(): number;
   /** Ends all streams, with a word of it. */
   close(): Promise<void>;
 }
@@ -188,6 +190,7 @@ export function createFollowing(options: {
       out.push("retry: 2000\n\n");
       return out;
     },
+    open: () => all().length,
     async close() {
       clearInterval(beat);
       for (const follower of all()) end(follower, "shutdown");

@@ -1,5 +1,4 @@
 import { within } from "@berth/core/base/deadline";
-import { countLeaks } from "@berth/core/db/leaks";
 import { listPlacesInUse } from "@berth/core/db/places";
 import type { Pool } from "@berth/core/db/pool";
 import type { Queues } from "@berth/core/queues/producer";
@@ -8,7 +7,9 @@ import { Gauge, type Registry } from "prom-client";
 import { countOperations, countWorkspaces } from "@berth/core/db/counts";
 import { countDeliveries } from "@berth/core/db/webhooks";
 import { listQuotaUses } from "@berth/core/db/quotas";
+import type { Prices } from "@berth/core/domain/prices";
 import { labelText } from "@berth/core/domain/quota";
+import { leakMetrics } from "./leaks.js";
 import { placeMetrics } from "./places.js";
 
 const QUEUE_STATES = ["waiting", "active", "delayed", "prioritized", "failed"] as const;
@@ -25,7 +26,7 @@ export interface StateMetrics {
 
 export function createStateMetrics(
   registry: Registry,
-  { pool, queues }: { pool: Pool; queues: Queues },
+  { pool, queues, prices }: { pool: Pool; queues: Queues; prices: Prices },
 ): StateMetrics {
   const gauge = <L extends string>(name: string, help: string, ...labelNames: L[]): Gauge<L> =>
     new Gauge({ name, help, labelNames, registers: [registry] });
@@ -33,6 +34,11 @@ export function createStateMetrics(
   const up = gauge("berth_source_up", "1 if what the other figures come from answered this time.", "source");
   const workspaces = gauge("berth_workspaces", "Workspaces that aren't removed.", "backend", "status");
   const operations = gauge("berth_operations", "Operations that are unfinished.", "kind", "state");
+  const oldest = gauge(
+    "berth_operations_oldest_waiting_seconds",
+    "For how long the oldest operation waits that no worker has ever taken up.",
+    "kind",
+  );
   const ended = gauge(
     "berth_operations_ended_last_hour",
     "Operations ended in the last hour.",
@@ -51,14 +57,6 @@ export function createStateMetrics(
   const failing = gauge("berth_sweep_failing", "1 if a sweep's last run failed.", "sweep");
   const paused = gauge("berth_sweep_paused", "1 if an operator has paused a sweep.", "sweep");
   const held = gauge("berth_sweep_held_acts", "Acts that a sweep's breaker holds back.", "sweep");
-  const leaks = gauge(
-    "berth_leaks",
-    "Open obligations and unclaimed things that are not in the ordinary course of an operation.",
-    "source",
-    "backend",
-    "kind",
-  );
-
   const quotaRunning = gauge(
     "berth_quota_running",
     "Workspaces that run with the label of a quota. Of name:*, with the value that has most.",
@@ -83,11 +81,14 @@ export function createStateMetrics(
       },
     },
     operations: {
-      gauges: [operations, ended],
+      gauges: [operations, oldest, ended],
       async read() {
         const counts = await countOperations(pool);
         return () => {
-          for (const { kind, state, n } of counts.unfinished) operations.set({ kind, state }, n);
+          for (const { kind, state, n, oldest_s } of counts.unfinished) {
+            operations.set({ kind, state }, n);
+            if (oldest_s !== null) oldest.set({ kind }, oldest_s);
+          }
           for (const { kind, state, n } of counts.ended) ended.set({ kind, state }, n);
         };
       },
@@ -160,13 +161,7 @@ export function createStateMetrics(
       },
     },
     places: placeMetrics(registry, pool),
-    leaks: {
-      gauges: [leaks],
-      async read() {
-        const rows = await countLeaks(pool);
-        return () => rows.forEach(({ n, ...labels }) => leaks.set(labels, n));
-      },
-    },
+    leaks: leakMetrics(registry, { pool, prices }),
   };
 
   return {

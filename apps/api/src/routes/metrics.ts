@@ -1,5 +1,6 @@
-import { collectDefaultMetrics, type Registry } from "prom-client";
+import type { Registry } from "prom-client";
 import Type from "typebox";
+import { measureApi } from "../metrics/process.js";
 import { createStateMetrics } from "../metrics/state.js";
 import { problems } from "../schemas/problem.js";
 import type { App, Services } from "../services.js";
@@ -11,7 +12,7 @@ berth_sweep_silent{sweep="dispatch"} 0
 
 /** What Prometheus reads. */
 export function metricsRoutes(app: App, services: Services, registry: Registry): void {
-  collectDefaultMetrics({ register: registry });
+  measureApi(registry, services);
   const state = createStateMetrics(registry, services);
 
   app.get(

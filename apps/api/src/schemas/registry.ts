@@ -137,5 +137,5 @@ function isDeeper(value: unknown, levels: number): boolean {
 
 function cut(text: string | null | undefined): string | null | undefined {
   // By code points: half of a pair is no text that PostgreSQL takes.
-  return typeof text === "string" && text.length > WORDS ? [...text].slice(0, WORDS).join("") : text;
+  return typeof text === "string" && text.length > WORDS ? Array.from(text).slice(0, WORDS).join("") : text;
 }

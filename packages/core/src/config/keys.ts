@@ -68,6 +68,7 @@ export const KEYS = {
     worker: "0.0.0.0",
     standalone: "127.0.0.1",
   }),
+  workerPort: optional("BERTH_WORKER_PORT", integer(0, 65_535)),
   databaseUrl: optional("DATABASE_URL", databaseUrlKind, {
     requiredBy: ["api", "worker"],
     secret: true,

@@ -6,10 +6,11 @@ export async function countOperations(
   db: Queryable,
 ): Promise<{ unfinished: OperationCount[]; ended: OperationCount[] }> {
   const { rows } = await db.query<OperationCount & { ended: boolean }>(
-    `select kind, state, count(*)::int as n, false as ended from operations
-       where state in ('queued', 'running') group by kind, state
+    `select kind, state, count(*)::int as n, false as ended,
+       (extract(epoch from clock_timestamp() - min(created_at) filter (where started_at is null)))::float8 as oldest_s
+       from operations where state in ('queued', 'running') group by kind, state
      union all
-     select kind, state, count(*)::int, true from operations
+     select kind, state, count(*)::int, true, null from operations
        where finished_at > now() - interval '1 hour' group by kind, state`,
   );
   return { unfinished: rows.filter((row) => !row.ended), ended: rows.filter((row) => row.ended) };
@@ -19,6 +20,8 @@ export interface OperationCount {
   kind: string;
   state: string;
   n: number;
+  /** For how long the oldest of those that have never been taken up waits; null: none does. */
+  oldest_s: number | null;
 }
 
 /** Workspaces that aren't removed. */

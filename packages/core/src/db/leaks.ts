@@ -78,6 +78,30 @@ export async function countLeaks(
   return rows;
 }
 
+/** How many there are, of what price, and since when the oldest is to go. */
+export interface LeakSummary {
+  source: Leak["source"];
+  backend: string;
+  kind: ResourceKind;
+  /** An unfinished operation of its workspace is to remove it. */
+  under_way: boolean;
+  /** What its price depends on. */
+  details: Readonly<Record<string, unknown>>;
+  n: number;
+  oldest_s: number;
+}
+
+export async function summarizeLeaks(db: Queryable): Promise<LeakSummary[]> {
+  const { rows } = await db.query<LeakSummary>(
+    `select source, backend, kind, under_way, count(*)::int as n,
+       jsonb_strip_nulls(jsonb_build_object('type', details -> 'type', 'size_gib', details -> 'size_gib')) as details,
+       greatest(0, extract(epoch from clock_timestamp() - min(since)))::float8 as oldest_s
+     from (${LEAKS}) leaks
+     group by source, backend, kind, under_way, details -> 'type', details -> 'size_gib' order by 1, 2, 3, 4`,
+  );
+  return rows;
+}
+
 /** How many things the unfinished operations of their workspaces are to remove: no leaks yet. */
 export async function countUnderWay(db: Queryable): Promise<number> {
   const { rows } = await db.query<{ n: number }>(

@@ -27,6 +27,8 @@ export interface Delivering {
   secret: string;
   retry: RetryPolicy;
   signal: AbortSignal;
+  /** Told of each request's end. */
+  observe?: (reply: Reply, ms: number) => void;
 }
 
 /** Sends what is due of one webhook, until nothing is or its turn is over. @returns how many were sent */
@@ -43,13 +45,20 @@ export async function deliverDue(deps: Delivering, webhookId: string): Promise<n
     const replies = await Promise.all(
       batch.map(async (delivery) => ({
         delivery,
-        reply: await sendSigned(deps, webhookId, delivery),
+        reply: await sendObserved(deps, webhookId, delivery),
       })),
     );
     await noteReplies(pool, webhookId, replies, { retry, random: Math.random });
     sent += batch.length;
   }
   return sent;
+}
+
+async function sendObserved(deps: Delivering, webhookId: string, delivery: ClaimedDelivery): Promise<Reply> {
+  const begun = performance.now();
+  const reply = await sendSigned(deps, webhookId, delivery);
+  deps.observe?.(reply, performance.now() - begun);
+  return reply;
 }
 
 function sendSigned(

@@ -10,7 +10,7 @@ import { createLimiter, type Limiter } from "../limiter.js";
 import { bucketsFor, drawOf } from "./actions.js";
 import { insistOnAws } from "./answers.js";
 import { codeOf, failureOf, isThrottle } from "./failure.js";
-import type { Ec2Options } from "./settings.js";
+import type { Ec2Options, SentRequest } from "./settings.js";
 
 /** The SDK's clients behind one limiter. */
 export interface Aws {
@@ -23,6 +23,7 @@ export interface Aws {
   impatient: EC2Client;
   dns: Route53Client;
   limiter: Limiter;
+  observe: Ec2Options["observe"];
   /** Goes up whenever the next call may come to another peer than the last: a connection was made, or none is left. */
   connections(): number;
   close(): void;
@@ -73,6 +74,7 @@ export function openAws(options: Ec2Options): Aws {
     impatient,
     dns,
     limiter: createLimiter(bucketsFor(options.apiShare)),
+    observe: options.observe,
     connections: () => counted.changes,
     close() {
       for (const client of [ec2, impatient, dns]) client.destroy();
@@ -143,15 +145,25 @@ interface Limitable {
 }
 
 function limit(aws: Aws, command: Limitable, { priority, signal, instances = 1, onTurn }: Call): void {
-  const draw = drawOf(command.constructor.name.replace(/Command$/, ""), instances);
+  const action = command.constructor.name.replace(/Command$/, "");
+  const draw = drawOf(action, instances);
   command.middlewareStack.addRelativeTo(
     (next: (args: unknown) => Promise<unknown>) => async (args: unknown) => {
+      const asked = performance.now();
       await aws.limiter.take(draw, priority, signal);
+      const turn = performance.now();
       await onTurn?.();
+      const sent = performance.now();
+      const told = (outcome: SentRequest["outcome"]): void =>
+        aws.observe?.({ action, outcome, ms: performance.now() - sent, waitedMs: turn - asked });
       try {
-        return await next(args);
+        const answer = await next(args);
+        told("ok");
+        return answer;
       } catch (error) {
-        if (isThrottle(codeOf(error))) aws.limiter.drain(draw);
+        const throttled = isThrottle(codeOf(error));
+        if (throttled) aws.limiter.drain(draw);
+        told(throttled ? "throttled" : "failed");
         throw error;
       }
     },

@@ -36,4 +36,15 @@ export interface Ec2Options extends Owner {
   profile?: string | undefined;
   credentials?: { accessKeyId: string; secretAccessKey: string } | undefined;
   logger?: Logger | undefined;
+  /** Told of each request that was sent to AWS: every attempt by itself. */
+  observe?: ((request: SentRequest) => void) | undefined;
+}
+
+export interface SentRequest {
+  /** As AWS names it, such as `RunInstances`. */
+  action: string;
+  outcome: "ok" | "throttled" | "failed";
+  ms: number;
+  /** For how long the limiter held it before. */
+  waitedMs: number;
 }
