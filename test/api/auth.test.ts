@@ -56,6 +56,7 @@ const OPERATOR = [
   "/sweeps/:name/run POST",
 ];
 const ADMIN = [
+  "/audit GET",
   "/keys GET",
   "/keys POST",
   "/keys/:id DELETE",

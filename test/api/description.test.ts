@@ -48,6 +48,7 @@ describe("the API's description", () => {
     expect(result.valid).toBe(true);
     expect(Object.keys(document.components.schemas).toSorted()).toEqual([
       "ApiKey",
+      "AuditEntry",
       "BulkOperation",
       "Leak",
       "Operation",
@@ -80,6 +81,7 @@ describe("the API's description", () => {
       "DELETE /webhooks/{id}",
       "DELETE /workspaces/{id}",
       "GET /admin/liveness",
+      "GET /audit",
       "GET /events",
       "GET /events/stream",
       "GET /events/{workspaceId}",

@@ -5,6 +5,7 @@ import type { Registry } from "prom-client";
 import fastify, { type FastifyBaseLogger } from "fastify";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import { requireKey } from "./auth/require-key.js";
+import { keepAudit } from "./auth/audit.js";
 import { createKeyring, type Keyring } from "./auth/keyring.js";
 import { createSessions } from "./auth/cookie.js";
 import { keepTenantsApart } from "./auth/tenants.js";
@@ -19,6 +20,7 @@ import { shedLoad } from "./limits/pressure.js";
 import { refuseUnknown } from "./http/not-found.js";
 import { sendProblem } from "./http/problem.js";
 import { bulkRoutes } from "./routes/operations/bulk.js";
+import { auditRoutes } from "./routes/audit.js";
 import { describeRoutes, docsRoutes } from "./routes/docs.js";
 import { eventStreamRoutes } from "./routes/event-stream.js";
 import { eventRoutes } from "./routes/events.js";
@@ -105,6 +107,7 @@ export async function createApp(services: Services, logger: Logger, registry: Re
     keyring: createKeyring({ pool: services.pool, adminKeys }),
     sessions: createSessions(adminKeys),
   };
+  keepAudit(app, services.pool);
   requireKey(app, guard);
   keepTenantsApart(app, services.pool);
   limitKeys(app, limits, config);
@@ -136,6 +139,7 @@ export function addRoutes(
   eventStreamRoutes(app, services, keyring);
   registryRoutes(app, services);
   keyRoutes(app, services, keyring);
+  auditRoutes(app, services);
   placeRoutes(app, services);
   quotaRoutes(app, services);
   webhookManageRoutes(app, services);

@@ -5,6 +5,7 @@ import { create } from "./commands/create.js";
 import { doctor } from "./commands/doctor.js";
 import { events } from "./commands/events.js";
 import { get } from "./commands/get.js";
+import { audit } from "./commands/audit.js";
 import { keys } from "./commands/keys.js";
 import { leaks } from "./commands/leaks.js";
 import { relabel, set } from "./commands/change.js";
@@ -26,7 +27,7 @@ const COMMANDS: readonly (readonly [heading: string, commands: readonly Register
   ["Begin:", [up, doctor]],
   ["Workspaces:", [create, ls, get, restart, pause, resume, hibernate, wake, set, relabel, rm]],
   ["What happens:", [wait, why, logs, events, ops]],
-  ["The fleet:", [leaks, sweeps, places, quotas, webhooks, keys]],
+  ["The fleet:", [leaks, sweeps, places, quotas, webhooks, keys, audit]],
   ["Your shell:", [completion]],
 ];
 

@@ -1,6 +1,7 @@
 import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
 import { ApiKey } from "../schemas/api-key.js";
+import { AuditEntry } from "../schemas/audit.js";
 import { StructureEvent } from "../schemas/event.js";
 import { Leak } from "../schemas/leak.js";
 import { Bulk } from "../schemas/bulk.js";
@@ -25,6 +26,7 @@ export async function describeRoutes(app: App): Promise<void> {
     Leak,
     Sweep,
     ApiKey,
+    AuditEntry,
     Place,
     Quota,
     Webhook,

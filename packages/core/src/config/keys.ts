@@ -175,6 +175,7 @@ export const KEYS = {
   restartGiveUpMs: key("BERTH_RESTART_GIVE_UP_MS", milliseconds(), "86400000"),
   keepOperationsDays: key("BERTH_KEEP_OPERATIONS_DAYS", integer(1, 10_000, " of days"), "30"),
   keepEventsDays: key("BERTH_KEEP_EVENTS_DAYS", integer(1, 10_000, " of days"), "90"),
+  keepAuditDays: key("BERTH_KEEP_AUDIT_DAYS", integer(2, 10_000, " of days"), "365"),
   keepLedgerDays: key("BERTH_KEEP_LEDGER_DAYS", integer(1, 10_000, " of days"), "30"),
   webhooksAllow: optional("BERTH_WEBHOOKS_ALLOW", networks),
   webhooksSchemes: key("BERTH_WEBHOOKS_SCHEMES", listOf(["https", "http"]), "https"),

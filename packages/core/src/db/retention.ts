@@ -6,6 +6,8 @@ export const KEPT = {
     select id from operations where finished_at < now() - $1 * interval '1 day' order by finished_at limit $2)`,
   events: `delete from structure_events where id in (
     select id from structure_events e where created_at < now() - $1 * interval '1 day' limit $2)`,
+  audit: `delete from audit_log where id in (
+    select id from audit_log where at < now() - $1 * interval '1 day' order by at limit $2)`,
   bulk: `delete from bulk_operations where id in (
     select id from bulk_operations b where created_at < now() - $1 * interval '1 day'
       and not exists (select 1 from bulk_items i where i.bulk_id = b.id and i.state = 'pending') limit $2)`,

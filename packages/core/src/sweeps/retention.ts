@@ -10,23 +10,25 @@ const BATCH = 1_000;
 const RUNS_KEPT = 1_000;
 const WEEK_MS = 7 * 86_400_000;
 
-/** Forgets finished operations, events, runs of sweeps, and what of the ledger is long gone. */
+/** Forgets finished operations, events, the audit log, runs of sweeps, and what of the ledger is long gone. */
 export const retention: Sweep = defineSweep("retention", {
   async plan({ pool, settings }) {
     // While nobody reads events, those to be settled would grow without end.
     await settleEvents(pool);
-    const old = (["operations", "bulk", "deliveries", "events", "ledger"] as const).map((kind): Action => {
-      const days = settings.keepDays[kind === "bulk" || kind === "deliveries" ? "operations" : kind];
-      return {
-        key: kind,
-        what: `forget ${kind} older than ${days} days`,
-        why: "they are kept for so long",
-        async run(signal) {
-          while (!signal.aborted) if ((await forgetOld(pool, kind, days, BATCH)) < BATCH) return "done";
-          return "left";
-        },
-      };
-    });
+    const old = (["operations", "bulk", "deliveries", "events", "audit", "ledger"] as const).map(
+      (kind): Action => {
+        const days = settings.keepDays[kind === "bulk" || kind === "deliveries" ? "operations" : kind];
+        return {
+          key: kind,
+          what: `forget ${kind} older than ${days} days`,
+          why: "they are kept for so long",
+          async run(signal) {
+            while (!signal.aborted) if ((await forgetOld(pool, kind, days, BATCH)) < BATCH) return "done";
+            return "left";
+          },
+        };
+      },
+    );
     const runs: Action = {
       key: "sweep-runs",
       what: `forget all but the last ${RUNS_KEPT} runs of each sweep, in each place`,

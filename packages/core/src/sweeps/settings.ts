@@ -34,6 +34,7 @@ export function settingsOf(config: Config): SweepSettings {
     keepDays: {
       operations: config.keepOperationsDays,
       events: config.keepEventsDays,
+      audit: config.keepAuditDays,
       ledger: config.keepLedgerDays,
     },
   };

@@ -29,7 +29,7 @@ export interface SweepSettings {
   provisioningTimeoutMs: number;
   /** How long before a workspace expires that is announced. */
   expiryNoticeMs: number;
-  keepDays: { operations: number; events: number; ledger: number };
+  keepDays: { operations: number; events: number; audit: number; ledger: number };
 }
 
 /** What every sweep may use: what the lifecycle needs to work under a held gate, and its own settings. */

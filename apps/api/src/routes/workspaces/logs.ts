@@ -26,7 +26,7 @@ export function logRoutes(app: App, services: Services, keyring: Keyring): void 
       // A HEAD of a stream would be one without an end.
       exposeHeadRoute: false,
       // What programs write holds what they were given, secrets too.
-      config: { access: "operator", tenants: "workspace" },
+      config: { access: "operator", tenants: "workspace", audited: true },
       schema: {
         operationId: "readLogs",
         summary: "Read or follow what a workspace writes",
