@@ -14,6 +14,7 @@ COPY apps/worker/package.json apps/worker/
 COPY apps/standalone/package.json apps/standalone/
 COPY apps/demo/package.json apps/demo/
 COPY apps/cli/package.json apps/cli/
+COPY apps/console/package.json apps/console/
 
 FROM manifests AS build
 # No install scripts: what is built here needs none of the databases and bindings that they fetch.
@@ -21,7 +22,7 @@ RUN npm ci --ignore-scripts
 COPY turbo.json tsconfig.json tsconfig.base.json ./
 COPY packages packages
 COPY apps apps
-RUN npx turbo run build --filter=@berth/api --filter=@berth/worker
+RUN npx turbo run build --filter=@berth/api --filter=@berth/worker --filter=@berth/console
 
 FROM manifests AS production
 RUN npm ci --ignore-scripts --omit=dev --workspace @berth/api --workspace @berth/worker \
@@ -49,6 +50,7 @@ CMD ["node", "apps/worker/dist/main.js"]
 
 FROM runtime AS api
 COPY --from=build /berth/apps/api/dist apps/api/dist
+COPY --from=build /berth/apps/console/dist apps/console/dist
 EXPOSE 8080
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 8080}/health`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]

@@ -28,7 +28,7 @@ const VIEWER = [
   "/sweeps GET",
   "/metrics GET",
   "/admin/liveness GET",
-  "/admin/fleet GET",
+  "/now GET",
   "/operations/bulk/:id GET",
   "/operations/bulk/:id/items GET",
 ];
@@ -196,7 +196,7 @@ describe("each route", () => {
       });
       expect((await beat(mine.id, keys["admin"]!)).status).toBe(401);
     }
-    for (const path of [`/workspaces/${other.id}`, `/workspaces/${mine.id}/logs`, "/events", "/admin/fleet"])
+    for (const path of [`/workspaces/${other.id}`, `/workspaces/${mine.id}/logs`, "/events", "/now"])
       expect((await ask("GET", path, { authorization: `Bearer ${other.token}` })).status, path).toBe(401);
   });
 

@@ -105,7 +105,7 @@ describe("while the process has more to do than it can", () => {
       ["DELETE", `/workspaces/${ids[0]}`],
       ["POST", `/workspaces/${ids[1]}/pause`],
       ["POST", `/workspaces/${ids[2]}/hibernate`],
-      ["GET", "/admin/fleet"],
+      ["GET", "/now"],
       ["GET", "/places"],
       ["POST", "/places/nowhere/confirm"],
     ] as const)

@@ -38,7 +38,7 @@ describe("two API processes", () => {
     try {
       const { body } = await api.call("POST", "/keys", { body: { name: "apart", scope: "viewer" } });
       expect((await other.ask("/workspaces", body.key)).status).toBe(200);
-      const login = await other.ask("/admin/fleet", body.key);
+      const login = await other.ask("/now", body.key);
       expect(login.status).toBe(200);
       await api.call("DELETE", `/keys/${body.id}`);
       const revoked = performance.now();
@@ -64,7 +64,7 @@ describe("an API whose database is down", () => {
     const { body } = await api.call("POST", "/keys", { body: { name: "kept", scope: "admin" } });
     const lost = await startAnother("postgres://berth@127.0.0.1:1/berth");
     try {
-      for (const path of ["/workspaces", "/keys", "/admin/fleet"]) {
+      for (const path of ["/workspaces", "/keys", "/now"]) {
         const answer = await lost.ask(path, body.key);
         expect(answer.status, path).toBe(503);
         expect(answer.headers.get("retry-after")).toBe("2");

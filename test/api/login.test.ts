@@ -16,7 +16,7 @@ const cookieFor = async (key: string) => (await login(key)).headers.get("set-coo
 
 describe("the login", () => {
   it("is where a browser is sent that asks for a page; programs get 401", async () => {
-    for (const path of ["/docs/", "/admin/fleet", "/admin/queues/"]) {
+    for (const path of ["/docs/", "/admin/queues/"]) {
       const page = await ask("GET", path, { accept: "text/html" });
       expect([page.status, page.headers.get("location")]).toEqual([
         303,
@@ -27,15 +27,14 @@ describe("the login", () => {
     expect((await ask("GET", "/workspaces", { accept: "text/html" })).status).toBe(401);
   });
 
-  it("gives a cookie that scripts and other sites don't get, for the pages and for nothing else", async () => {
+  it("gives a cookie that scripts and other sites don't get, good for what its key may do", async () => {
     const answer = await login(KEY);
     expect([answer.status, answer.headers.get("location")]).toEqual([303, "/docs/"]);
     expect(answer.headers.get("set-cookie")).toMatch(/; Max-Age=43200; Path=\/; HttpOnly; SameSite=Strict$/);
     const cookie = await cookieFor(KEY);
-    for (const path of ["/docs/", "/docs/json", "/admin/fleet", "/admin/queues/"])
+    for (const path of ["/docs/", "/docs/json", "/now", "/admin/queues/", "/workspaces", "/keys"])
       expect((await ask("GET", path, { cookie })).status, path).toBe(200);
-    for (const path of ["/workspaces", "/keys"])
-      expect((await ask("GET", path, { cookie })).status, path).toBe(401);
+    expect((await ask("POST", "/registry/heartbeat", { cookie })).status, "an agent's route").toBe(401);
   });
 
   it("refuses a wrong key without a cookie", async () => {
@@ -52,20 +51,20 @@ describe("the login", () => {
     "/.//evil.example",
     "javascript:1",
   ])("goes on to no other site: %s", async (next) => {
-    expect((await login(KEY, next)).headers.get("location")).toBe("/admin/fleet");
+    expect((await login(KEY, next)).headers.get("location")).toBe("/");
   });
 
   it("ends with the key, with its time, with logout, and not by another's signature", async () => {
     const { body } = await api.call("POST", "/keys", { body: { name: "person", scope: "viewer" } });
     const cookie = await cookieFor(body.key);
-    expect((await ask("GET", "/admin/fleet", { cookie })).status).toBe(200);
+    expect((await ask("GET", "/now", { cookie })).status).toBe(200);
     expect((await ask("GET", "/admin/queues/", { cookie })).status).toBe(403);
     await api.call("DELETE", `/keys/${body.id}`);
-    expect((await ask("GET", "/admin/fleet", { cookie })).status).toBe(401);
+    expect((await ask("GET", "/now", { cookie })).status).toBe(401);
     const old = createSessions([KEY], () => Date.now() - 12 * 3_600_000 - 1_000).seal(null);
     const forged = createSessions(["another-key-0123456789"]).seal(null);
     for (const value of [old, forged])
-      expect((await ask("GET", "/admin/fleet", { cookie: `berth_session=${value}` })).status).toBe(401);
+      expect((await ask("GET", "/now", { cookie: `berth_session=${value}` })).status).toBe(401);
     expect((await ask("POST", "/logout")).headers.get("set-cookie")).toMatch(/Max-Age=0/);
   });
 
@@ -78,9 +77,7 @@ describe("the login", () => {
       `${id}.${until}.${signature!.slice(0, -2)}AA`,
       `${id}.${until}.`,
     ])
-      expect((await ask("GET", "/admin/fleet", { cookie: `berth_session=${value}` })).status, value).toBe(
-        401,
-      );
+      expect((await ask("GET", "/now", { cookie: `berth_session=${value}` })).status, value).toBe(401);
     const { rows } = await api.pool.query(
       "update api_keys set expires_at = now() - interval '1 s' where id = $1 returning id",
       [body.id],
@@ -97,6 +94,11 @@ describe("the login", () => {
     expect((await pause({ origin: "http://evil.example" })).status).toBe(401);
     expect((await pause({})).status).toBe(401);
     expect((await pause({ "sec-fetch-site": "same-origin" })).status).toBe(200);
+    const create = (headers: Record<string, string>) =>
+      ask("POST", "/keys", { cookie, "content-type": "application/json", ...headers });
+    expect((await create({ "sec-fetch-site": "cross-site" })).status).toBe(401);
+    expect((await create({})).status).toBe(401);
+    expect((await create({ "sec-fetch-site": "same-origin" })).status, "it has no body").toBe(400);
     await api.queues.unplaced.resume();
     expect((await login(KEY, "/docs/", { origin: "http://evil.example" })).status).toBe(403);
   });

@@ -66,7 +66,7 @@ function filesIn(folder: string): string[] {
     const path = `${folder}/${entry.name}`;
     if (entry.isDirectory())
       return entry.name === "node_modules" || entry.name === "dist" ? [] : filesIn(path);
-    return entry.name.endsWith(".ts") ? [path] : [];
+    return /\.tsx?$/.test(entry.name) ? [path] : [];
   });
 }
 

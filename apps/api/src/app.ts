@@ -19,12 +19,12 @@ import { limitKeys } from "./limits/keys.js";
 import { shedLoad } from "./limits/pressure.js";
 import { refuseUnknown } from "./http/not-found.js";
 import { sendProblem } from "./http/problem.js";
+import { consoleRoutes } from "./routes/console.js";
 import { bulkRoutes } from "./routes/operations/bulk.js";
 import { auditRoutes } from "./routes/audit.js";
 import { describeRoutes, docsRoutes } from "./routes/docs.js";
 import { eventStreamRoutes } from "./routes/event-stream.js";
 import { eventRoutes } from "./routes/events.js";
-import { fleetRoutes } from "./routes/fleet.js";
 import { healthRoutes } from "./routes/health.js";
 import { keyRoutes } from "./routes/keys.js";
 import { leakRoutes } from "./routes/leaks.js";
@@ -35,6 +35,7 @@ import { measureRequests } from "./metrics/requests.js";
 import { metricsRoutes } from "./routes/metrics.js";
 import { operationActRoutes } from "./routes/operations/act.js";
 import { operationReadRoutes } from "./routes/operations/read.js";
+import { nowRoutes } from "./routes/now.js";
 import { queueRoutes } from "./routes/queues.js";
 import { placeRoutes } from "./routes/places.js";
 import { quotaRoutes } from "./routes/quotas.js";
@@ -116,6 +117,7 @@ export async function createApp(services: Services, logger: Logger, registry: Re
   await describeRoutes(app);
   addRoutes(app, services, { keyring: guard.keyring, registry });
   await loginRoutes(app, services, guard);
+  await consoleRoutes(app);
   await docsRoutes(app);
   await queueRoutes(app, services);
   return app;
@@ -147,7 +149,7 @@ export function addRoutes(
   leakRoutes(app, services);
   sweepRoutes(app, services);
   livenessRoutes(app, services);
-  fleetRoutes(app, services);
+  nowRoutes(app, services);
   healthRoutes(app, services);
   metricsRoutes(app, services, registry);
 }

@@ -17,6 +17,7 @@ export function banner(options: {
   const workspace = `${url}/workspaces/$id`;
   return `Berth is ready.
 
+  Console  ${url}
   API      ${url}
   Docs     ${url}/docs
   Queues   ${url}/admin/queues

@@ -36,12 +36,12 @@ export interface Calls {
   DELETE: Call<"delete">;
 }
 
-export function createCalls(options: { url: string; key: string; transport: Transport }): Calls {
+export function createCalls(options: { url: string; key: string | null; transport: Transport }): Calls {
   const { url, key, transport } = options;
   const client = createFetchClient<paths, Json>({
     baseUrl: url,
     fetch: transport,
-    headers: { authorization: `Bearer ${key}` },
+    headers: key === null ? {} : { authorization: `Bearer ${key}` },
   });
   const call =
     (method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE") =>

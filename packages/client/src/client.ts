@@ -10,7 +10,8 @@ import { waitForOperation, waitForStatus, type WaitOptions } from "./waiting.js"
 export interface ClientOptions {
   /** Where Berth answers, such as `http://127.0.0.1:8080`. */
   url: string;
-  key: string;
+  /** Null: none is sent, in a browser whose login counts. */
+  key: string | null;
   /** Instead of the global one. */
   fetch?: (request: Request, init: RequestInit) => Promise<Response>;
   /** For one try, in ms, besides what `Prefer: wait` asks for; 30 s unless given. */

@@ -38,7 +38,7 @@ export function createSessions(adminKeys: readonly string[], now: () => number =
 /** What reads and writes cookies: the server, once {@link readCookies} was called. */
 type Cookies = Pick<FastifyInstance, "parseCookie" | "serializeCookie">;
 
-/** Cookies are read by the few pages that take one, and by no other route. */
+/** Cookies are read where a key is wanted and none was sent, and by no other route. */
 export function readCookies(app: App): void {
   void app.register(fastifyCookie, { hook: false });
 }

@@ -9,15 +9,15 @@ export function isSameOrigin({ headers }: Pick<FastifyRequest, "headers">): bool
   return new URL(origin).host === host.toLowerCase();
 }
 
-/** A path of this server, as it was asked for; anything else, such as another server, becomes `/admin/fleet`. */
+/** A path of this server, as it was asked for; anything else, such as another server, becomes the console. */
 export function localPath(next: string | undefined): string {
-  const home = "/admin/fleet";
+  const home = "/";
   if (next === undefined || !next.startsWith("/")) return home;
   const base = "http://berth.invalid";
   if (!URL.canParse(next, base)) return home;
-  const { origin, pathname, search } = new URL(next, base);
+  const { origin, pathname, search, hash } = new URL(next, base);
   // As the browser will read it: `/\host`, `/<tab>/host` and `/.//host` are other servers.
-  return origin === base && !pathname.startsWith("//") ? pathname + search : home;
+  return origin === base && !pathname.startsWith("//") ? pathname + search + hash : home;
 }
 
 export function loginPath(next: string): string {

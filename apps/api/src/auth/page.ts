@@ -1,4 +1,4 @@
-import { html, Html } from "../fleet/html.js";
+import { html, Html } from "./html.js";
 
 const STYLE = `
 :root { color-scheme: light dark }

@@ -9,7 +9,7 @@ import type { App } from "../services.js";
 declare module "fastify" {
   interface FastifyContextConfig {
     access?: Access;
-    /** A page for people: it takes the cookie of a login as well. */
+    /** A page for people: a browser that asks for it without a login is sent to it. */
     browser?: boolean;
     /** Kept alive under any load: no rate limit counts it, and overload doesn't refuse it. */
     unlimited?: boolean;
@@ -59,12 +59,7 @@ export function requireKey(app: App, { keyring, sessions }: Guard): void {
       request.caller = { name: "workspace", scope: "workspace", keyId: null, tenant: null, token: key };
       return;
     }
-    const caller =
-      key !== null
-        ? await keyring.byKey(key)
-        : browser
-          ? await loggedIn(request, { keyring, sessions })
-          : null;
+    const caller = key !== null ? await keyring.byKey(key) : await loggedIn(request, { keyring, sessions });
     if (caller === null) {
       if (browser && key === null && wantsPage(request)) return reply.redirect(loginPath(request.url), 303);
       refuse(reply, key !== null);

@@ -16,6 +16,9 @@ const RETRY_AFTER_S: Partial<Record<ErrorCode, number>> = {
 };
 const DEFAULT_RETRY_AFTER_S = 5;
 
+/** After so many seconds a browser asks for a page again. */
+const PAGE_AGAIN_S = 3;
+
 /** What Fastify itself refuses, in our codes; its other 4xx become `invalid_request`. */
 const FASTIFY_CODES: Readonly<Record<string, ErrorCode>> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: "unsupported_media_type",
@@ -57,7 +60,27 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   const document = problemDocument(code, message, { instance, requestId: request.id, details });
   if (document.retryable && !reply.hasHeader("retry-after"))
     void reply.header("retry-after", RETRY_AFTER_S[code] ?? DEFAULT_RETRY_AFTER_S);
+  if (status === 503 && document.retryable && wantsPage(request)) {
+    void reply
+      .code(status)
+      .type("text/html; charset=utf-8")
+      .header("refresh", PAGE_AGAIN_S)
+      .serializer(String)
+      .send(pageOf(document.title));
+    return;
+  }
   void reply.code(status).type(PROBLEM_TYPE).serializer(JSON.stringify).send(document);
+}
+
+function wantsPage({ method, headers, routeOptions }: FastifyRequest): boolean {
+  const { browser = false } = routeOptions.config;
+  return browser && method === "GET" && (headers.accept ?? "").includes("text/html");
+}
+
+/** For a person, whose browser asks again by itself. */
+function pageOf(title: string): string {
+  return `<!doctype html><html lang="en"><meta name="viewport" content="width=device-width"><title>Berth</title>
+<main><h1>Berth can't answer just now</h1><p>${title}. This page tries again by itself, every ${PAGE_AGAIN_S} s.</p></main></html>`;
 }
 
 function judge(error: unknown): {

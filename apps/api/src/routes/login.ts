@@ -9,7 +9,7 @@ import type { App, Services } from "../services.js";
 
 const BODY_LIMIT_BYTES = 16_384;
 
-/** Login for browsers: a form that works without scripts, and a cookie that only pages for people take. */
+/** Login for browsers: a form that works without scripts, and a cookie that is good where its key is. */
 export async function loginRoutes(
   app: App,
   { config }: Pick<Services, "config">,

@@ -1,0 +1,65 @@
+import { countOperations, countWorkspaces } from "@berth/core/db/counts";
+import { listUnwell, listWaiting } from "@berth/core/db/now";
+import { reportPlaces } from "@berth/core/db/places";
+import { within } from "@berth/core/base/deadline";
+import { listLeaks } from "@berth/core/requests/leaks";
+import { livenessOfSweeps } from "@berth/core/sweeps/state";
+import { troublesOf } from "../now/troubles.js";
+import { answer } from "../schemas/answers.js";
+import { Now, NOW_EXAMPLE } from "../schemas/now.js";
+import { problems } from "../schemas/problem.js";
+import type { App, Services } from "../services.js";
+
+/** What waits for a worker for so long is told, in ms. */
+const WAIT_LATE_MS = 60_000;
+/** What is to go and isn't gone after so long is told, in ms. */
+const REMOVAL_LATE_MS = 120_000;
+/** Reasons of failed and offline workspaces, and things that are to go, of which each is looked at. */
+const MOST_REASONS = 30;
+const MOST_LATE = 1_000;
+const PING_LIMIT_MS = 2_000;
+
+export function nowRoutes(app: App, { config, pool, prices, queues, signals }: Services): void {
+  app.get(
+    "/now",
+    {
+      config: { access: "viewer", relieves: true },
+      schema: {
+        operationId: "now",
+        summary: "What is wrong now, and who does what about it",
+        description:
+          "The gravest first: what Berth does about it and when next, and what waits for a person. Empty means well.",
+        tags: ["health"],
+        response: { 200: answer("Now.", Now, NOW_EXAMPLE), ...problems() },
+      },
+    },
+    async () => {
+      const [workspaces, operations, unwell, waiting, places, sweeps, leaks, queuesUp] = await Promise.all([
+        countWorkspaces(pool),
+        countOperations(pool),
+        listUnwell(pool, MOST_REASONS),
+        listWaiting(pool, WAIT_LATE_MS),
+        reportPlaces(pool),
+        livenessOfSweeps(pool),
+        listLeaks(pool, { prices, limit: MOST_LATE }),
+        within(PING_LIMIT_MS, [], () => queues.ping()).then(
+          () => true,
+          () => false,
+        ),
+      ]);
+      const at = new Date();
+      const late = leaks.filter(({ since }) => +at - +since > REMOVAL_LATE_MS);
+      const deaf = signals.deaf;
+      const troubles = troublesOf({ unwell, waiting, places, sweeps, late, queuesUp, deaf });
+      return {
+        deployment_id: config.deploymentId,
+        at: at.toISOString(),
+        well: troubles.length === 0,
+        troubles,
+        workspaces,
+        operations: operations.unfinished,
+        ended_last_hour: operations.ended,
+      };
+    },
+  );
+}

@@ -1,0 +1,173 @@
+import { useEffect, useSyncExternalStore } from "react";
+import type { Status, StructureEvent, Workspace } from "@berth/client";
+import { berth, isLoggedOut, isRefusal, logIn, wordsOf } from "./berth.js";
+import { onEvent } from "./live.js";
+
+/** A row of the list: all of a workspace but what it runs. */
+export type Row = Omit<Workspace, "spec" | "place_labels" | "may_move">;
+
+export interface Fleet {
+  rows: readonly Row[];
+  loading: boolean;
+  /** There are more than are kept here: narrow it down. */
+  cut: boolean;
+  error: string | null;
+}
+
+/** What the server narrows it down by; all else is done here. */
+export interface Wanted {
+  removed: boolean;
+  label: string | null;
+}
+
+const PAGE = 1_000;
+/** As many as a browser holds with ease. */
+const MOST = 30_000;
+/** The first page is small, so that there is something to see. */
+const FIRST = 200;
+/** Workspaces that events told of are read again so often, in ms, and so many at a time. */
+const READ_EVERY_MS = 300;
+const READ_AT_ONCE = 10;
+const SHOW_EVERY_MS = 150;
+const AGAIN_AFTER_MS = 2_000;
+
+const STATUS_OF_EVENT: Readonly<Record<string, Status>> = {
+  "workspace.provisioning": "provisioning",
+  "workspace.awaiting_agent": "awaiting_agent",
+  "workspace.online": "online",
+  "workspace.offline": "offline",
+  "workspace.paused": "paused",
+  "workspace.hibernated": "hibernated",
+  "workspace.failed": "failed",
+  "workspace.removed": "removed",
+};
+
+/** The workspaces of the list, kept as events tell of them. To be closed. */
+export function openFleet(wanted: Wanted) {
+  const rows = new Map<string, Row>();
+  const dirty = new Set<string>();
+  const shown = new Set<() => void>();
+  const leaving = new AbortController();
+  const { signal } = leaving;
+  let state: Fleet = { rows: [], loading: true, cut: false, error: null };
+  let painting: ReturnType<typeof setTimeout> | undefined;
+
+  const show = (change: Partial<Fleet>): void => {
+    state = { ...state, ...change };
+    for (const told of shown) told();
+  };
+  const paint = (): void => {
+    painting ??= setTimeout(() => {
+      painting = undefined;
+      show({ rows: [...rows.values()] });
+    }, SHOW_EVERY_MS);
+  };
+  const keep = ({ spec: _spec, place_labels: _labels, may_move: _move, ...row }: Workspace): void => {
+    if ((row.status === "removed") !== wanted.removed) rows.delete(row.id);
+    else rows.set(row.id, row);
+  };
+
+  const load = async (): Promise<void> => {
+    let after: string | null = null;
+    for (let first = true; first || after !== null; first = false) {
+      const { data, response }: { data: Workspace[]; response: Response } = await berth.GET("/workspaces", {
+        params: {
+          query: {
+            limit: first ? FIRST : PAGE,
+            ...(after === null ? {} : { after }),
+            ...(wanted.removed ? { status: ["removed" as const] } : {}),
+            ...(wanted.label === null ? {} : { label: [wanted.label] }),
+          },
+        },
+        signal,
+      });
+      for (const one of data) keep(one);
+      const link: string | null = response.headers.get("link");
+      after =
+        link === null
+          ? null
+          : new URL(/<([^>]+)>/.exec(link)![1]!, location.origin).searchParams.get("after");
+      show({ rows: [...rows.values()], error: null });
+      if (rows.size >= MOST && after !== null) return show({ cut: true, loading: false });
+    }
+    show({ loading: false });
+  };
+  const begin = (): void => {
+    load().catch((error: unknown) => {
+      if (signal.aborted) return;
+      if (isLoggedOut(error)) return logIn();
+      show({ error: wordsOf(error), loading: false });
+      if (!isRefusal(error)) setTimeout(begin, AGAIN_AFTER_MS);
+    });
+  };
+
+  const told = ({ workspace_id: id, event_type, created_at }: StructureEvent): void => {
+    if (id === null) return;
+    dirty.add(id);
+    const status = STATUS_OF_EVENT[event_type];
+    const row = rows.get(id);
+    if (status === undefined || row === undefined) return;
+    if (status === "removed") rows.delete(id);
+    else rows.set(id, { ...row, status, updated_at: created_at });
+    paint();
+  };
+  const read = async (): Promise<void> => {
+    const ids = [...dirty].slice(0, READ_AT_ONCE);
+    for (const id of ids) dirty.delete(id);
+    await Promise.all(
+      ids.map(async (id) => {
+        // What is gone or can't be read now is as the event said.
+        const answer = await berth
+          .GET("/workspaces/{id}", { params: { path: { id } }, signal })
+          .catch(() => null);
+        if (answer === null) return;
+        const { labels } = answer.data;
+        const [name, value] = wanted.label?.split(/:(.*)/s) ?? [];
+        if (name !== undefined && labels[name] !== value) rows.delete(id);
+        else keep(answer.data);
+      }),
+    );
+    if (ids.length > 0) paint();
+  };
+  const leave = onEvent(told);
+  const reading = setInterval(() => void read(), READ_EVERY_MS);
+  begin();
+
+  return {
+    subscribe(changed: () => void) {
+      shown.add(changed);
+      return () => void shown.delete(changed);
+    },
+    get: () => state,
+    close() {
+      leave();
+      clearInterval(reading);
+      clearTimeout(painting);
+      leaving.abort();
+    },
+  };
+}
+
+type Open = ReturnType<typeof openFleet>;
+const fleets = new Map<string, { fleet: Open; users: number; ending?: ReturnType<typeof setTimeout> }>();
+/** Who comes back to the list within this finds it as it was, in ms. */
+const KEPT_MS = 60_000;
+
+export function useFleet(wanted: Wanted): Fleet {
+  const key = JSON.stringify(wanted);
+  const entry = fleets.get(key) ?? { fleet: openFleet(wanted), users: 0 };
+  fleets.set(key, entry);
+  useEffect(() => {
+    fleets.set(key, entry);
+    entry.users++;
+    clearTimeout(entry.ending);
+    return () => {
+      if (--entry.users > 0) return;
+      entry.ending = setTimeout(() => {
+        fleets.delete(key);
+        entry.fleet.close();
+      }, KEPT_MS);
+    };
+  }, [key, entry]);
+  return useSyncExternalStore(entry.fleet.subscribe, entry.fleet.get);
+}

@@ -1,0 +1,109 @@
+import { useMutation } from "@tanstack/react-query";
+import { useRef, useState, type ReactNode } from "react";
+import { wordsOf } from "../api/berth.js";
+import { queryClient } from "../api/queries.js";
+
+export interface ActProps {
+  label: string;
+  /** What is asked before it is done. */
+  question: string;
+  /** What it does, and what of that can't be taken back. */
+  children?: ReactNode;
+  /** @param text of the field, if there is one */
+  run: (text: string) => Promise<unknown>;
+  danger?: boolean;
+  /** Of a field that must be filled in. */
+  field?: string;
+  value?: string;
+  disabled?: boolean;
+}
+
+/** A button that asks before it does something, and says what became of it. */
+export function Act({
+  label,
+  question,
+  children,
+  run,
+  danger = false,
+  field,
+  value = "",
+  disabled = false,
+}: ActProps): ReactNode {
+  const [open, setOpen] = useState(false);
+  const tone = danger ? "danger" : "";
+  return (
+    <>
+      <button type="button" className={tone} disabled={disabled} onClick={() => setOpen(true)}>
+        {label}
+      </button>
+      {open && (
+        <Question
+          {...{ label, question, run, danger, value }}
+          {...(field === undefined ? {} : { field })}
+          close={() => setOpen(false)}
+        >
+          {children}
+        </Question>
+      )}
+    </>
+  );
+}
+
+function Question({
+  label,
+  question,
+  children,
+  run,
+  danger,
+  field,
+  value = "",
+  close,
+}: ActProps & { close: () => void }): ReactNode {
+  const [text, setText] = useState(value);
+  const opened = useRef(false);
+  const act = useMutation({
+    mutationFn: () => run(text.trim()),
+    onSuccess: () => {
+      close();
+      return queryClient.invalidateQueries();
+    },
+  });
+  const show = (dialog: HTMLDialogElement | null): void => {
+    if (dialog === null || opened.current) return;
+    opened.current = true;
+    dialog.showModal();
+  };
+  return (
+    <dialog ref={show} onClose={close} aria-labelledby="question">
+      <form
+        method="dialog"
+        onSubmit={(event) => {
+          event.preventDefault();
+          act.mutate();
+        }}
+      >
+        <h2 id="question">{question}</h2>
+        {children}
+        {field !== undefined && (
+          <label>
+            {field}
+            <input value={text} onChange={(event) => setText(event.target.value)} required maxLength={1024} />
+          </label>
+        )}
+        {act.error !== null && (
+          <p className="bad" role="alert">
+            {wordsOf(act.error)}
+          </p>
+        )}
+        <p className="buttons">
+          <button type="button" onClick={close}>
+            Not now
+          </button>
+          <button className={danger ? "danger main" : "main"} disabled={act.isPending}>
+            {act.isPending ? "Asking…" : label}
+          </button>
+        </p>
+      </form>
+    </dialog>
+  );
+}

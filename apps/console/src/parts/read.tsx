@@ -1,0 +1,59 @@
+import type { UseQueryResult } from "@tanstack/react-query";
+import type { ReactNode } from "react";
+import { wordsOf } from "../api/berth.js";
+
+/** What was read, or that it isn't yet, or why it can't be. */
+export function Read<T>({
+  from,
+  children,
+}: {
+  from: UseQueryResult<T>;
+  children: (data: T) => ReactNode;
+}): ReactNode {
+  if (from.data !== undefined) return children(from.data);
+  if (from.error !== null)
+    return (
+      <p className="bad" role="alert">
+        {wordsOf(from.error)}
+      </p>
+    );
+  if (from.failureReason !== null)
+    return <p className="quiet">{wordsOf(from.failureReason)} Trying again…</p>;
+  return <p className="quiet">Reading…</p>;
+}
+
+/** A table that a phone shows as cards: each cell tells its column. */
+export function Table({
+  of,
+  columns,
+  children,
+}: {
+  of: string;
+  columns: readonly string[];
+  children: ReactNode;
+}): ReactNode {
+  return (
+    <table className="list">
+      <caption className="hidden">{of}</caption>
+      <thead>
+        <tr>
+          {columns.map((column) => (
+            <th key={column} scope="col">
+              {column}
+            </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody>{children}</tbody>
+    </table>
+  );
+}
+
+export function Id({ id }: { id: string }): ReactNode {
+  return <code title={id}>{id.length > 12 ? `${id.slice(0, 8)}…` : id}</code>;
+}
+
+/** A figure with its word, in one or in many. */
+export function count(n: number, one: string, many = `${one}s`): string {
+  return `${n.toLocaleString()} ${n === 1 ? one : many}`;
+}

@@ -1,0 +1,79 @@
+import { useWindowVirtualizer } from "@tanstack/react-virtual";
+import { memo, useRef, type ReactNode } from "react";
+import { Status } from "../parts/status.js";
+import { Ago } from "../parts/time.js";
+import { linkTo } from "../route.js";
+import type { Shown } from "./workspaces-order.js";
+
+const NARROW = matchMedia("(width < 45rem)");
+/** As the style has them, in px. */
+const HEIGHT = { wide: 34, narrow: 58 };
+
+/** Only those in sight are in the page, however many there are. */
+export function Rows({ rows, empty }: { rows: readonly Shown[]; empty: string }): ReactNode {
+  const list = useRef<HTMLDivElement>(null);
+  const virtual = useWindowVirtualizer({
+    count: rows.length,
+    estimateSize: () => (NARROW.matches ? HEIGHT.narrow : HEIGHT.wide),
+    overscan: 12,
+    scrollMargin: list.current?.offsetTop ?? 0,
+    getItemKey: (at) => rows[at]!.row.id,
+  });
+  if (rows.length === 0) return <p className="quiet">{empty}</p>;
+  return (
+    <div role="table" aria-label="Workspaces" aria-rowcount={rows.length + 1} className="rows">
+      <div role="rowgroup" className="head">
+        <div role="row" aria-rowindex={1}>
+          {["Name", "Status", "Reason", "Where", "Labels", "Age"].map((one) => (
+            <span role="columnheader" key={one}>
+              {one}
+            </span>
+          ))}
+        </div>
+      </div>
+      <div role="rowgroup" ref={list} style={{ height: virtual.getTotalSize(), position: "relative" }}>
+        {virtual.getVirtualItems().map(({ index, key, start }) => (
+          <div
+            key={key}
+            role="row"
+            aria-rowindex={index + 2}
+            style={{ transform: `translateY(${start - virtual.options.scrollMargin}px)` }}
+          >
+            <Line one={rows[index]!} />
+          </div>
+        ))}
+      </div>
+    </div>
+  );
+}
+
+const Line = memo(
+  function Line({ one: { row, depth } }: { one: Shown }): ReactNode {
+    const labels = Object.entries(row.labels).map(([name, value]) => `${name}:${value}`);
+    return (
+      <>
+        <span role="cell" className="name" style={{ paddingLeft: `${depth * 1.2}rem` }}>
+          <a href={linkTo(`workspaces/${row.id}`)} title={row.id}>
+            {row.name}
+          </a>
+        </span>
+        <span role="cell">
+          <Status is={row.status} />
+        </span>
+        <span role="cell" className="reason" title={row.status_reason ?? undefined}>
+          {row.status_reason}
+        </span>
+        <span role="cell" className="quiet">
+          {row.place}
+        </span>
+        <span role="cell" className="labels quiet" title={labels.join("\n")}>
+          {labels.join(" ")}
+        </span>
+        <span role="cell" className="age quiet">
+          <Ago at={row.created_at} />
+        </span>
+      </>
+    );
+  },
+  (a, b) => a.one.row === b.one.row && a.one.depth === b.one.depth,
+);
