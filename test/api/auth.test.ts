@@ -76,12 +76,13 @@ const ADMIN = [
   "/sweeps/:name/resume POST",
 ];
 const WORKSPACE = ["/registry/register POST", "/registry/heartbeat POST"];
-const PUBLIC = ["/health GET", "/ready GET", "/login GET", "/login POST", "/logout POST"];
+const PUBLIC = ["/health GET", "/ready GET", "/login GET", "/login POST", "/logout POST", "/ GET"];
 
 /** Who may use a route, by this file's own word. */
 function ruleOf(method: string, path: string): string | undefined {
   const route = `${path} ${method === "HEAD" ? "GET" : method}`;
-  if (PUBLIC.includes(route)) return "public";
+  // The files of the console, under the names that its build gives them.
+  if (PUBLIC.includes(route) || /^\/(assets\/.*|index\.html|favicon\.svg)$/.test(path)) return "public";
   if (VIEWER.includes(route)) return "viewer";
   if (OPERATOR.includes(route)) return "operator";
   if (ADMIN.includes(route)) return "admin";

@@ -97,6 +97,7 @@ describe("the API's description", () => {
       "GET /places/{name}",
       "GET /quotas",
       "GET /quotas/{label}",
+      "GET /now",
       "GET /ready",
       "GET /sweeps",
       "GET /webhooks",

@@ -24,7 +24,8 @@ export async function buildConsole(): Promise<void> {
   if (process.env["BERTH_TEST_BUILT"] === "1") return;
   const vite = join(ROOT, "node_modules/vite/bin/vite.js");
   const cwd = join(ROOT, "apps/console");
-  await promisify(execFile)(process.execPath, [vite, "build", "--logLevel", "warn"], { cwd });
+  const env = { ...process.env, NODE_ENV: "production" };
+  await promisify(execFile)(process.execPath, [vite, "build", "--logLevel", "warn"], { cwd, env });
 }
 
 /** A page at `hash` of the console, in a browser that has logged in by the form. Fails the test on errors of its own. */

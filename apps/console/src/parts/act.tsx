@@ -95,14 +95,14 @@ function Question({
             {wordsOf(act.error)}
           </p>
         )}
-        <p className="buttons">
+        <div className="buttons">
           <button type="button" onClick={close}>
             Not now
           </button>
           <button className={danger ? "danger main" : "main"} disabled={act.isPending}>
             {act.isPending ? "Asking…" : label}
           </button>
-        </p>
+        </div>
       </form>
     </dialog>
   );

@@ -74,9 +74,9 @@ function TroubleCard({ one }: { one: Trouble }): ReactNode {
           </>
         )}
       </p>
-      <p className="buttons">
+      <div className="buttons">
         <Remedy one={one} />
-      </p>
+      </div>
     </li>
   );
 }

@@ -42,7 +42,7 @@ export function OperationView({ id }: { id: string }): ReactNode {
               {kind} of {name} <Status is={state} />
             </h1>
             {operation.error !== null && <div className="why bad">{operation.error.message}</div>}
-            <p className="buttons">
+            <div className="buttons">
               <OperationActs one={operation} />
               {workspace !== null && (
                 <a
@@ -51,7 +51,7 @@ export function OperationView({ id }: { id: string }): ReactNode {
                   Its job in the queues
                 </a>
               )}
-            </p>
+            </div>
             <dl className="facts">
               {factsOf(operation)
                 .filter(([, value]) => value !== null)

@@ -97,7 +97,7 @@ function PlaceActs({
     berth.PATCH("/places/{name}", { ...path, body });
   const unconfirmed = workers.find(({ state }) => state === "unconfirmed");
   return (
-    <p className="buttons">
+    <div className="buttons">
       {unconfirmed !== undefined && (
         <Act
           label="It is the one"
@@ -148,6 +148,6 @@ function PlaceActs({
           </p>
         </Act>
       )}
-    </p>
+    </div>
   );
 }

@@ -90,7 +90,7 @@ function SweepCard({ sweep }: { sweep: Sweep }): ReactNode {
           {sweep.approval.by} approved {count(sweep.approval.acts, "act")} <Ago at={sweep.approval.at} />.
         </p>
       )}
-      <p className="buttons">
+      <div className="buttons">
         {held !== null && sweep.approval === null && <Approve sweep={name} acts={held.would_act} />}
         <button type="button" disabled={dry.isPending} onClick={() => dry.mutate()}>
           {dry.isPending ? "Looking…" : "What would it do now?"}
@@ -119,7 +119,7 @@ function SweepCard({ sweep }: { sweep: Sweep }): ReactNode {
             <p>On all workers. What it heals stays broken until it is resumed.</p>
           </Act>
         )}
-      </p>
+      </div>
       {dry.error !== null && (
         <p className="bad" role="alert">
           {wordsOf(dry.error)}

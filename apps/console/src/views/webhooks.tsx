@@ -63,7 +63,7 @@ function WebhookCard({ webhook }: { webhook: Webhook }): ReactNode {
           </>
         )}
       </p>
-      <p className="buttons">
+      <div className="buttons">
         <Act
           label="Ping"
           disabled={!enabled}
@@ -85,7 +85,7 @@ function WebhookCard({ webhook }: { webhook: Webhook }): ReactNode {
         >
           {enabled && <p>Events that come while it is off are never told.</p>}
         </Act>
-      </p>
+      </div>
       {(dead > 0 || failing > 0) && <Deliveries id={id} />}
     </li>
   );

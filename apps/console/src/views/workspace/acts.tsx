@@ -15,7 +15,7 @@ export function Acts({ workspace }: { workspace: Workspace }): ReactNode {
   const path = { params: { path: { id } } };
   const rests = AT_REST.includes(status);
   return (
-    <p className="buttons">
+    <div className="buttons">
       {rests ? (
         <Act
           label="Resume"
@@ -59,7 +59,7 @@ export function Acts({ workspace }: { workspace: Workspace }): ReactNode {
       >
         <Cascade id={id} />
       </Act>
-    </p>
+    </div>
   );
 }
 
