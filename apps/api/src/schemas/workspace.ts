@@ -55,7 +55,8 @@ const PlaceLabels = Type.Unsafe<Record<string, string>>({
 });
 const MayMove = Type.Boolean({
   description:
-    "It may be started in another place, with an empty volume, when its own is drained. Default: false.",
+    "It may be started in another place, with an empty volume, when its own is drained, or has no room for it before it ever ran. " +
+    "Default: false.",
 });
 
 /** The body of POST /workspaces where these backends run. */

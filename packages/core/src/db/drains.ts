@@ -3,10 +3,20 @@ import type { Status } from "../domain/status.js";
 import type { Queryable, Tx } from "./pool.js";
 import { wordList } from "./word-list.js";
 
+/** A workspace that has data: an instance has had its volume. */
+const hasData = (w: string): string => `exists (select from resources r
+  where r.workspace_id = ${w}.id and r.kind = 'volume' and r.state <> 'gone' and r.details -> 'used' = 'true')`;
+
 /** A workspace that Berth can start elsewhere, and that has no data where it is, or says that it may leave it. */
-const mayLeave = (w: string): string => `(${w}.backend in ${wordList(BACKENDS.filter(hasCompute))} and
-  (${w}.may_move or not exists (select from resources r
-    where r.workspace_id = ${w}.id and r.kind = 'volume' and r.state <> 'gone' and r.details -> 'used' = 'true')))`;
+const mayLeave = (w: string): string =>
+  `(${w}.backend in ${wordList(BACKENDS.filter(hasCompute))} and (${w}.may_move or not ${hasData(w)}))`;
+
+/** A workspace that may move, has no data yet, and whose last operation has failed since its place had no room for it. */
+const HAS_NO_ROOM = `(w.may_move and w.status in ('failed', 'offline') and not ${hasData("w")} and
+  (select o.state || ' ' || (o.error ->> 'code') from operations o where o.workspace_id = w.id
+   order by o.ticket desc limit 1) = 'failed capacity')`;
+
+const IDLE = `g.head = g.tail and not g.paused and (g.lease_until is null or g.lease_until <= clock_timestamp())`;
 
 /** From here on whatever may leave a place is taken elsewhere, and nothing more goes there. */
 export async function markDraining(tx: Tx, name: string, by: string): Promise<void> {
@@ -36,7 +46,7 @@ export async function leavers(
   const { rows } = await db.query<Leaver>(
     `select w.id, w.place from places p join workspaces w on w.place = p.name join gates g on g.workspace_id = w.id
      where p.name = any ($1) and p.draining_since is not null and w.id > $2 and w.status <> 'removed' and ${mayLeave("w")}
-       and g.head = g.tail and not g.paused and (g.lease_until is null or g.lease_until <= clock_timestamp())
+       and ${IDLE}
        and (w.place_labels <> '{}' or not exists (select from workspaces parent where parent.id = w.parent_id
          and parent.place = w.place and parent.status <> 'removed' and ${mayLeave("parent")}))
      order by w.id limit $3`,
@@ -45,14 +55,40 @@ export async function leavers(
   return rows;
 }
 
-/** Whether a workspace is still one that is to leave this place; and by whose word. The caller has locked its gate. */
-export async function mustLeave(tx: Tx, { id, place }: Leaver): Promise<string | null> {
-  const { rows } = await tx.query<{ by: string }>(
+/** Workspaces that may move and never ran, since these places had no room for them, and that are due for another try. */
+export async function withoutRoom(
+  db: Queryable,
+  places: readonly string[],
+  limit: number,
+): Promise<Leaver[]> {
+  const { rows } = await db.query<Leaver>(
+    `select w.id, w.place from workspaces w join gates g on g.workspace_id = w.id
+     where w.place = any ($1) and ${HAS_NO_ROOM} and ${IDLE}
+       and (w.next_restart_at is null or w.next_restart_at <= clock_timestamp())
+     order by w.updated_at, w.id limit $2`,
+    [places, limit],
+  );
+  return rows;
+}
+
+/** Why one is to leave its place. */
+export interface Cause {
+  /** Who drains it; null: nobody, it has had no room for the workspace. */
+  drainedBy: string | null;
+  why: string;
+}
+
+/** Whether a workspace is still one that is to leave this place. The caller has locked its gate. */
+export async function mustLeave(tx: Tx, { id, place }: Leaver): Promise<Cause | null> {
+  const { rows } = await tx.query<{ by: string | null }>(
     `select p.draining_by as by from workspaces w join places p on p.name = w.place
-     where w.id = $1 and p.name = $2 and p.draining_since is not null and w.status <> 'removed' and ${mayLeave("w")}`,
+     where w.id = $1 and p.name = $2 and w.status <> 'removed'
+       and (p.draining_since is not null and ${mayLeave("w")} or ${HAS_NO_ROOM})`,
     [id, place],
   );
-  return rows[0]?.by ?? null;
+  if (rows[0] === undefined) return null;
+  const drainedBy = rows[0].by;
+  return { drainedBy, why: `place ${place} ${drainedBy === null ? "has no room for it" : "is drained"}` };
 }
 
 /** How far a drain is. */

@@ -12,7 +12,10 @@ import {
   type Load,
 } from "../domain/placement.js";
 
-type Wish = Pick<NewWorkspace, "backend" | "place" | "place_labels">;
+type Wish = Pick<NewWorkspace, "backend" | "place" | "place_labels"> & {
+  /** Not there. */
+  except?: string;
+};
 
 /** Why a place takes it not. */
 interface Refusal {
@@ -33,7 +36,7 @@ export async function choosePlace(
 ): Promise<string> {
   const { backend, place_labels: labels } = wish;
   await lockPlacement(tx, backend, false);
-  const all = await candidatesOf(tx, backend);
+  const all = (await candidatesOf(tx, backend)).filter(({ name }) => name !== wish.except);
   if (wish.place !== undefined) await requireThere(tx, wish.place, wish, all);
   const beside = parent?.backend === backend && labels === undefined ? parent.place : undefined;
   const home = wish.place ?? beside;

@@ -1,5 +1,5 @@
 import { BerthError } from "../base/errors.js";
-import { leavers, mustLeave, type Leaver } from "../db/drains.js";
+import { leavers, mustLeave, withoutRoom, type Leaver } from "../db/drains.js";
 import { insertEvents } from "../db/events.js";
 import { movePlace } from "../db/lost-places.js";
 import { unfinishedOf } from "../db/operations.js";
@@ -19,21 +19,25 @@ const FIRST = "00000000-0000-0000-0000-000000000000";
 const LEFT_ALONE_MS = 60_000;
 
 /**
- * Takes what may leave a place that is drained to another one: stops it, removes its volume, and starts it there, if it ran. Only
+ * Takes what may leave a place that is drained, or that has had no room for it, to another one: stops it, removes its volume, and starts it there, if it ran. Only
  * what another place takes is touched. All of it while its gate is held (I1), and its place changes only when the ledger has
  * nothing of it any more (I8): whoever asks for something meanwhile, or goes on after a crash, finds it all in one place.
  */
 export const drain: Sweep = defineSweep("drain", {
   async plan(deps, cursor) {
-    const found = await leavers(deps.pool, [...deps.backends.keys()], cursor ?? FIRST, drain.limit);
+    const places = [...deps.backends.keys()];
+    const found = await leavers(deps.pool, places, cursor ?? FIRST, drain.limit);
+    const crowded = (await withoutRoom(deps.pool, places, drain.limit)).filter(
+      (one) => !found.some(({ id }) => id === one.id),
+    );
     return {
-      lookedAt: found.length,
+      lookedAt: found.length + crowded.length,
       // Those that no place takes keep none behind them waiting.
       cursor: found.length < drain.limit ? null : found.at(-1)!.id,
-      actions: found.map((one) => ({
+      actions: [...found, ...crowded].map((one) => ({
         key: one.id,
         what: `take workspace ${one.id} elsewhere`,
-        why: `place ${one.place} is drained`,
+        why: `place ${one.place} ${crowded.includes(one) ? "has no room for it" : "is drained"}`,
         run: (stop) => leave(deps, one, stop),
       })),
     };
@@ -58,16 +62,15 @@ async function leave(deps: SweepDeps, one: Leaver, stop: AbortSignal): Promise<L
 
 /** Takes it offline, if another place would have it. @returns why it stays as it is */
 async function announce(tx: Tx, one: Leaver): Promise<Exclude<Left, "moved"> | null> {
-  const by = await mustLeave(tx, one);
-  if (by === null) return "changed";
+  const must = await mustLeave(tx, one);
+  if (must === null) return "changed";
   if ((await unfinishedOf(tx, [one.id])).length > 0) return "busy";
   const workspace = (await getWorkspace(tx, one.id))!;
   if ((await placeFor(tx, workspace)) === null) return "no_place";
   const { id, status: from, instance_id, generation } = workspace;
   if (!SHOULD_RUN.includes(from)) return null;
   await revokeToken(tx, id);
-  const reason = `place ${one.place} is drained by ${by}`;
-  await changeStatuses(tx, [{ id, status: "offline", reason, restart_in_ms: LEFT_ALONE_MS }]);
+  await changeStatuses(tx, [{ id, status: "offline", reason: must.why, restart_in_ms: LEFT_ALONE_MS }]);
   if (from !== "offline")
     await insertEvents(tx, [
       newEvent("workspace.offline", id, {
@@ -90,29 +93,36 @@ async function giveUpData(tx: Tx, one: Leaver): Promise<void> {
 async function settleElsewhere(deps: SweepDeps, tx: Tx, one: Leaver): Promise<Left> {
   // What somebody has wanted meanwhile waits for the gate, and for this place.
   if ((await unfinishedOf(tx, [one.id])).length > 0) return "busy";
-  const by = await mustLeave(tx, one);
+  const must = await mustLeave(tx, one);
   const workspace = (await getWorkspace(tx, one.id))!;
   const here = (await workspacesWithOpenResources(tx, [one.id])).length > 0;
-  const place = by === null || here ? null : await placeFor(tx, workspace);
-  if (by !== null && place !== null) {
+  const place = must === null || here ? null : await placeFor(tx, workspace);
+  if (must !== null && place !== null) {
     await movePlace(tx, one.id, place);
-    const why = `place ${one.place} is drained`;
     await insertEvents(tx, [
-      newEvent("workspace.moved", one.id, { place, from_place: one.place, why, requested_by: by }),
+      newEvent("workspace.moved", one.id, {
+        place,
+        from_place: one.place,
+        why: must.why,
+        requested_by: must.drainedBy ?? drain.name,
+      }),
     ]);
   }
-  if (workspace.status === "offline") await start(deps, tx, workspace);
-  return by === null || here ? "changed" : place === null ? "no_place" : "moved";
+  // One that has failed for a cause of its own is nobody's to start.
+  const crowdedOut = must?.drainedBy === null && place !== null;
+  if (workspace.status === "offline" || (workspace.status === "failed" && crowdedOut))
+    await start(deps, tx, workspace);
+  return must === null || here ? "changed" : place === null ? "no_place" : "moved";
 }
 
 /** Where its parent is, if that isn't drained, has room, and it has no `place_labels`; else as these say; null: nowhere. */
 async function placeFor(tx: Tx, workspace: Workspace): Promise<string | null> {
-  const { backend, place_labels, parent_id } = workspace;
+  const { backend, place_labels, parent_id, place: except } = workspace;
   const parent = parent_id === null ? null : await getWorkspace(tx, parent_id);
   const free = Object.keys(place_labels).length === 0;
   const beside = free && parent !== null && parent.status !== "removed" && parent.place !== workspace.place;
-  const home = beside ? await placeOrNull(tx, { backend }, parent) : null;
-  return home ?? (await placeOrNull(tx, { backend, place_labels }, null));
+  const home = beside ? await placeOrNull(tx, { backend, except }, parent) : null;
+  return home ?? (await placeOrNull(tx, { backend, place_labels, except }, null));
 }
 
 async function placeOrNull(...[tx, wish, parent]: Parameters<typeof choosePlace>): Promise<string | null> {
@@ -127,10 +137,11 @@ async function placeOrNull(...[tx, wish, parent]: Parameters<typeof choosePlace>
 async function start(
   deps: SweepDeps,
   tx: Tx,
-  { id, generation, status_reason: reason }: Workspace,
+  { id, status, generation, status_reason: reason }: Workspace,
 ): Promise<void> {
   const requester = { source: "reconciler", requestedBy: drain.name } as const;
   const operation = await enqueue(tx, deps, id, "restart", requester);
-  await changeStatuses(tx, [{ id, status: "offline", reason }]);
-  await insertEvents(tx, [requestedEvent(operation, requester, { reason: "drained", generation })]);
+  // No try of its own is due any more.
+  if (status === "offline") await changeStatuses(tx, [{ id, status, reason }]);
+  await insertEvents(tx, [requestedEvent(operation, requester, { reason: "moved", generation })]);
 }
