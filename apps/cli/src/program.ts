@@ -15,6 +15,7 @@ import { ls } from "./commands/ls.js";
 import { ops } from "./commands/ops.js";
 import { places } from "./commands/places/group.js";
 import { quotas } from "./commands/quotas.js";
+import { status } from "./commands/status.js";
 import { sweeps } from "./commands/sweeps.js";
 import { up } from "./commands/up.js";
 import { wait } from "./commands/wait.js";
@@ -27,7 +28,7 @@ const COMMANDS: readonly (readonly [heading: string, commands: readonly Register
   ["Begin:", [up, doctor]],
   ["Workspaces:", [create, ls, get, restart, pause, resume, hibernate, wake, set, relabel, rm]],
   ["What happens:", [wait, why, logs, events, ops]],
-  ["The fleet:", [leaks, sweeps, places, quotas, webhooks, keys, audit]],
+  ["The fleet:", [status, leaks, sweeps, places, quotas, webhooks, keys, audit]],
   ["Your shell:", [completion]],
 ];
 

@@ -13,9 +13,23 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
     return EXIT.ok;
   } catch (error) {
     const { exit, message } = judge(error, surroundings.signal);
-    if (message !== "") surroundings.stderr.write(`berth: ${plain(message)}\n`);
+    if (message === "") return exit;
+    const json = args.slice(0, ended(args)).includes("--json");
+    surroundings.stderr.write(json ? `${asJson(error, exit, message)}\n` : `berth: ${plain(message)}\n`);
     return exit;
   }
+}
+
+/** What follows `--` is a workspace's command, and no option of ours. */
+function ended(args: readonly string[]): number {
+  const at = args.indexOf("--");
+  return at === -1 ? args.length : at;
+}
+
+/** One line for programs: the exit code, the words, and of what Berth refused its problem. */
+function asJson(error: unknown, exit: Exit, message: string): string {
+  const problem = error instanceof BerthError ? { ...error.problem, code: error.code } : {};
+  return JSON.stringify({ error: { exit, message, ...problem } });
 }
 
 function judge(error: unknown, signal: AbortSignal): { exit: Exit; message: string } {

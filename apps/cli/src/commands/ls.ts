@@ -6,6 +6,8 @@ import { relative } from "../output/times.js";
 import { count, labelsText } from "../parse.js";
 import { type FilterOptions, filterOf, filters } from "../workspace-filter.js";
 
+const REASON_CHARACTERS = 48;
+
 interface Options extends FilterOptions {
   all?: true;
   limit: number;
@@ -37,17 +39,26 @@ export const ls: Register = (program, surroundings) => {
         if (found.length > limit) tell(`There are more: --limit ${limit * 10} shows up to ${limit * 10}.`);
         if (context.json) return printJson(context, shown);
         if (shown.length === 0) return tell("There are none. Make one: berth create --help");
+        // A column of dashes would only make the lines longer.
+        const reasons = shown.some((one) => one.status_reason !== null);
         const rows = shown.map((one) => [
           one.name,
           one.status,
+          ...(reasons ? [cut(one.status_reason ?? "–")] : []),
           one.place,
           String(one.generation),
           labelsText(one.labels) || "–",
           relative(one.created_at, now),
           one.id,
         ]);
-        print(table(paint, ["NAME", "STATUS", "PLACE", "GEN", "LABELS", "CREATED", "ID"], rows));
+        const reason = reasons ? ["REASON"] : [];
+        print(table(paint, ["NAME", "STATUS", ...reason, "PLACE", "GEN", "LABELS", "CREATED", "ID"], rows));
       }),
     );
   examples(command, "berth ls --label team:red --status online,degraded", "berth ls --json | jq -r '.[].id'");
 };
+
+/** The whole of it is what `berth why` tells. */
+function cut(reason: string): string {
+  return reason.length > REASON_CHARACTERS ? `${reason.slice(0, REASON_CHARACTERS - 1)}…` : reason;
+}
