@@ -26,6 +26,7 @@ const VIEWER = [
   "/quotas GET",
   "/quotas/:label GET",
   "/sweeps GET",
+  "/sweeps/:name/runs GET",
   "/metrics GET",
   "/admin/liveness GET",
   "/now GET",

@@ -6,7 +6,7 @@ import { type Browser, chromium, type Page } from "playwright-core";
 import { ensureCommands } from "../support/apt.js";
 
 /** Of each wait for something in the page: what takes longer never comes. */
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = 30_000;
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
 /** Debian's Chromium, without a window. */

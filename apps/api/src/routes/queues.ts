@@ -18,6 +18,18 @@ const CONTENT_SECURITY_POLICY = [
   "frame-ancestors 'none'",
 ].join("; ");
 
+/** With a way from an operation's job to its page in the console. */
+function shownQueue(queue: unknown): BullMQAdapter {
+  return new BullMQAdapter(queue as never, {
+    externalJobUrl: ({ data }) => {
+      const { operationId } = (data ?? {}) as { operationId?: string };
+      return operationId === undefined
+        ? { displayText: "Console", href: "/" }
+        : { displayText: "Its operation in the console", href: `/#/operations/${operationId}` };
+    },
+  });
+}
+
 /** Bull Board: all queued work, in the browser. */
 export async function queueRoutes(
   app: App,
@@ -25,14 +37,12 @@ export async function queueRoutes(
 ): Promise<void> {
   const adapter = new FastifyAdapter();
   adapter.setBasePath(QUEUES_PATH);
-  const shown = [queues.unplaced, queues.sweeps, queues.webhooks].map(
-    (queue) => new BullMQAdapter(queue as never),
-  );
+  const shown = [queues.unplaced, queues.sweeps, queues.webhooks].map(shownQueue);
   const places = new Set<string>();
   const board = createBullBoard({
     queues: shown,
     serverAdapter: adapter,
-    options: { uiConfig: { boardTitle: "Berth" } },
+    options: { uiConfig: { boardTitle: "Berth", miscLinks: [{ text: "Console", url: "/" }] } },
   });
   // Thrown again, it gets to the app's own handler.
   adapter.setErrorHandler((error) => {
@@ -50,7 +60,7 @@ export async function queueRoutes(
         if (places.has(place)) continue;
         places.add(place);
         for (const queue of [queues.operationsOf(place), queues.endsOf(place)])
-          board.addQueue(new BullMQAdapter(queue as never));
+          board.addQueue(shownQueue(queue));
       }
       void reply.header("content-security-policy", CONTENT_SECURITY_POLICY);
     });

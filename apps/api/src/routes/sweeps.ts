@@ -2,14 +2,24 @@ import { SWEEP_NAMES, type SweepName as Name } from "@berth/core/domain/sweep";
 import { BerthError } from "@berth/core/base/errors";
 import { acceptIdempotently } from "@berth/core/requests/idempotency";
 import { approveSweep, pauseSweep } from "@berth/core/requests/sweeps";
+import { listSweepRuns } from "@berth/core/db/sweep-runs";
 import { livenessOfSweeps, type SweepLiveness } from "@berth/core/sweeps/state";
 import Type from "typebox";
 import { preferredWait } from "../http/prefer.js";
 import { requesterOf } from "../http/requester.js";
 import { answer } from "../schemas/answers.js";
-import { flag, query, ref, WaitHeaders } from "../schemas/common.js";
+import { flag, LIMIT, query, ref, WaitHeaders } from "../schemas/common.js";
 import { problems } from "../schemas/problem.js";
-import { ACTION_EXAMPLE, Intent, Sweep, SWEEP_EXAMPLE, SweepName, viewSweep } from "../schemas/sweep.js";
+import {
+  ACTION_EXAMPLE,
+  Intent,
+  Sweep,
+  SWEEP_EXAMPLE,
+  SweepName,
+  SweepRun,
+  viewSweep,
+  viewSweepRun,
+} from "../schemas/sweep.js";
 import type { App, Services } from "../services.js";
 import { askForDryRun, askForRun } from "../sweep-jobs.js";
 
@@ -57,6 +67,35 @@ export function sweepRoutes(app: App, { pool, queues }: Services): void {
       },
     },
     async () => (await livenessOfSweeps(pool)).map(viewSweep),
+  );
+
+  app.get(
+    "/sweeps/:name/runs",
+    {
+      config: { access: "viewer" },
+      schema: {
+        operationId: "listSweepRuns",
+        summary: "List a sweep's runs",
+        description: "The newest first, over all places, as far as they are kept.",
+        tags: ["sweeps"],
+        params: Params,
+        querystring: query({ limit: Type.Optional(LIMIT) }),
+        response: {
+          200: answer("They.", Type.Array(SweepRun), [
+            {
+              place: "docker",
+              started_at: SWEEP_EXAMPLE.last_started_at,
+              finished_at: SWEEP_EXAMPLE.last_finished_at,
+              counts: { looked_at: 200, would_act: 0 },
+              error: null,
+            },
+          ]),
+          ...problems("invalid_request", "sweep_not_found"),
+        },
+      },
+    },
+    async ({ params, query: { limit = 100 } }) =>
+      (await listSweepRuns(pool, requireSweep(params.name), limit)).map(viewSweepRun),
   );
 
   app.post(

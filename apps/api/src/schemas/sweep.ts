@@ -1,3 +1,4 @@
+import type { SweepRun as Run } from "@berth/core/db/sweep-runs";
 import { SWEEP_NAMES } from "@berth/core/domain/sweep";
 import type { SweepLiveness } from "@berth/core/sweeps/state";
 import Type, { type Static } from "typebox";
@@ -79,6 +80,16 @@ export const Sweep = named(
   ),
 );
 
+export const SweepRun = Type.Object({
+  place: nullable(Type.String(), {
+    description: "Where; null: a sweep that doesn't run for each place by itself.",
+  }),
+  started_at: time("When it began."),
+  finished_at: nullable(time("When it ended; null: it goes on, or its worker died.")),
+  counts: Type.Record(Type.String(), Type.Number(), { description: "What it did, in figures." }),
+  error: nullable(Type.String(), { description: "Why it failed." }),
+});
+
 /** A sweep in /admin/liveness: without the list of what is held, which may be long. */
 export const SweepHealth = Type.Object({ ...COMMON, held: nullable(Type.Object(HELD)) });
 
@@ -159,6 +170,17 @@ export function viewSweep(sweep: SweepLiveness): Static<typeof Sweep> {
     held: sweep.held,
     approval: approval === null ? null : { by: approval.by, at: approval.at, acts: approval.keys.length },
   };
+}
+
+export function viewSweepRun({
+  sweep,
+  started_at,
+  finished_at,
+  counts,
+  error,
+}: Run): Static<typeof SweepRun> {
+  const [, place = null] = sweep.split("@");
+  return { place, started_at: started_at.toISOString(), finished_at: iso(finished_at), counts, error };
 }
 
 export function viewSweepHealth(sweep: SweepLiveness): Static<typeof SweepHealth> {

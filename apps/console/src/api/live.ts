@@ -37,6 +37,6 @@ export async function followEvents(): Promise<never> {
 function refresh(): void {
   due ??= setTimeout(() => {
     due = undefined;
-    void queryClient.invalidateQueries();
+    void queryClient.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] !== "runs" });
   }, AGAIN_EVERY_MS);
 }

@@ -26,6 +26,11 @@ export function wordFor(status: string): string {
   return WORDS[status]?.[1] ?? status.replaceAll("_", " ");
 }
 
+/** A reason without the code's underscores: "crash_loop: …" is said as "crash loop: …". */
+export function plain(reason: string): string {
+  return reason.replace(/\b[a-z]+(?:_[a-z]+)+(?=:)/g, (code) => code.replaceAll("_", " "));
+}
+
 export function toneOf(status: string): string {
   return WORDS[status]?.[0] ?? "rest";
 }

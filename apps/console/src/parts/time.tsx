@@ -33,6 +33,16 @@ export function Ago({ at, none = "–" }: { at: string | null | undefined; none?
   );
 }
 
+/** For how long something has been so: "for 3 min". */
+export function For({ since }: { since: string }): ReactNode {
+  const text = useSyncExternalStore(subscribe, () => `for ${spanOf(Math.max(0, now - Date.parse(since)))}`);
+  return (
+    <time dateTime={since} title={`since ${exact(since)}`}>
+      {text}
+    </time>
+  );
+}
+
 export function exact(at: string | number): string {
   return new Date(at).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "long" });
 }
@@ -40,7 +50,7 @@ export function exact(at: string | number): string {
 function agoOf(at: string, from: number): string {
   const ms = from - Date.parse(at);
   const text = spanOf(Math.abs(ms));
-  if (Math.abs(ms) < 2_000) return "now";
+  if (Math.abs(ms) < 2_000) return "just now";
   return ms > 0 ? `${text} ago` : `in ${text}`;
 }
 

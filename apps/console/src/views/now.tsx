@@ -4,8 +4,8 @@ import { berth } from "../api/berth.js";
 import { nowQuery, type Now, type Trouble } from "../api/queries.js";
 import { Act } from "../parts/act.js";
 import { count, Read } from "../parts/read.js";
-import { toneOf, wordFor } from "../parts/status.js";
-import { Ago } from "../parts/time.js";
+import { plain, toneOf, wordFor } from "../parts/status.js";
+import { Ago, For } from "../parts/time.js";
 import { linkTo } from "../route.js";
 
 /** What is wrong first; green only if nothing is. */
@@ -55,16 +55,12 @@ function TroubleCard({ one }: { one: Trouble }): ReactNode {
     <li className={one.needs_person ? "trouble act" : "trouble"}>
       <h3>{one.title}</h3>
       <p className="when">
-        {one.since !== null && (
-          <>
-            since <Ago at={one.since} />
-          </>
-        )}
+        {one.since !== null && <For since={one.since} />}
         {one.cost_per_hour !== null && one.cost_per_hour > 0 && (
           <> · about ${one.cost_per_hour.toFixed(2)} an hour</>
         )}
       </p>
-      {one.cause !== null && <p className="cause">{one.cause}</p>}
+      {one.cause !== null && <p className="cause">{plain(one.cause)}</p>}
       <p className="remedy">
         {one.remedy}
         {one.next_at !== null && (

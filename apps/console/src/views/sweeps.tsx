@@ -10,6 +10,7 @@ import { Ago, spanOf } from "../parts/time.js";
 import { useRoute } from "../route.js";
 import { Approve } from "./now.js";
 import { Plan } from "./plan.js";
+import { Runs } from "./sweep-runs.js";
 
 /** The jobs that heal: how each fares, what it holds back, what it would do now. */
 export function SweepsView(): ReactNode {
@@ -75,6 +76,7 @@ function SweepCard({ sweep }: { sweep: Sweep }): ReactNode {
         {sweep.paused_by !== null && <> · paused by {sweep.paused_by}</>}
       </p>
       <p>{countsOf(sweep)}</p>
+      <Runs of={name} />
       {sweep.last_error !== null && <p className="bad">{sweep.last_error}</p>}
       {held !== null && (
         <div className="why bad">
@@ -142,9 +144,18 @@ function SweepCard({ sweep }: { sweep: Sweep }): ReactNode {
   );
 }
 
+const COUNTS: Readonly<Record<string, string>> = {
+  done: "acted on",
+  held: "held back",
+  in_backoff: "waiting for their next try",
+  contradicted: "contradicted by their agent",
+};
+
 /** The figures of its last run that aren't nought. */
 function countsOf({ last_counts }: Sweep): string {
-  const told = Object.entries(last_counts).filter(([, n]) => n !== 0);
-  if (told.length === 0) return "Nothing to do when it ran last.";
-  return told.map(([name, n]) => `${name.replaceAll("_", " ")} ${n.toLocaleString()}`).join(" · ");
+  const told = Object.entries(last_counts).filter(([name, n]) => n !== 0 && name !== "would_act");
+  if (told.length === 0) return "It had nothing to look at when it ran last.";
+  return told
+    .map(([name, n]) => `${COUNTS[name] ?? name.replaceAll("_", " ")} ${n.toLocaleString()}`)
+    .join(" · ");
 }

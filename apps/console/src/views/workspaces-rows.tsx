@@ -1,6 +1,6 @@
 import { useWindowVirtualizer } from "@tanstack/react-virtual";
 import { memo, useRef, type ReactNode } from "react";
-import { Status } from "../parts/status.js";
+import { plain, Status } from "../parts/status.js";
 import { Ago } from "../parts/time.js";
 import { linkTo } from "../route.js";
 import type { Shown } from "./workspaces-order.js";
@@ -61,7 +61,7 @@ const Line = memo(
           <Status is={row.status} />
         </span>
         <span role="cell" className="reason" title={row.status_reason ?? undefined}>
-          {row.status_reason}
+          {row.status_reason !== null && plain(row.status_reason)}
         </span>
         <span role="cell" className="quiet">
           {row.place}

@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import type { Workspace } from "@berth/client";
 import { Id, Read } from "../../parts/read.js";
-import { Status } from "../../parts/status.js";
+import { plain, Status } from "../../parts/status.js";
 import { Ago } from "../../parts/time.js";
 import { linkTo } from "../../route.js";
 import { Acts } from "./acts.js";
@@ -47,7 +47,7 @@ function Why({ id }: { id: string }): ReactNode {
   const bad = data.status === "failed" || data.status === "offline" || data.held.length > 0;
   return (
     <div className={bad ? "why bad" : "why"}>
-      <p>{data.summary}</p>
+      <p>{plain(data.summary)}</p>
       {data.next_attempt_at !== null && (
         <p>
           Next try <Ago at={data.next_attempt_at} />.
