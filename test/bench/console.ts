@@ -24,7 +24,8 @@ async function fill(db: pg.Client): Promise<void> {
     [MANY],
   );
   await db.query("insert into gates (workspace_id) select id from workspaces");
-  await db.query("reset session_replication_role; vacuum analyze workspaces");
+  await db.query("reset session_replication_role");
+  await db.query("vacuum analyze workspaces");
 }
 
 await using server = await startPostgres();

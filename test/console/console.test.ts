@@ -87,7 +87,9 @@ describe("the console", () => {
     await page.getByRole("searchbox").fill("");
     await page.getByLabel("as a tree").check();
     const names = async () => page.getByRole("row").getByRole("link").allTextContents();
-    await expect.poll(async () => (await names()).indexOf("echo-child") - (await names()).indexOf("echo")).toBe(1);
+    await expect
+      .poll(async () => (await names()).indexOf("echo-child") - (await names()).indexOf("echo"))
+      .toBe(1);
     await page.getByRole("button", { name: /failed/ }).click();
     await row("echo").waitFor({ state: "detached" });
     expect(await row("broken-1").textContent()).toContain("can't be run");

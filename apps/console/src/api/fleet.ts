@@ -26,9 +26,9 @@ const MOST = 30_000;
 /** The first page is small, so that there is something to see. */
 const FIRST = 200;
 /** Workspaces that events told of are read again so often, in ms, and so many at a time. */
-const READ_EVERY_MS = 300;
-const READ_AT_ONCE = 10;
-const SHOW_EVERY_MS = 150;
+const READ_EVERY_MS = 500;
+const READ_AT_ONCE = 25;
+const SHOW_EVERY_MS = 400;
 const AGAIN_AFTER_MS = 2_000;
 
 const STATUS_OF_EVENT: Readonly<Record<string, Status>> = {
