@@ -201,13 +201,13 @@ export const MUTANTS: readonly Mutant[] = [
     name: "makes the volume before its row in the ledger",
     breaks: "I3",
     file: `${CORE}/operations/launch.ts`,
-    find: `  const row = await intend(context, "volume", await find(context, "volume"));
+    find: `  const row = await intend(context, "volume", found);
   context.check();
   const { providerId, details } = await context.backend.createVolume(volumeRef(row), {
     ...callOf(context),
     spec: context.workspace.spec,
   });`,
-    replace: `  const known = await find(context, "volume");
+    replace: `  const known = found;
   const { workspace } = context;
   const id = crypto.randomUUID();
   const made = { resourceId: id, workspaceId: workspace.id, name: \`ws-\${workspace.id}\`, providerId: null, clientToken: id, askedAt: null, details: {} };
@@ -215,7 +215,7 @@ export const MUTANTS: readonly Mutant[] = [
     ...callOf(context),
     spec: workspace.spec,
   });
-  const row = known ?? (await intend(context, "volume"));`,
+  const row = known ?? (await intend(context, "volume", undefined));`,
   },
   {
     name: "takes the daemon's yes to a removal for the end",

@@ -102,14 +102,6 @@ export async function summarizeLeaks(db: Queryable): Promise<LeakSummary[]> {
   return rows;
 }
 
-/** How many things the unfinished operations of their workspaces are to remove: no leaks yet. */
-export async function countUnderWay(db: Queryable): Promise<number> {
-  const { rows } = await db.query<{ n: number }>(
-    `select count(*)::int as n from (${LEAKS}) leaks where under_way`,
-  );
-  return rows[0]!.n;
-}
-
 /** Makes it due now: the word of a person ends a hold. */
 export async function makeDue(tx: Tx, leak: Pick<Leak, "id" | "source">): Promise<void> {
   await sendAlong(
