@@ -1,5 +1,5 @@
 # Two images from one build: `--target api` and `--target worker`.
-ARG NODE_IMAGE=node:20-bookworm-slim
+ARG NODE_IMAGE=node:24-bookworm-slim
 
 FROM ${NODE_IMAGE} AS manifests
 WORKDIR /berth

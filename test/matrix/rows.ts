@@ -1,0 +1,202 @@
+import { execFile } from "node:child_process";
+import { mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { Redis } from "ioredis";
+import { inject, onTestFinished } from "vitest";
+import { BUSYBOX_IMAGE, importTestImages } from "../support/images.js";
+import { startPgBouncer } from "../support/pgbouncer.js";
+import { startPodman } from "../support/podman.js";
+import { createTestDatabase } from "../support/postgres.js";
+import { startPostgresPair } from "../support/postgres-standby.js";
+import { startRedis } from "../support/redis.js";
+import { startRedisCluster } from "../support/redis-cluster.js";
+import { startRedisSentinels } from "../support/redis-sentinel.js";
+import { nodeOf, postgresOf } from "./installed.js";
+
+const exec = promisify(execFile);
+
+/** What Berth runs on in one row of the table. */
+export interface Ground {
+  version: string;
+  env: Record<string, string>;
+  /** Default: the Node that runs this. */
+  node?: string;
+  spec?: Record<string, unknown>;
+  /** What happens to it in the middle of the work. */
+  strike?: { what: string; act: () => Promise<unknown> };
+}
+
+export interface Row {
+  what: string;
+  /** Runs with the long tests too, and not only by `npm run matrix`. */
+  quick?: boolean;
+  start: () => Promise<Ground>;
+}
+
+async function database(): Promise<{ DATABASE_URL: string }> {
+  const made = await createTestDatabase();
+  onTestFinished(() => made.drop());
+  return { DATABASE_URL: made.url };
+}
+
+async function flushedRedis(): Promise<{ url: string; strike: Ground["strike"] }> {
+  const redis = await startRedis();
+  onTestFinished(() => redis[Symbol.asyncDispose]());
+  return { url: redis.url, strike: { what: "FLUSHALL", act: () => redis.flush() } };
+}
+
+async function versionOfRedis(url: string): Promise<string> {
+  const redis = new Redis(url);
+  const [, version] = /redis_version:(\S+)/.exec(await redis.info())!;
+  redis.disconnect();
+  return version!;
+}
+
+const postgres = (version: string, quick = false): Row => ({
+  what: `PostgreSQL ${version.split(".")[0]}`,
+  quick,
+  async start() {
+    const { url, version: full } = await postgresOf(version);
+    const { url: REDIS_URL, strike } = await flushedRedis();
+    return { version: full, env: { DATABASE_URL: url, REDIS_URL }, ...(strike && { strike }) };
+  },
+});
+
+const node = (major: string): Row => ({
+  what: `Node ${major}`,
+  async start() {
+    const { program, version } = await nodeOf(major);
+    const { url, strike } = await flushedRedis();
+    const env = { ...(await database()), REDIS_URL: url };
+    return { version, env, node: program, ...(strike && { strike }) };
+  },
+});
+
+const engine = (what: string, socket: () => Promise<{ path: string; version: string }>): Row => ({
+  what,
+  async start() {
+    const { path, version } = await socket();
+    const env = {
+      ...(await database()),
+      REDIS_URL: inject("redis").url,
+      BERTH_BACKENDS: "docker",
+      DOCKER_HOST: `unix://${path}`,
+    };
+    return { version, env, spec: { image: BUSYBOX_IMAGE } };
+  },
+});
+
+async function versionOfEngine(path: string): Promise<string> {
+  const { stdout } = await exec("docker", ["-H", `unix://${path}`, "version", "-f", "{{.Server.Version}}"]);
+  return stdout.trim();
+}
+
+/** All that npm and Debian's own release offer here. */
+export const ROWS: readonly Row[] = [
+  postgres("14.23.0-beta.17", true),
+  postgres("15.18.0-beta.17"),
+  postgres("16.14.0-beta.17"),
+  postgres("17.10.0-beta.17"),
+  postgres("18.4.0-beta.17"),
+  {
+    what: "PostgreSQL, a standby takes over",
+    async start() {
+      const pair = await startPostgresPair();
+      onTestFinished(() => pair[Symbol.asyncDispose]());
+      const fail = async (): Promise<void> => {
+        await pair.primary.stop();
+        await pair.promote();
+      };
+      const env = { DATABASE_URL: pair.url, REDIS_URL: inject("redis").url };
+      return {
+        version: "18.4",
+        env,
+        strike: { what: "the primary ends, the standby is promoted", act: fail },
+      };
+    },
+  },
+  {
+    what: "PgBouncer in transaction mode, queues on Redis",
+    quick: true,
+    async start() {
+      const { DATABASE_URL } = await database();
+      const pooler = await startPgBouncer(DATABASE_URL);
+      onTestFinished(() => pooler[Symbol.asyncDispose]());
+      const { url: REDIS_URL, strike } = await flushedRedis();
+      return {
+        version: await versionOfPgBouncer(),
+        env: { DATABASE_URL: pooler.url, REDIS_URL },
+        ...(strike && { strike }),
+      };
+    },
+  },
+  {
+    what: "PgBouncer in transaction mode, queues in PostgreSQL over DATABASE_LISTEN_URL",
+    async start() {
+      const { DATABASE_URL } = await database();
+      const pooler = await startPgBouncer(DATABASE_URL);
+      onTestFinished(() => pooler[Symbol.asyncDispose]());
+      return {
+        version: await versionOfPgBouncer(),
+        env: { DATABASE_URL: pooler.url, DATABASE_LISTEN_URL: DATABASE_URL },
+      };
+    },
+  },
+  {
+    what: "Queues in PostgreSQL, no Redis",
+    start: async () => ({ version: "18.4", env: await database() }),
+  },
+  {
+    what: "Redis, one node",
+    async start() {
+      const { url, strike } = await flushedRedis();
+      const env = { ...(await database()), REDIS_URL: url };
+      return { version: await versionOfRedis(url), env, ...(strike && { strike }) };
+    },
+  },
+  {
+    what: "Redis, three Sentinels",
+    async start() {
+      const redis = await startRedisSentinels();
+      onTestFinished(() => redis[Symbol.asyncDispose]());
+      const env = { ...(await database()), REDIS_URL: redis.url };
+      const strike = { what: "SIGKILL of the primary", act: () => redis.losePrimary("SIGKILL") };
+      return { version: await versionOfRedis(`redis://127.0.0.1:${redis.replicaPort}`), env, strike };
+    },
+  },
+  {
+    what: "Redis, a Cluster of three",
+    quick: true,
+    async start() {
+      const redis = await startRedisCluster();
+      onTestFinished(() => redis[Symbol.asyncDispose]());
+      const env = { ...(await database()), REDIS_URL: redis.url };
+      return { version: await versionOfRedis(`redis://127.0.0.1:${redis.ports[0]}`), env };
+    },
+  },
+  node("20.19"),
+  node("22"),
+  node("24"),
+  node("26"),
+  engine("Docker", async () => {
+    const daemon = inject("docker");
+    if (daemon === null) throw new Error("needs Linux and root");
+    return { path: daemon.socketPath, version: await versionOfEngine(daemon.socketPath) };
+  }),
+  engine("Podman", async () => {
+    const root = await mkdtemp(join(tmpdir(), "podman-"));
+    const podman = await startPodman({ root });
+    onTestFinished(async () => void (await podman.stop()));
+    await importTestImages(podman.socketPath);
+    return { path: podman.socketPath, version: await versionOfEngine(podman.socketPath) };
+  }),
+];
+
+async function versionOfPgBouncer(): Promise<string> {
+  const { stdout } = await exec("pgbouncer", ["--version"], {
+    env: { PATH: `${process.env["PATH"]}:/usr/sbin` },
+  });
+  return /\d+\.\d+\.\d+/.exec(stdout)![0];
+}
