@@ -6,7 +6,7 @@ import { getWorkspace } from "@berth/core/db/workspaces";
 import { listResources } from "@berth/core/db/resources";
 import { why } from "@berth/core/operations/why";
 import { createWorkspace } from "@berth/core/requests/create";
-import { losePlace } from "@berth/core/requests/lost";
+import { endSomeLost, losePlace } from "@berth/core/requests/lost";
 import { requestRestart } from "@berth/core/requests/restart";
 import { expect, it, vi } from "vitest";
 import { BY_TEST, newWorkspace } from "../support/fleet.js";
@@ -104,6 +104,20 @@ it("whoever gives a place up and dies half-way leaves the rest to the sweep `dis
   );
   expect(await scene.ledger(runs)).toEqual(["instance gone", "volume gone"]);
   expect(await scene.eventsOf("workspace.place_lost")).toHaveLength(2);
+});
+
+it("a place that several give up at once is told of once for each of its workspaces", async () => {
+  const scene = await openScene({ BERTH_SWEEP_DISPATCH_EVERY_MS: "60000" });
+  const { pool } = scene;
+  const b = await scene.machine();
+  const worker = scene.startWorker({ backends: new Map([["machine-b", b.open()]]) });
+  await scene.contact("machine-b", "confirmed");
+  for (let n = 0; n < 3; n++) await scene.online({ place: "machine-b" });
+  await worker.close();
+  const word = { by: "test", why: REASON };
+  await transaction(pool, (tx) => markLost(tx, "machine-b", word));
+  await Promise.all(Array.from({ length: 4 }, () => endSomeLost(pool, "machine-b", word)));
+  expect(await scene.eventsOf("workspace.place_lost")).toHaveLength(3);
 });
 
 it("what is accepted while a place is given up isn't left there (I7)", async () => {

@@ -55,14 +55,18 @@ export async function losePlace(
 /** Ends what a lost place had, for some of its workspaces. @returns of how many */
 export async function endSomeLost(pool: Pool, place: string, word: LostWord): Promise<number> {
   return transaction(pool, async (tx) => {
-    const ids = await leftInLost(tx, place, BATCH);
+    const found = await leftInLost(tx, place, BATCH);
+    await lockGates(tx, found);
+    // Another call, or the sweep, may have ended them while this one waited for their gates.
+    const left = new Set(await leftInLost(tx, place, BATCH));
+    const ids = found.filter((id) => left.has(id));
     if (ids.length > 0) await endLost(tx, place, ids, word);
-    return ids.length;
+    return found.length;
   });
 }
 
+/** The caller has locked their gates. */
 async function endLost(tx: Tx, place: string, ids: readonly string[], word: LostWord): Promise<void> {
-  await lockGates(tx, ids);
   const message = lostSentence(place, word);
   const things = await endLostThings(tx, place, ids, word);
   const workspaces = new Map((await getWorkspaces(tx, ids)).map((one) => [one.id, one]));
