@@ -58,7 +58,8 @@ describe("a process behind PgBouncer in transaction mode", () => {
     await processAt(api.databaseUrl, async ({ signals, waiting }) => {
       const listening = () =>
         api.pool.query(
-          "select 1 from pg_stat_activity where application_name = 'berth-listen' and query like 'listen%'",
+          `select 1 from pg_stat_activity
+           where datname = current_database() and application_name = 'berth-listen' and query like 'listen%'`,
         );
       await vi.waitFor(async () => expect((await listening()).rowCount).toBe(2), { timeout: 10_000 });
       const { id } = (await api.create()).operation;

@@ -7,8 +7,8 @@ import { PROCESS_SPEC, type TestApi } from "../api.js";
 import { requests, type Description, type Known } from "./requests.js";
 import { send, type Answer } from "./send.js";
 
-/** Tables that a refused request may touch: they say nothing of what was asked. */
-const ASIDE = ["heartbeat_listeners", "berth_schema", "fuzz_changes"];
+/** Tables that a refused request may touch: they say nothing of what was asked, or, as the audit log, say just that it was refused. */
+const ASIDE = ["audit_log", "heartbeat_listeners", "berth_schema", "fuzz_changes"];
 /** What accepts nothing here: no leak is listed, no place in doubt, nothing held, and the key isn't an agent's token. */
 const NEEDS_MORE = [
   // An operation that was cancelled, of a workspace that is still there.
