@@ -140,7 +140,7 @@ describe.each(Object.keys(PROVIDERS))("two deployments on one %s", (name) => {
     const second = await online(two);
     expect([first.status, second.status]).toEqual(["online", "online"]);
     // The first forgets everything: its own things are unclaimed now, and the second's never were its.
-    await one.stage.pool.query("truncate workspaces, gates, operations, resources");
+    await one.stage.pool.query("truncate workspaces, agents, gates, operations, resources");
     for (let pass = 0; pass < 4; pass++)
       for (const { stage } of [one, two]) {
         await stage.time.advance(300_000);

@@ -107,7 +107,7 @@ describe("a DNS record that nobody claims", () => {
   it("goes with all else of its workspace when the ledger was wiped, the instance first (I8)", async () => {
     await online();
     expect(records()).toHaveLength(2);
-    await stage.pool.query("truncate workspaces, gates, operations, resources");
+    await stage.pool.query("truncate workspaces, agents, gates, operations, resources");
     await stage.time.advance(GRACE_MS);
     await pass(8);
     expect(records()).toEqual([]);

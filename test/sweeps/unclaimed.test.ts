@@ -195,7 +195,7 @@ describe("what nobody claims", () => {
 
   it("is held back when it would be a fleet: a wiped database reaps nothing until an operator says so", async () => {
     for (let i = 0; i < 8; i++) await stage.online();
-    await stage.pool.query("truncate workspaces, gates, operations, resources");
+    await stage.pool.query("truncate workspaces, agents, gates, operations, resources");
     await stage.time.advance(GRACE_MS);
     await pass(1);
     expect(await pass(3)).toMatchObject({ held: 8, would_act: 8 });
