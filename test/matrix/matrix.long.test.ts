@@ -1,4 +1,5 @@
 import { writeFile } from "node:fs/promises";
+import { format, resolveConfig } from "prettier";
 import { describe, it } from "vitest";
 import { expectPromises } from "./promises.js";
 import { ROWS } from "./rows.js";
@@ -21,9 +22,13 @@ describe("what Berth promises (create, storm, kill -9, flush or failover, wait, 
         result.remarks = await expectPromises(ground);
         result.passed = true;
       } finally {
-        if (WANTED !== undefined) await writeFile(PAGE, await supportPage(PAGE, result));
+        if (WANTED !== undefined) await writeFile(PAGE, await formatted(await supportPage(PAGE, result)));
       }
     },
     300_000,
   );
 });
+
+async function formatted(page: string): Promise<string> {
+  return format(page, { ...(await resolveConfig(PAGE)), parser: "markdown" });
+}
