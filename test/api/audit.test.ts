@@ -28,7 +28,10 @@ const entryOf = (requestId: string): Promise<Entry> =>
 const send = (method: string, path: string, { key = KEY, body }: { key?: string; body?: unknown } = {}) => {
   const id = `audit-${method}-${path}-${key.length}`.replaceAll(/[^\w-]/g, "_");
   return api
-    .call(method, path, { headers: { authorization: `Bearer ${key}`, "x-request-id": id }, body })
+    .call(method, path, {
+      headers: { authorization: `Bearer ${key}`, "x-request-id": id, prefer: "wait=1" },
+      body,
+    })
     .then(({ body: answer }) => ({ id, answer }));
 };
 
