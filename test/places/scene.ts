@@ -47,7 +47,7 @@ export async function openScene(env: Readonly<Record<string, string>> = {}): Pro
     for (const backend of opened)
       for (const thing of await backend.listOwned({ signal }).catch(() => []))
         if (thing.kind === "instance" && thing.state === "running")
-          process.kill(Number(thing.providerId.split("@")[0]), "SIGKILL");
+          kill(Number(thing.providerId.split("@")[0]));
     await rm(directory, { recursive: true, force: true });
   });
   let machines = 0;
@@ -113,4 +113,13 @@ export async function openScene(env: Readonly<Record<string, string>> = {}): Pro
       return (await listEvents(fleet.pool, { type, limit: 1_000 })).map(({ payload }) => payload);
     },
   };
+}
+
+/** It may have ended since it was listed. */
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
 }
