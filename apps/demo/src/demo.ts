@@ -1,9 +1,14 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { createApi, type Api, type Operation, type Workspace } from "./api.js";
 import { DemoError } from "./demo-error.js";
 import type { Settings } from "./settings.js";
 import { overlaps, timeline } from "./timeline.js";
 import { untilEnded } from "./wait.js";
 import { askProvider } from "./witness.js";
+
+/** How long a Berth that has just started may take until it has reached its places, and how often to look. In ms. */
+const REACHED_WITHIN_MS = 10_000;
+const LOOK_EVERY_MS = 250;
 
 /**
  * Makes a tree of four workspaces, restarts one of them many times at once, deletes the tree, and shows what
@@ -54,13 +59,19 @@ async function createTree(api: Api, tree: Workspace[], settings: Settings): Prom
 /** As many places of one backend as the tree is to be spread over, by name; null: Berth chooses. */
 async function choosePlaces(api: Api, { places: wanted, backend }: Settings): Promise<string[] | null> {
   if (wanted === 1) return null;
-  const open = (await api.places()).filter((one) => one.served && !one.cordoned);
-  const backends = [...new Set(open.map((one) => one.backend))].filter((one) => one === (backend ?? one));
-  const sets = backends.map((one) => open.filter((place) => place.backend === one).map(({ name }) => name));
-  const enough = sets.find((names) => names.length >= wanted);
-  if (enough !== undefined) return enough.slice(0, wanted);
+  let reached: string[] = [];
+  // A Berth that has just started may not have reached all of them yet.
+  for (const until = Date.now() + REACHED_WITHIN_MS; ; await delay(LOOK_EVERY_MS)) {
+    const open = (await api.places()).filter((one) => one.served && !one.cordoned);
+    reached = open.map(({ name }) => name);
+    const backends = [...new Set(open.map((one) => one.backend))].filter((one) => one === (backend ?? one));
+    const sets = backends.map((one) => open.filter((place) => place.backend === one).map(({ name }) => name));
+    const enough = sets.find((names) => names.length >= wanted);
+    if (enough !== undefined) return enough.slice(0, wanted);
+    if (Date.now() > until) break;
+  }
   throw new DemoError(
-    `--places ${wanted}: Berth reaches ${open.map(({ name }) => name).join(", ") || "none"}; see docs/places.md`,
+    `--places ${wanted}: Berth reaches ${reached.join(", ") || "none"}; see docs/places.md`,
   );
 }
 
