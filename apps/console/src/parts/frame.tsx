@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
-import { wordsOf } from "../api/berth.js";
+import { isRefusal, wordsOf } from "../api/berth.js";
 import { nowQuery } from "../api/queries.js";
 
 /** The navigation around each view, with how many troubles there are, and a word when Berth can't be read. */
@@ -44,9 +44,10 @@ export function Frame({
         </nav>
       </header>
       <main id="main" tabIndex={-1}>
-        {failureReason !== null && (
+        {/* What this key may not read is said where it is shown: trying again helps nobody. */}
+        {failureReason !== null && !isRefusal(failureReason) && (
           <p className="strip bad" role="status">
-            {wordsOf(failureReason)} This page tries again by itself
+            {wordsOf(failureReason).replace(/\.?$/, ".")} This page tries again by itself
             {data === undefined ? "." : "; what you see is from before."}
           </p>
         )}
