@@ -100,7 +100,10 @@ describe("the console", () => {
     const { id } = body[0];
     await go(`workspaces/${id}`, "echo");
     await page.getByText("it is where it should be").waitFor();
-    await page.locator("pre").filter({ hasText: /line \d+/ }).waitFor();
+    await page
+      .locator("pre")
+      .filter({ hasText: /line \d+/ })
+      .waitFor();
     await page.getByRole("link", { name: /^provision succeeded after/ }).waitFor();
     await act("Restart");
     await page.getByRole("link", { name: /^restart succeeded after/ }).waitFor();
