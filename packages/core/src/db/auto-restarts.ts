@@ -1,3 +1,4 @@
+import { IDLE } from "./idle-gates.js";
 import { sendAlong } from "./sent.js";
 import type { Queryable, Tx } from "./pool.js";
 
@@ -66,7 +67,7 @@ export async function dueRestarts(
   const { rows } = await db.query<DueRestart>(
     `select w.id, w.place, w.generation, w.status_reason from workspaces w join gates g on g.workspace_id = w.id
      where w.status = 'offline' and w.next_restart_at <= clock_timestamp() and w.place = any ($1)
-       and g.head = g.tail and not g.paused and (g.lease_until is null or g.lease_until <= clock_timestamp())
+       and ${IDLE}
        -- Where the ledger has one, its provider is asked what it does.
        and not exists (select from resources r where r.workspace_id = w.id and r.kind = 'instance' and r.state = 'present')
      order by w.next_restart_at limit $2`,

@@ -1,5 +1,6 @@
 import { BACKENDS, hasCompute } from "../domain/backend.js";
 import type { Status } from "../domain/status.js";
+import { IDLE } from "./idle-gates.js";
 import type { Queryable, Tx } from "./pool.js";
 import { wordList } from "./word-list.js";
 
@@ -15,8 +16,6 @@ const mayLeave = (w: string): string =>
 const HAS_NO_ROOM = `(w.may_move and w.status in ('failed', 'offline') and not ${hasData("w")} and
   (select o.state || ' ' || (o.error ->> 'code') from operations o where o.workspace_id = w.id
    order by o.ticket desc limit 1) = 'failed capacity')`;
-
-const IDLE = `g.head = g.tail and not g.paused and (g.lease_until is null or g.lease_until <= clock_timestamp())`;
 
 /** From here on whatever may leave a place is taken elsewhere, and nothing more goes there. */
 export async function markDraining(tx: Tx, name: string, by: string): Promise<void> {

@@ -1,5 +1,6 @@
 import type { BackendName } from "../domain/backend.js";
 import type { OperationError } from "./operations.js";
+import { IDLE } from "./idle-gates.js";
 import { sendAlong } from "./sent.js";
 import type { Queryable, Tx } from "./pool.js";
 
@@ -233,7 +234,7 @@ export async function dueReleases(
   const { rows } = await db.query<{ workspace_id: string; place: string }>(
     `select r.workspace_id, min(r.place) as place from resources r join gates g using (workspace_id)
      where r.state = 'releasing' and r.place = any ($1) and r.next_attempt_at <= clock_timestamp()
-       and g.head = g.tail and (g.lease_until is null or g.lease_until <= clock_timestamp()) and not g.paused
+       and ${IDLE}
      group by r.workspace_id order by min(r.next_attempt_at) limit $2`,
     [places, limit],
   );

@@ -1,5 +1,6 @@
 import { BACKENDS, type BackendName, hasCompute } from "../domain/backend.js";
 import { AT_REST, HEARD, SHOULD_RUN, STARTING, UP, type Status } from "../domain/status.js";
+import { IDLE } from "./idle-gates.js";
 import type { Queryable, Tx } from "./pool.js";
 import type { OpenResource } from "./resources.js";
 import { wordList } from "./word-list.js";
@@ -19,7 +20,6 @@ export interface Checked {
 }
 
 const ELSEWHERE = wordList(BACKENDS.filter((name) => !hasCompute(name)));
-const IDLE = `g.head = g.tail and not g.paused and (g.lease_until is null or g.lease_until <= clock_timestamp())`;
 
 /**
  * Workspaces in these places that should run and have nothing to do, those checked longest ago first. `external` ones have no
