@@ -114,7 +114,8 @@ export async function openedTransaction<T>(
       if (result instanceof WithCommit) keepSent(sent, result.answer);
       const commit = client.query("commit");
       keepSent(sent, commit);
-      if (await firstFailure(sent)) throw new Error("the transaction was given up");
+      const failure = await firstFailure(sent);
+      if (failure !== undefined) throw failure;
       // So PostgreSQL answers the commit of one of which a statement has failed.
       if ((await commit).command !== "COMMIT") throw new Error("a statement of the transaction had failed");
       pool.tell(client.words);
