@@ -1,7 +1,7 @@
 import { getOperation } from "@berth/core/db/operations";
 import type { Pool } from "@berth/core/db/pool";
 import { isOfTenant, isTreeOfTenant, type TenantLabels } from "@berth/core/db/tenants";
-import { BerthError } from "@berth/core/base/errors";
+import { BerthError, operationNotFound, workspaceNotFound } from "@berth/core/base/errors";
 import type { FastifyRequest } from "fastify";
 import type { App } from "../services.js";
 
@@ -54,7 +54,7 @@ const RULES: Readonly<Record<TenantRule, Check>> = {
     const { id } = request.params as { id: string };
     const operation = await getOperation(pool, id);
     if (operation === null || !(await isOfTenant(pool, operation.workspace_id, tenant)))
-      throw new BerthError("operation_not_found", `there is no operation ${id}`, { operation_id: id });
+      throw operationNotFound(id);
     await requireTreeOf(pool, operation.workspace_id, tenant);
   },
   async labels(_pool, request, tenant) {
@@ -80,7 +80,7 @@ function workspaceOf({ params }: FastifyRequest): string {
 /** @throws BerthError `workspace_not_found`, as for one that isn't there. */
 async function requireWorkspaceOf(pool: Pool, id: string, tenant: TenantLabels): Promise<void> {
   if (await isOfTenant(pool, id, tenant)) return;
-  throw new BerthError("workspace_not_found", `there is no workspace ${id}`, { workspace_id: id });
+  throw workspaceNotFound(id);
 }
 
 async function requireTreeOf(pool: Pool, id: string, tenant: TenantLabels): Promise<void> {

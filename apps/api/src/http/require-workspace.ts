@@ -1,10 +1,10 @@
 import { getWorkspace, type Workspace } from "@berth/core/db/workspaces";
-import { BerthError } from "@berth/core/base/errors";
+import { workspaceNotFound } from "@berth/core/base/errors";
 import type { Services } from "../services.js";
 
 /** @throws BerthError `workspace_not_found`. */
 export async function requireWorkspace({ pool }: Pick<Services, "pool">, id: string): Promise<Workspace> {
   const workspace = await getWorkspace(pool, id);
   if (workspace !== null) return workspace;
-  throw new BerthError("workspace_not_found", `there is no workspace ${id}`, { workspace_id: id });
+  throw workspaceNotFound(id);
 }

@@ -86,3 +86,13 @@ export class BerthError extends Error {
     this.details = details;
   }
 }
+
+/** One sentence for a workspace that isn't there, whoever looked for it: what is another tenant's answers with it as well. */
+export function workspaceNotFound(id: string): BerthError {
+  return new BerthError("workspace_not_found", `there is no workspace ${id}`, { workspace_id: id });
+}
+
+/** The same for an operation. */
+export function operationNotFound(id: string): BerthError {
+  return new BerthError("operation_not_found", `there is no operation ${id}`, { operation_id: id });
+}

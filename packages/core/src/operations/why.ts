@@ -6,7 +6,7 @@ import { heldFor } from "../db/sweeps.js";
 import { getWorkspace, type Workspace } from "../db/workspaces.js";
 import { servedNow, type Served } from "../db/place-workers.js";
 import { hasCompute } from "../domain/backend.js";
-import { BerthError } from "../base/errors.js";
+import { workspaceNotFound } from "../base/errors.js";
 
 /** Why a workspace is where it is, in words and in fields. */
 export interface Why {
@@ -45,10 +45,7 @@ export interface Why {
 /** @throws BerthError `workspace_not_found` */
 export async function why(db: Queryable, workspaceId: string): Promise<Why> {
   const workspace = await getWorkspace(db, workspaceId);
-  if (workspace === null)
-    throw new BerthError("workspace_not_found", `there is no workspace ${workspaceId}`, {
-      workspace_id: workspaceId,
-    });
+  if (workspace === null) throw workspaceNotFound(workspaceId);
   const unfinished = await unfinishedOf(db, [workspaceId]);
   const gate = await lookAtGate(db, workspaceId);
   const open = (await openResources(db, workspaceId)).filter((row) => row.state === "releasing");

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { BerthError } from "../base/errors.js";
+import { BerthError, workspaceNotFound } from "../base/errors.js";
 import { insertEvents } from "../db/events.js";
 import type { EventPayload, NewEvent } from "../domain/events.js";
 import { lockGates, type Gate } from "../db/gates.js";
@@ -112,10 +112,7 @@ export async function lockWorkspace(
     lockGates(tx, [workspaceId]),
     getWorkspace(tx, workspaceId),
   ]);
-  if (gate === undefined)
-    throw new BerthError("workspace_not_found", `there is no workspace ${workspaceId}`, {
-      workspace_id: workspaceId,
-    });
+  if (gate === undefined) throw workspaceNotFound(workspaceId);
   return { gate, workspace: workspace! };
 }
 

@@ -13,7 +13,7 @@ import { changeStatuses, type Workspace } from "../db/workspaces.js";
 import { firstRefused, isFinished, projectedStatus } from "../domain/operation.js";
 import { hasCompute } from "../domain/backend.js";
 import type { Status } from "../domain/status.js";
-import { BerthError } from "../base/errors.js";
+import { BerthError, operationNotFound } from "../base/errors.js";
 import { cancelled } from "../gate/endings.js";
 import { acceptIdempotently } from "./idempotency.js";
 import { requireQuotaToRun } from "./quotas.js";
@@ -86,8 +86,7 @@ export async function cancelOperation(
 /** @throws BerthError `operation_not_found`. */
 export async function requireOperation({ pool }: RequestContext, id: string): Promise<Operation> {
   const operation = await getOperation(pool, id);
-  if (operation === null)
-    throw new BerthError("operation_not_found", `there is no operation ${id}`, { operation_id: id });
+  if (operation === null) throw operationNotFound(id);
   return operation;
 }
 

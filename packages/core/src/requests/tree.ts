@@ -1,4 +1,4 @@
-import { BerthError } from "../base/errors.js";
+import { workspaceNotFound } from "../base/errors.js";
 import { lockGates, type Gate } from "../db/gates.js";
 import type { Tx } from "../db/pool.js";
 import { treeOf } from "../db/trees.js";
@@ -14,10 +14,7 @@ export async function lockTree(
 ): Promise<{ gates: Map<string, Gate>; workspaces: Workspace[] }> {
   const gates = new Map<string, Gate>();
   for (let tree = await idsOf(tx, rootId); ;) {
-    if (tree.length === 0)
-      throw new BerthError("workspace_not_found", `there is no workspace ${rootId}`, {
-        workspace_id: rootId,
-      });
+    if (tree.length === 0) throw workspaceNotFound(rootId);
     const [locked, now, found] = await Promise.all([
       lockGates(
         tx,

@@ -1,10 +1,10 @@
 import { defined } from "@berth/core/base/defined";
-import { getOperation, type Operation as OperationRow } from "@berth/core/db/operations";
+import type { Operation as OperationRow } from "@berth/core/db/operations";
 import { findOperations, listOperations, partsOf, unfinishedParts } from "@berth/core/db/operation-lists";
 import { listResources } from "@berth/core/db/resources";
 import { OPERATION_KINDS, OPERATION_STATES, SOURCES } from "@berth/core/domain/operation";
 import { BACKENDS } from "@berth/core/domain/backend";
-import { BerthError } from "@berth/core/base/errors";
+import { requireOperation } from "@berth/core/requests/cancel";
 import Type from "typebox";
 import { preferredWait } from "../../http/prefer.js";
 import { cursor, page, pageOf, positionOf, readCursor } from "../../http/pages.js";
@@ -37,12 +37,7 @@ const AMISS_SHOWN = 100;
 
 /** Operations, and what was made by them. */
 export function operationReadRoutes(app: App, services: Services): void {
-  const { pool, waiting } = services;
-  const existingOperation = async (id: string): Promise<OperationRow> => {
-    const operation = await getOperation(pool, id);
-    if (operation !== null) return operation;
-    throw new BerthError("operation_not_found", `there is no operation ${id}`, { operation_id: id });
-  };
+  const { pool, requests, waiting } = services;
   const followed = async (operation: OperationRow) => {
     const parts = await partsOf(pool, operation.id, AMISS_SHOWN);
     return {
@@ -114,7 +109,7 @@ export function operationReadRoutes(app: App, services: Services): void {
     },
     async (request, reply) => {
       const { id } = request.params;
-      const operation = await existingOperation(id);
+      const operation = await requireOperation(requests, id);
       const seconds = preferredWait(request.headers["prefer"] as string | undefined);
       if (seconds === null || seconds === 0) return followed(operation);
       void reply.header("preference-applied", `wait=${seconds}`);
@@ -122,7 +117,7 @@ export function operationReadRoutes(app: App, services: Services): void {
         timeoutMs: seconds * 1_000,
         signal: request.signal,
       });
-      return followed(ended ? await existingOperation(id) : operation);
+      return followed(ended ? await requireOperation(requests, id) : operation);
     },
   );
 
