@@ -1,15 +1,13 @@
 import { summarizeLeaks } from "@berth/core/db/leaks";
 import type { Pool } from "@berth/core/db/pool";
 import { priceOf, type Prices } from "@berth/core/domain/prices";
-import { Gauge, type Registry } from "prom-client";
+import { figuresOf } from "@berth/core/metrics/figures";
+import type { Registry } from "prom-client";
+import type { Source } from "./source.js";
 
 /** What is to go and isn't proven gone: a source of the state's metrics. */
-export function leakMetrics(
-  registry: Registry,
-  { pool, prices }: { pool: Pool; prices: Prices },
-): { gauges: Gauge[]; read(): Promise<() => void> } {
-  const gauge = <L extends string>(name: string, help: string, ...labelNames: L[]): Gauge<L> =>
-    new Gauge({ name, help, labelNames, registers: [registry] });
+export function leakMetrics(registry: Registry, { pool, prices }: { pool: Pool; prices: Prices }): Source {
+  const { gauge } = figuresOf(registry);
   const leaks = gauge(
     "berth_leaks",
     "Open obligations and unclaimed things that are not in the ordinary course of an operation.",

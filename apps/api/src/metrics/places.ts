@@ -1,17 +1,15 @@
 import { countByPlace } from "@berth/core/db/counts";
 import type { Pool } from "@berth/core/db/pool";
-import { Gauge, type Registry } from "prom-client";
+import { figuresOf } from "@berth/core/metrics/figures";
+import type { Registry } from "prom-client";
+import type { Source } from "./source.js";
 
 /** As many places have figures, by name. */
 const MAX_PLACES = 1_000;
 
 /** The figures of places: a source of the state's metrics. */
-export function placeMetrics(
-  registry: Registry,
-  pool: Pool,
-): { gauges: Gauge[]; read(): Promise<() => void> } {
-  const gauge = <L extends string>(name: string, help: string, ...labelNames: L[]): Gauge<L> =>
-    new Gauge({ name, help, labelNames, registers: [registry] });
+export function placeMetrics(registry: Registry, pool: Pool): Source {
+  const { gauge } = figuresOf(registry);
   const workspaces = gauge(
     "berth_place_workspaces",
     "Workspaces in a place that aren't removed.",

@@ -10,7 +10,7 @@ export function measureApi(registry: Registry, services: Services): void {
     role: services.config.role,
     pools: () => ({ requests: services.pool, vital: services.vitalPool }),
   });
-  figuresOf(registry).gauge(
+  figuresOf(registry).scraped(
     "berth_streams",
     "Streams that are open, of events or of logs.",
     ["of"],

@@ -3,7 +3,8 @@ import { listPlacesInUse } from "@berth/core/db/places";
 import type { Pool } from "@berth/core/db/pool";
 import type { Queues } from "@berth/core/queues/producer";
 import { livenessOfSweeps } from "@berth/core/sweeps/state";
-import { Gauge, type Registry } from "prom-client";
+import { figuresOf } from "@berth/core/metrics/figures";
+import type { Registry } from "prom-client";
 import { countOperations, countWorkspaces } from "@berth/core/db/counts";
 import { countDeliveries } from "@berth/core/db/webhooks";
 import { listQuotaUses } from "@berth/core/db/quotas";
@@ -11,6 +12,7 @@ import type { Prices } from "@berth/core/domain/prices";
 import { labelText } from "@berth/core/domain/quota";
 import { leakMetrics } from "./leaks.js";
 import { placeMetrics } from "./places.js";
+import type { Source } from "./source.js";
 
 const QUEUE_STATES = ["waiting", "active", "delayed", "prioritized", "failed"] as const;
 /** How long one source may take at a scrape, in ms. */
@@ -28,8 +30,7 @@ export function createStateMetrics(
   registry: Registry,
   { pool, queues, prices }: { pool: Pool; queues: Queues; prices: Prices },
 ): StateMetrics {
-  const gauge = <L extends string>(name: string, help: string, ...labelNames: L[]): Gauge<L> =>
-    new Gauge({ name, help, labelNames, registers: [registry] });
+  const { gauge } = figuresOf(registry);
 
   const up = gauge("berth_source_up", "1 if what the other figures come from answered this time.", "source");
   const workspaces = gauge("berth_workspaces", "Workspaces that aren't removed.", "backend", "status");
@@ -72,7 +73,7 @@ export function createStateMetrics(
   );
 
   // Each reads first and writes then, with nothing in between: two scrapes at once don't mix.
-  const sources: Record<string, { gauges: Gauge[]; read(): Promise<() => void> }> = {
+  const sources: Record<string, Source> = {
     workspaces: {
       gauges: [workspaces],
       async read() {

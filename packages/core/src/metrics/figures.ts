@@ -12,13 +12,15 @@ export function figuresOf(registry: Registry) {
       once(name, () => new Counter({ name, help, labelNames, registers: [registry] })),
     histogram: <L extends string>(name: string, help: string, ...labelNames: L[]): Histogram<L> =>
       once(name, () => new Histogram({ name, help, labelNames, buckets: SECONDS, registers: [registry] })),
+    gauge: <L extends string>(name: string, help: string, ...labelNames: L[]): Gauge<L> =>
+      once(name, () => new Gauge({ name, help, labelNames, registers: [registry] })),
     /** @param read sets it at each scrape */
-    gauge: <L extends string>(
+    scraped: <L extends string>(
       name: string,
       help: string,
       labelNames: L[],
-      read?: (gauge: Gauge<L>) => void,
-    ) =>
+      read: (gauge: Gauge<L>) => void,
+    ): Gauge<L> =>
       once(
         name,
         () =>
@@ -27,14 +29,10 @@ export function figuresOf(registry: Registry) {
             help,
             labelNames,
             registers: [registry],
-            ...(read === undefined
-              ? {}
-              : {
-                  collect() {
-                    this.reset();
-                    read(this);
-                  },
-                }),
+            collect() {
+              this.reset();
+              read(this);
+            },
           }),
       ),
   };

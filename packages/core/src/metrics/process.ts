@@ -9,28 +9,30 @@ export function measureProcess(
   { role, pools }: { role: string; pools: () => Readonly<Record<string, Pool>> },
 ): void {
   collectDefaultMetrics({ register: registry });
-  const { gauge } = figuresOf(registry);
-  gauge("berth_build_info", "1, with the version of this process, its part and its Node.", [
+  const { gauge, scraped } = figuresOf(registry);
+  gauge(
+    "berth_build_info",
+    "1, with the version of this process, its part and its Node.",
     "version",
     "part",
     "node",
-  ]).set({ version: versionOf(), part: role, node: process.versions.node }, 1);
+  ).set({ version: versionOf(), part: role, node: process.versions.node }, 1);
   const each = (read: (pool: Pool, name: string) => void): void => {
     for (const [name, pool] of Object.entries(pools())) read(pool, name);
   };
-  gauge("berth_pool_connections", "Connections to PostgreSQL, by what they do.", ["pool", "state"], (one) =>
+  scraped("berth_pool_connections", "Connections to PostgreSQL, by what they do.", ["pool", "state"], (one) =>
     each((pool, name) => {
       one.set({ pool: name, state: "busy" }, pool.totalCount - pool.idleCount);
       one.set({ pool: name, state: "idle" }, pool.idleCount);
     }),
   );
-  gauge("berth_pool_connections_max", "As many connections may be open.", ["pool"], (one) =>
+  scraped("berth_pool_connections_max", "As many connections may be open.", ["pool"], (one) =>
     each((pool, name) => one.set({ pool: name }, pool.options.max)),
   );
-  gauge("berth_pool_waiting", "Statements that wait for a connection.", ["pool"], (one) =>
+  scraped("berth_pool_waiting", "Statements that wait for a connection.", ["pool"], (one) =>
     each((pool, name) => one.set({ pool: name }, pool.waitingCount)),
   );
-  gauge(
+  scraped(
     "berth_pool_longest_wait_seconds",
     "Of those that wait now, for how long the first has.",
     ["pool"],
