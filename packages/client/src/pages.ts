@@ -43,7 +43,7 @@ export async function* pages<P extends ListPath>(
 }
 
 /** The position of the next page. Only that, since a proxy may serve Berth under another path than it knows. */
-function nextOf(response: Response): string | null {
+export function nextOf(response: Response): string | null {
   const [, target] = /<([^>]+)>;\s*rel="next"/.exec(response.headers.get("link") ?? "") ?? [];
   return target === undefined ? null : new URL(target, "http://berth").searchParams.get("after");
 }

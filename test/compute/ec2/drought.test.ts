@@ -1,15 +1,6 @@
 import { getWorkspace } from "@berth/core/db/workspaces";
 import { expect, test, vi } from "vitest";
-import { openEc2Fleet } from "./fleet.js";
-
-const QUICK = {
-  BERTH_RETRY_ATTEMPTS: "2",
-  BERTH_RESTART_DEBOUNCE_MS: "0",
-  BERTH_RESTART_LONGEST_PAUSE_MS: "500",
-  BERTH_SWEEP_INSTANCE_STATE_EVERY_MS: "300",
-  BERTH_SWEEP_REMOVED_INSTANCES_EVERY_MS: "300",
-  BERTH_SWEEPS_PAUSED: "leaked-instances,docker-orphans",
-};
+import { openEc2Fleet, QUICK } from "./fleet.js";
 
 test("a spot instance that is reclaimed while AWS has no room comes back when it has, and never fails (I14)", async () => {
   const fleet = await openEc2Fleet({ env: QUICK });

@@ -7,16 +7,7 @@ import { getWorkspace } from "@berth/core/db/workspaces";
 import { describe, expect, test, vi } from "vitest";
 import { BY_TEST } from "../../support/fleet.js";
 import { ended } from "../../support/wait.js";
-import { type Ec2Fleet, openEc2Fleet } from "./fleet.js";
-
-const QUICK = {
-  BERTH_RETRY_ATTEMPTS: "2",
-  BERTH_RESTART_DEBOUNCE_MS: "0",
-  BERTH_RESTART_LONGEST_PAUSE_MS: "500",
-  BERTH_SWEEP_INSTANCE_STATE_EVERY_MS: "300",
-  BERTH_SWEEP_REMOVED_INSTANCES_EVERY_MS: "300",
-  BERTH_SWEEPS_PAUSED: "leaked-instances,docker-orphans",
-};
+import { type Ec2Fleet, openEc2Fleet, QUICK } from "./fleet.js";
 
 const expire = (fleet: Ec2Fleet) => fleet.lab.fault({ kind: "error", code: "ExpiredToken", status: 400 });
 

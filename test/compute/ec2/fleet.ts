@@ -31,6 +31,16 @@ const ENV = {
   BERTH_SWEEPS_PAUSED: "leaked-instances,docker-orphans,instance-state,removed-instances",
 };
 
+/** For what heals by itself: few attempts and short pauses, and the sweeps that see to it. */
+export const QUICK = {
+  BERTH_RETRY_ATTEMPTS: "2",
+  BERTH_RESTART_DEBOUNCE_MS: "0",
+  BERTH_RESTART_LONGEST_PAUSE_MS: "500",
+  BERTH_SWEEP_INSTANCE_STATE_EVERY_MS: "300",
+  BERTH_SWEEP_REMOVED_INSTANCES_EVERY_MS: "300",
+  BERTH_SWEEPS_PAUSED: "leaked-instances,docker-orphans",
+};
+
 /** Workers of Berth on a simulated EC2, gone when the test is over. */
 export async function openEc2Fleet(
   options: {

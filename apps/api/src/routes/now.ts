@@ -15,8 +15,8 @@ const WAIT_LATE_MS = 60_000;
 /** What is to go and isn't gone after so long is told, in ms. */
 const REMOVAL_LATE_MS = 120_000;
 /** Reasons of failed and offline workspaces, and things that are to go, of which each is looked at. */
-const MOST_REASONS = 30;
-const MOST_LATE = 1_000;
+const MAX_REASONS = 30;
+const MAX_LATE = 1_000;
 const PING_LIMIT_MS = 2_000;
 
 export function nowRoutes(app: App, { config, pool, prices, queues, signals }: Services): void {
@@ -37,11 +37,11 @@ export function nowRoutes(app: App, { config, pool, prices, queues, signals }: S
       const [workspaces, operations, unwell, waiting, places, sweeps, leaks, queuesUp] = await Promise.all([
         countWorkspaces(pool),
         countOperations(pool),
-        listUnwell(pool, MOST_REASONS),
+        listUnwell(pool, MAX_REASONS),
         listWaiting(pool, WAIT_LATE_MS),
         reportPlaces(pool),
         livenessOfSweeps(pool),
-        listLeaks(pool, { prices, limit: MOST_LATE }),
+        listLeaks(pool, { prices, limit: MAX_LATE }),
         within(PING_LIMIT_MS, [], () => queues.ping()).then(
           () => true,
           () => false,

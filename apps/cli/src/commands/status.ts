@@ -7,7 +7,7 @@ import { table } from "../output/table.js";
 import { relative, span } from "../output/times.js";
 
 /** As many of each kind are asked for; what goes beyond is told as "and more". */
-const MOST = 500;
+const MAX_ROWS = 500;
 /** What isn't as it should be, in the order in which it is told. */
 const AMISS = ["failed", "offline", "degraded"] as const;
 /** Names that are told of each reason. */
@@ -42,9 +42,11 @@ async function show(context: Context): Promise<void> {
   const now = Date.now();
   const [ready, workspaces, sweeps, leaks, places] = await Promise.all([
     readiness(berth, signal),
-    firstOf(berth.rows("/workspaces", { params: { query: { status: [...AMISS], limit: MOST } }, signal })),
+    firstOf(
+      berth.rows("/workspaces", { params: { query: { status: [...AMISS], limit: MAX_ROWS } }, signal }),
+    ),
     berth.GET("/sweeps", { signal }),
-    firstOf(berth.rows("/leaks", { params: { query: { limit: MOST } }, signal })),
+    firstOf(berth.rows("/leaks", { params: { query: { limit: MAX_ROWS } }, signal })),
     berth.GET("/places", { signal }),
   ]);
   const trouble = [
@@ -135,14 +137,14 @@ function ofPlace({ name, workers, held, lost, last_error: error, served_at: serv
 }
 
 function counted(n: number, of: number): string {
-  return of >= MOST ? `${n}+` : String(n);
+  return of >= MAX_ROWS ? `${n}+` : String(n);
 }
 
 async function firstOf<T>(rows: AsyncIterable<T>): Promise<T[]> {
   const found: T[] = [];
   for await (const one of rows) {
     found.push(one);
-    if (found.length === MOST) break;
+    if (found.length === MAX_ROWS) break;
   }
   return found;
 }

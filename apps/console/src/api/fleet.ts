@@ -1,5 +1,5 @@
 import { useEffect, useSyncExternalStore } from "react";
-import type { Status, StructureEvent, Workspace } from "@berth/client";
+import { nextOf, type Status, type StructureEvent, type Workspace } from "@berth/client";
 import { berth, isLoggedOut, isRefusal, logIn, wordsOf } from "./berth.js";
 import { onEvent } from "./live.js";
 
@@ -22,7 +22,7 @@ export interface Wanted {
 
 const PAGE = 1_000;
 /** As many as a browser holds with ease. */
-const MOST = 30_000;
+const MAX_ROWS = 30_000;
 /** The first page is small, so that there is something to see. */
 const FIRST = 200;
 /** Workspaces that events told of are read again so often, in ms, and so many at a time. */
@@ -82,13 +82,9 @@ export function openFleet(wanted: Wanted) {
         signal,
       });
       for (const one of data) keep(one);
-      const link: string | null = response.headers.get("link");
-      after =
-        link === null
-          ? null
-          : new URL(/<([^>]+)>/.exec(link)![1]!, location.origin).searchParams.get("after");
+      after = nextOf(response);
       show({ rows: [...rows.values()], error: null });
-      if (rows.size >= MOST && after !== null) return show({ cut: true, loading: false });
+      if (rows.size >= MAX_ROWS && after !== null) return show({ cut: true, loading: false });
     }
     show({ loading: false });
   };

@@ -1,20 +1,20 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
-import { operationsQuery, type OperationKind, type OperationState } from "../api/queries.js";
+import { OPERATION_KINDS } from "@berth/client";
+import { operationsQuery, type OperationState } from "../api/queries.js";
 import { Read } from "../parts/read.js";
 import { toneOf, wordFor } from "../parts/status.js";
 import { changeQuery, useRoute } from "../route.js";
 import { OperationTable } from "./operation-table.js";
 
 const STATES: readonly OperationState[] = ["queued", "running", "failed", "cancelled", "succeeded"];
-const KINDS: readonly OperationKind[] = ["provision", "restart", "pause", "resume", "hibernate", "delete"];
 const STEP = 100;
 
 /** The newest first, live. */
 export function OperationsView(): ReactNode {
   const { query } = useRoute();
   const states = STATES.filter((one) => query.get("state")?.split(",").includes(one));
-  const kinds = KINDS.filter((one) => query.get("kind")?.split(",").includes(one));
+  const kinds = OPERATION_KINDS.filter((one) => query.get("kind")?.split(",").includes(one));
   const limit = Math.min(1_000, Number(query.get("show")) || STEP);
   const found = useQuery({ ...operationsQuery(states, kinds, limit), placeholderData: keepPreviousData });
   const toggle = <T extends string>(name: string, chosen: readonly T[], one: T): void => {
@@ -37,7 +37,7 @@ export function OperationsView(): ReactNode {
           </button>
         ))}
         <span className="between" />
-        {KINDS.map((one) => (
+        {OPERATION_KINDS.map((one) => (
           <button
             key={one}
             type="button"

@@ -39,14 +39,14 @@ export async function getPlace(db: Queryable, name: string): Promise<Place | nul
   return rows[0] ?? null;
 }
 
-const MOST_IMAGES = 20;
+const MAX_IMAGES = 20;
 
 /** Of a place, what its workspaces are to run, if that is images: in the order of their names, at most 20. */
 export async function imagesIn(db: Queryable, place: string): Promise<string[]> {
   const { rows } = await db.query<{ image: string }>(
     `select distinct spec->>'image' as image from workspaces
      where place = $1 and status <> 'removed' and spec->>'image' is not null order by image limit $2`,
-    [place, MOST_IMAGES],
+    [place, MAX_IMAGES],
   );
   return rows.map(({ image }) => image);
 }

@@ -2,9 +2,7 @@ import { waitingHeads } from "../db/gate-looks.js";
 import { leftInLost, lostPlaces } from "../db/lost-places.js";
 import type { Pool } from "../db/pool.js";
 import { endSomeLost } from "../requests/lost.js";
-import { defineSweep, type Action, type Sweep } from "./sweep.js";
-
-const FIRST = "00000000-0000-0000-0000-000000000000";
+import { defineSweep, FIRST_ID, type Action, type Sweep } from "./sweep.js";
 
 /**
  * Sees that the first unfinished operation of each workspace has a job that will run: a crash between the
@@ -15,7 +13,7 @@ const FIRST = "00000000-0000-0000-0000-000000000000";
 export const dispatch: Sweep = defineSweep("dispatch", {
   async plan({ pool, dispatcher }, cursor) {
     const lost = await unfinishedLosses(pool);
-    const heads = await waitingHeads(pool, cursor ?? FIRST, dispatch.limit);
+    const heads = await waitingHeads(pool, cursor ?? FIRST_ID, dispatch.limit);
     const due = heads.filter((head) => (head.backoff_for_ms ?? 0) <= 0);
     return {
       lookedAt: heads.length,

@@ -12,9 +12,8 @@ import { whileIdle } from "../operations/idle.js";
 import { removeName, removeVolume, stopInstance } from "../operations/stop.js";
 import { enqueue, requestedEvent } from "../requests/accept.js";
 import { choosePlace } from "../requests/placement.js";
-import { defineSweep, type Sweep, type SweepDeps } from "./sweep.js";
+import { defineSweep, FIRST_ID, type Sweep, type SweepDeps } from "./sweep.js";
 
-const FIRST = "00000000-0000-0000-0000-000000000000";
 /** When one that was stopped is started again where it was, if no run of this sweep has gone on with it. */
 const LEFT_ALONE_MS = 60_000;
 
@@ -26,7 +25,7 @@ const LEFT_ALONE_MS = 60_000;
 export const drain: Sweep = defineSweep("drain", {
   async plan(deps, cursor) {
     const places = [...deps.backends.keys()];
-    const found = await leavers(deps.pool, places, cursor ?? FIRST, drain.limit);
+    const found = await leavers(deps.pool, places, cursor ?? FIRST_ID, drain.limit);
     const crowded = (await withoutRoom(deps.pool, places, drain.limit)).filter(
       (one) => !found.some(({ id }) => id === one.id),
     );

@@ -4,6 +4,9 @@ import type { RetryPolicy } from "../domain/backoff.js";
 import type { RequestContext } from "../requests/accept.js";
 import type { Logger } from "../base/logger.js";
 
+/** Where a sweep begins that goes through rows by their ids. */
+export const FIRST_ID = "00000000-0000-0000-0000-000000000000";
+
 /** Times in ms. */
 export interface SweepSettings {
   breaker: BreakerLimits;

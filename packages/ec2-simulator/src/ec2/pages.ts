@@ -2,7 +2,7 @@ import { AwsError, invalidValue } from "../errors.js";
 import type { Reader } from "../query/reader.js";
 
 const FEWEST = 5;
-const MOST = 1_000;
+const MAX_RESULTS = 1_000;
 
 /** Which part of a listing is asked for. */
 export interface PageRequest {
@@ -33,8 +33,12 @@ export function readPage(reader: Reader, action: string, idList?: string): PageR
       String(maxResults),
       `Expecting a value greater than or equal to ${FEWEST}.`,
     );
-  if (maxResults !== null && maxResults > MOST)
-    throw invalidValue("maxResults", String(maxResults), `Expecting a value less than or equal to ${MOST}.`);
+  if (maxResults !== null && maxResults > MAX_RESULTS)
+    throw invalidValue(
+      "maxResults",
+      String(maxResults),
+      `Expecting a value less than or equal to ${MAX_RESULTS}.`,
+    );
   const token = reader.string("NextToken");
   return { maxResults, ...(token === undefined ? { after: 0, page: 1 } : readToken(token, action)) };
 }

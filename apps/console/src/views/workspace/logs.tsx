@@ -2,7 +2,7 @@ import { useEffect, useRef, useState, type ReactNode } from "react";
 import { isLoggedOut, streams, wordsOf } from "../../api/berth.js";
 
 /** Lines that are kept in the page. */
-const MOST = 2_000;
+const MAX_LINES = 2_000;
 const SHOW_EVERY_MS = 200;
 
 /** What it writes, as it is written. The view stays at the end unless somebody scrolls up. */
@@ -19,7 +19,7 @@ export function Logs({ id }: { id: string }): ReactNode {
       if (arrived.length === 0) return;
       const more = arrived;
       arrived = [];
-      setLines((before) => [...before, ...more].slice(-MOST));
+      setLines((before) => [...before, ...more].slice(-MAX_LINES));
     }, SHOW_EVERY_MS);
     const read = async (): Promise<void> => {
       for await (const message of streams.logs(id, { follow: true, tail: 200, signal: leaving.signal })) {

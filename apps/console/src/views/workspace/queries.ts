@@ -3,8 +3,8 @@ import { berth } from "../../api/berth.js";
 
 /** What nothing tells us of, such as a resource that is gone, is looked for again after this, in ms. */
 const LOOK_EVERY_MS = 5_000;
-const MOST_EVENTS = 2_000;
-const MOST_DESCENDANTS = 500;
+const MAX_EVENTS = 2_000;
+const MAX_DESCENDANTS = 500;
 
 export function workspaceQuery(id: string) {
   return {
@@ -55,7 +55,7 @@ async function eventsOf(workspaceId: string): Promise<StructureEvent[]> {
   });
   for await (const page of pages) {
     found.push(...page);
-    if (found.length >= MOST_EVENTS) break;
+    if (found.length >= MAX_EVENTS) break;
   }
   return found;
 }
@@ -63,7 +63,7 @@ async function eventsOf(workspaceId: string): Promise<StructureEvent[]> {
 /** Those that are deleted with it, the nearest first. */
 export async function descendantsOf(id: string): Promise<Workspace[]> {
   const found: Workspace[] = [];
-  for (let parents = [id]; parents.length > 0 && found.length < MOST_DESCENDANTS;) {
+  for (let parents = [id]; parents.length > 0 && found.length < MAX_DESCENDANTS;) {
     const pages = await Promise.all(
       parents.map((parent_id) =>
         berth.GET("/workspaces", { params: { query: { parent_id, limit: 1_000 } } }),
