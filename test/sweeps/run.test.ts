@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { runSweep } from "@berth/core/sweeps/run";
-import type { Action, Sweep } from "@berth/core/sweeps/sweep";
+import type { Action, Sweep, SweepDeps } from "@berth/core/sweeps/sweep";
 import { openStage, type Stage } from "./stage.js";
 
 let stage: Stage;
@@ -82,6 +82,33 @@ describe("a run of a sweep", () => {
     const counts = await runSweep(sweep, { ...stage.deps, signal: ending.signal }, "ending");
     expect(counts).toMatchObject({ done: done.length, left: 8 });
     expect(done.length).toBeLessThan(20);
+  });
+
+  it("warns of nothing when the worker's end breaks it off: no act, probe or list has failed", async () => {
+    await stage.online();
+    await stage.time.advance(60_000);
+    const warned: unknown[] = [];
+    const logger = { ...stage.deps.logger, warn: (...line: unknown[]) => warned.push(line) };
+    const endingIn = (
+      run: (deps: Partial<SweepDeps>, breakOff: () => Promise<never>) => Promise<unknown>,
+    ) => {
+      const ending = new AbortController();
+      const reason = new Error("the worker is ending");
+      const breakOff = () => (ending.abort(reason), Promise.reject(reason));
+      return run({ logger: logger as never, signal: ending.signal }, breakOff);
+    };
+    const counts = endingIn((deps, breakOff) =>
+      runSweep(sweepOf([act("a", breakOff)]), { ...stage.deps, ...deps }, "ending"),
+    );
+    expect(await counts).toMatchObject({ left: 1 });
+    for (const name of ["instance-state", "docker-orphans"] as const) {
+      const ended = endingIn((deps, breakOff) => {
+        const backend = { ...stage.backend, probe: breakOff, listOwned: breakOff };
+        return stage.run(name, { ...deps, backends: new Map([["process", backend]]) });
+      });
+      await expect(ended).rejects.toThrow("the worker is ending");
+    }
+    expect(warned).toEqual([]);
   });
 
   it("does no more than its limit, those first that its plan has first", async () => {

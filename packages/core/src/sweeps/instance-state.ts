@@ -150,6 +150,8 @@ async function probe(
       backend.probe(instances, { signal }),
     );
   } catch (error) {
+    // The whole run is over: that is its runner's to say.
+    deps.signal.throwIfAborted();
     deps.logger.warn({ err: error, backend: backend.name }, "a probe failed");
     return new Map();
   }

@@ -103,11 +103,12 @@ async function actOn(actions: readonly Action[], sweep: Sweep, deps: SweepDeps):
   const outcomes: string[] = [];
   const lane = async (): Promise<void> => {
     for (let action = waiting.shift(); action !== undefined; action = waiting.shift()) {
-      // What isn't begun when the time is up is the next run's.
+      // What isn't done when the time is up is the next run's.
       if (deps.signal.aborted) return void outcomes.push("left");
       try {
         outcomes.push(await action.run(deps.signal));
       } catch (error) {
+        if (deps.signal.aborted) return void outcomes.push("left");
         outcomes.push("failed");
         deps.logger.warn({ err: error, sweep: sweep.name, key: action.key }, "an act of a sweep failed");
       }

@@ -32,6 +32,8 @@ export function unclaimed(name: SweepName): Sweep {
         try {
           plans.push(await planOne(name, deps, place, backend));
         } catch (error) {
+          // The whole run is over: that is its runner's to say.
+          deps.signal.throwIfAborted();
           // From a list that didn't come nothing follows (I5); what the other places own is another matter.
           failures.push(error);
           deps.logger.warn({ err: error, sweep: name, place }, "nothing was concluded");
