@@ -57,7 +57,7 @@ export async function startTestApi(
     }),
   );
   const logger = createLogger(config, "test");
-  const queues = await openQueues(config, () => undefined);
+  const queues = await openQueues(config, () => undefined, database.pool);
   const running = await startApi({ config, pool: database.pool, queues, logger });
   const gate = createGate({
     pool: database.pool,

@@ -80,7 +80,7 @@ export async function startFleet(options: {
   const database = options.database ?? (await createTestDatabase());
   const config = readConfig("worker", fleetEnvironment(database.url, options.redisUrl, options.env));
   const logger = createLogger(config, "test");
-  const queues = await openQueues(config, () => undefined);
+  const queues = await openQueues(config, () => undefined, database.pool);
   const backend = await createRecordedBackend(database.pool, options.faults);
   const workers: RunningWorker[] = [];
   return {

@@ -37,6 +37,7 @@ it("a worker whose queue store is down when it starts works as soon as it is up 
       ticket: 1,
       kind: "provision" as const,
       max_attempts: 1,
+      requested_by: "test",
     };
     await vi.waitFor(() => queues.dispatcher.add(operation, "now"), { interval: 200 });
     await vi.waitFor(() => expect(seen).toEqual(["provision"]), { interval: 50 });

@@ -15,7 +15,7 @@ await serve("berth-api", async () => {
   for (const line of away) logger.warn(`${line}: requests wait until it is back`);
   await migrate(config.databaseUrl);
   const pool = createPool(config.databaseUrl, { name: "berth-api" });
-  const queues = await openQueues(config, (error) => logger.debug({ err: error }, "queue"));
+  const queues = await openQueues(config, (error) => logger.debug({ err: error }, "queue"), pool);
   await queues.lease((await openInstallation(pool)).id, (sentence) => logger.error(sentence));
   const api = await startApi({ config, pool, queues, logger });
   return {

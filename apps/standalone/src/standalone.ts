@@ -97,7 +97,7 @@ async function startServers(
 ): Promise<string> {
   const pool = createPool(config.databaseUrl, { name: "berth", max: connectionsOf(config) });
   endings.add("connections", () => pool.end());
-  const queues = await openQueues(config, (error) => log.debug({ err: error }, "queue"));
+  const queues = await openQueues(config, (error) => log.debug({ err: error }, "queue"), pool);
   endings.add("queues", () => queues.close());
   if (newInstallation) await forgetInstallation(pool);
   const installation = await openInstallation(pool);

@@ -27,7 +27,7 @@ await serve("berth-worker", async () => {
   const installation = await openInstallation(pool);
   const doubt = await noteDatabase(pool).catch(() => null);
   if (doubt !== null) logger.error(doubt);
-  const queues = await openQueues(config, (error) => logger.debug({ err: error }, "queue producer"));
+  const queues = await openQueues(config, (error) => logger.debug({ err: error }, "queue producer"), pool);
   await queues.lease(installation.id, (sentence) => logger.error(sentence));
   const registry = new Registry();
   measureProcess(registry, { role: "worker", pools: () => ({ worker: pool }) });

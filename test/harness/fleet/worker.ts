@@ -22,7 +22,7 @@ await serve("berth-worker", async () => {
     name: "berth-worker",
   });
   const installation = await openInstallation(pool);
-  const queues = await openQueues(config, (error) => logger.debug({ err: error }, "queue producer"));
+  const queues = await openQueues(config, (error) => logger.debug({ err: error }, "queue producer"), pool);
   const open = ({ region, key }: ReachedPlace) =>
     openBackends({ ...config, backends: ["ec2"] }, pool, installation, logger, {
       aws: { region, credentials: { accessKeyId: key, secretAccessKey: "none" } },

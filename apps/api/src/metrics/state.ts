@@ -14,7 +14,9 @@ import { leakMetrics } from "./leaks.js";
 import { placeMetrics } from "./places.js";
 import type { Source } from "./source.js";
 
-const QUEUE_STATES = ["waiting", "active", "delayed", "prioritized", "failed"] as const;
+const QUEUE_STATES = ["waiting", "active", "delayed", "failed"] as const;
+/** BullMQ's word for what waits with a priority: each asker has its turn. */
+const IN_TURN = "prioritized";
 /** How long one source may take at a scrape, in ms. */
 const LIMIT_MS = 2_000;
 /** As many quotas have figures. */
@@ -112,7 +114,7 @@ export function createStateMetrics(
         const counts = await Promise.all(
           shown.map(async ({ queue, from }) => ({
             queue,
-            byState: await Promise.all(from.map((one) => one.getJobCounts(...QUEUE_STATES))),
+            byState: await Promise.all(from.map((one) => one.getJobCounts(...QUEUE_STATES, IN_TURN))),
           })),
         );
         return () => {
@@ -120,7 +122,10 @@ export function createStateMetrics(
             for (const state of QUEUE_STATES)
               jobs.set(
                 { queue, state },
-                byState.reduce((sum, one) => sum + (one[state] ?? 0), 0),
+                byState.reduce(
+                  (sum, one) => sum + (one[state] ?? 0) + (state === "waiting" ? (one[IN_TURN] ?? 0) : 0),
+                  0,
+                ),
               );
         };
       },

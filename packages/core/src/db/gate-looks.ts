@@ -38,6 +38,7 @@ export interface WaitingHead {
   place: string;
   kind: OperationKind;
   max_attempts: number;
+  requested_by: string;
   backoff_for_ms: number | null;
 }
 
@@ -47,7 +48,7 @@ export async function waitingHeads(
   limit: number,
 ): Promise<WaitingHead[]> {
   const { rows } = await db.query<WaitingHead>(
-    `select distinct on (o.workspace_id) o.workspace_id, o.ticket, o.id as operation_id, o.place, o.kind, o.max_attempts,
+    `select distinct on (o.workspace_id) o.workspace_id, o.ticket, o.id as operation_id, o.place, o.kind, o.max_attempts, o.requested_by,
        ceil(extract(epoch from o.next_attempt_at - clock_timestamp()) * 1000)::int as backoff_for_ms
      from operations o join gates g on g.workspace_id = o.workspace_id
      where o.state in ('queued', 'running') and o.workspace_id > $1 and not g.paused

@@ -9,6 +9,7 @@ export interface DispatchedOperation {
   ticket: number;
   kind: OperationKind;
   max_attempts: number;
+  requested_by: string;
 }
 
 /**

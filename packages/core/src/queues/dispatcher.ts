@@ -4,6 +4,7 @@ import { RETRY_JITTER } from "../domain/backoff.js";
 import { isEnding } from "../domain/operation.js";
 import type { DispatchedOperation, Dispatcher } from "../gate/dispatcher.js";
 import { BACKOFF, jobId, type OperationJob } from "./names.js";
+import { createShares, type QueueLook } from "./shares.js";
 import { PRODUCER_LIMIT_MS, type AnyQueue, type QueueConfig, type Store } from "./store.js";
 
 /** ioredis's states in which a command can't be sent. */
@@ -13,11 +14,12 @@ const FINISHED_JOBS: Pick<JobsOptions, "removeOnComplete" | "removeOnFail"> = {
   removeOnFail: { age: 86_400, count: 5_000 },
 };
 
-/** What {@link Dispatcher} asks for, on BullMQ. */
+/** What {@link Dispatcher} asks for, on BullMQ. @param waitingIn who has how much waiting in a place */
 export function createDispatcher(
   { operationsOf, endsOf }: Record<"operationsOf" | "endsOf", (place: string) => AnyQueue<OperationJob>>,
   store: Store,
   config: QueueConfig,
+  waitingIn: (place: string) => Promise<QueueLook["waiting"]>,
 ): Dispatcher {
   // A Redis known to be down is not waited for: each request would pay for it.
   const ask = async <T>(work: () => Promise<T>): Promise<T> => {
@@ -25,12 +27,29 @@ export function createDispatcher(
     return within(PRODUCER_LIMIT_MS, [], work);
   };
   const queueOf = ({ kind, place }: DispatchedOperation) => (isEnding(kind) ? endsOf : operationsOf)(place);
+  const shares = new Map<string, ReturnType<typeof createShares>>();
+  /** Its place among what waits: each asker has its turn. */
+  const priorityOf = (operation: DispatchedOperation): number => {
+    const queue = queueOf(operation);
+    const known =
+      shares.get(queue.name) ??
+      createShares(async () => {
+        const [waiting, [next]] = await Promise.all([
+          waitingIn(operation.place),
+          ask(() => queue.getJobs(["prioritized"], 0, 0, true)),
+        ]);
+        return { waiting, next: next?.priority ?? 0 };
+      });
+    shares.set(queue.name, known);
+    return known.priorityOf(operation.requested_by);
+  };
   const add = async (operation: DispatchedOperation, delayMs: number): Promise<void> => {
     const data = { workspaceId: operation.workspace_id, operationId: operation.id, ticket: operation.ticket };
     await ask(() =>
       queueOf(operation).add(operation.kind, data, {
         jobId: jobId(operation.workspace_id, operation.ticket),
         delay: delayMs,
+        priority: priorityOf(operation),
         attempts: operation.max_attempts,
         backoff: { type: BACKOFF, delay: config.retryDelayMs, jitter: RETRY_JITTER },
         ...FINISHED_JOBS,

@@ -1,6 +1,8 @@
 import { Queue, runMigrations } from "bullmq";
 import { within } from "../base/deadline.js";
 import { withClient } from "../db/connect.js";
+import type { Pool } from "../db/pool.js";
+import { waitingByRequester } from "../db/shares.js";
 import type { LogsQuestion } from "../domain/logs.js";
 import type { Dispatcher } from "../gate/dispatcher.js";
 import { createDispatcher } from "./dispatcher.js";
@@ -48,8 +50,13 @@ export interface Queues {
 /**
  * Opens the queues, on Redis or on PostgreSQL. A store that is down is no error here; each call finds out for
  * itself.
+ * @param pool where operations are counted, so that each asker has its share; null: by what this process adds
  */
-export async function openQueues(config: QueueConfig, onError: (error: Error) => void): Promise<Queues> {
+export async function openQueues(
+  config: QueueConfig,
+  onError: (error: Error) => void,
+  pool: Pool | null = null,
+): Promise<Queues> {
   if (config.redisUrl === null) await withClient(queuesUrl(config), (client) => runMigrations(client));
   const store = openStore(config, "producer", onError);
   const open = <Data>(name: string): AnyQueue<Data> => {
@@ -92,7 +99,9 @@ export async function openQueues(config: QueueConfig, onError: (error: Error) =>
     sweepsOf: (place) => lazily<Record<string, never>>(sweepsQueue(place)),
     logsOf: (place) => lazily<LogsQuestion>(logsQueue(place)),
     webhooks,
-    dispatcher: createDispatcher({ operationsOf, endsOf }, store, config),
+    dispatcher: createDispatcher({ operationsOf, endsOf }, store, config, async (place) =>
+      pool === null ? [] : waitingByRequester(pool, place),
+    ),
     ping: async () => {
       await within(PRODUCER_LIMIT_MS, [], async () => {
         await unplaced.getJobCountByTypes("active");

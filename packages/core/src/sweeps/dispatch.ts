@@ -33,6 +33,7 @@ export const dispatch: Sweep = defineSweep("dispatch", {
               ticket: head.ticket,
               kind: head.kind,
               max_attempts: head.max_attempts,
+              requested_by: head.requested_by,
             });
             return woken ? "woken" : "awake";
           },
