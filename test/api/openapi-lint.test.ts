@@ -1,6 +1,7 @@
+import { readFile } from "node:fs/promises";
 import { describeApi } from "@berth/api/description";
 import { createConfig, lintFromString } from "@redocly/openapi-core";
-import { expect, it } from "vitest";
+import { beforeAll, expect, it } from "vitest";
 
 /** Besides the recommended ones, all of them as errors. */
 const RULES = {
@@ -25,10 +26,20 @@ const EXCEPTIONS = [
   { rule: "operation-4xx-response", at: "#/paths/~1health/get/responses" },
 ];
 
+let description: object;
+beforeAll(async () => {
+  description = JSON.parse(JSON.stringify(await describeApi())) as object;
+});
+
 it("the API's description keeps the rules of its trade", async () => {
   const config = await createConfig({ extends: ["recommended-strict"], rules: RULES });
-  const source = JSON.stringify(await describeApi());
+  const source = JSON.stringify(description);
   const found = await lintFromString({ source, config });
   const broken = found.map(({ ruleId, location }) => ({ rule: ruleId, at: location[0]?.pointer }));
   expect(broken).toEqual(EXCEPTIONS);
+});
+
+it("the description in the repository is that of the API: npm run openapi writes it", async () => {
+  const kept = await readFile(new URL("../../docs/openapi.json", import.meta.url), "utf8");
+  expect(JSON.parse(kept)).toEqual(description);
 });

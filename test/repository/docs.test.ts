@@ -4,11 +4,18 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const PAGES = ["", "docs", "docs/adr", "findings", "packages/ec2-simulator", "packages/client"].flatMap(
-  (folder) =>
-    readdirSync(join(ROOT, folder))
-      .filter((name) => name.endsWith(".md"))
-      .map((name) => join(folder, name)),
+const PAGES = [
+  "",
+  "docs",
+  "docs/adr",
+  "findings",
+  "packages/ec2-simulator",
+  "packages/client",
+  "apps/cli",
+].flatMap((folder) =>
+  readdirSync(join(ROOT, folder))
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => join(folder, name)),
 );
 /** Where a path in a page may begin, beside its own folder. */
 const BASES = ["", "packages/core/src", "packages/core"];

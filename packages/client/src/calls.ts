@@ -16,10 +16,10 @@ type Json = "application/json";
 /** What may, and what must, be given besides the path. */
 type Init<P extends keyof paths, M extends Method> = MaybeOptionalInit<paths[P], M>;
 type InitParam<I> = undefined extends I ? [init?: I] : [init: I];
-/** The answer, which is what was asked for: all else is thrown. */
+/** The answer, which is what was asked for: all else is thrown. `data` tells the two apart without exactOptionalPropertyTypes too. */
 export type Answered<Operation extends Record<string | number, unknown>, I> = Extract<
   FetchResponse<Operation, I, Json>,
-  { error?: never }
+  { data: unknown; error?: never }
 >;
 
 /** Asks, as of a path of the API's description. @throws BerthError for every answer that isn't a success. */
