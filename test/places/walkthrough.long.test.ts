@@ -21,7 +21,7 @@ const CLI = join(ROOT, "node_modules/.bin");
 async function startAs(command: string, env: Readonly<Record<string, string>>) {
   const said = [...command.matchAll(/(BERTH_\w+)=(\S+)/g)].map(([, name, value]) => [name!, value!]);
   const standalone = startStandalone(await newDirectory(), { ...env, ...Object.fromEntries(said) });
-  onTestFinished(() => void standalone.interrupt());
+  onTestFinished(async () => void (await standalone.interrupt()));
   const { url, key } = await standalone.ready;
   return { BERTH_URL: url, BERTH_KEY: key };
 }

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { startApi } from "@berth/api/start";
 import type { ApiConfig, Config, WorkerConfig } from "@berth/core/config/config";
 import { forgetInstallation, noteDatabase, openInstallation } from "@berth/core/db/installation";
+import { within } from "@berth/core/base/deadline";
 import { connectionsFor, createPool } from "@berth/core/db/pool";
 import type { BackendName } from "@berth/core/domain/backend";
 import type { Logger } from "@berth/core/base/logger";
@@ -23,6 +24,9 @@ import { lookHome } from "./home.js";
 import { migrateOrExplain } from "./reachable.js";
 import { forSimulator, type SimulatedEc2, simulateEc2 } from "./simulated-ec2.js";
 import { reasonOf, StartError } from "./start-error.js";
+
+/** Who is told that Berth is ready finds its places reached: one that doesn't answer is waited for no longer than this, in ms. */
+const FIRST_LOOK_LIMIT_MS = 10_000;
 
 interface Surroundings {
   log: Logger;
@@ -130,6 +134,8 @@ async function startServers(
     const forget = reloadOnHangup(places, worker, log);
     endings.add("places file", async () => forget());
   }
+  const { asked } = worker;
+  await within(FIRST_LOOK_LIMIT_MS, [signal], () => asked).catch(() => signal.throwIfAborted());
   return api.url;
 }
 

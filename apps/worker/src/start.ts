@@ -39,6 +39,8 @@ export interface WorkerDeps {
 }
 
 export interface RunningWorker {
+  /** Resolves when each of its places has been asked once who it is, and what it said is written down. Never rejects. */
+  readonly asked: Promise<void>;
   /** The places that it serves now, by name. */
   served(): string[];
   /** From now on it serves these. What is under way in one that is gone is handed back, and nothing of it is spent. */
@@ -149,7 +151,7 @@ export function startWorker(deps: WorkerDeps): RunningWorker {
     logger,
     measure: sweepFigures(registry),
   });
-  places.start((place, served) => {
+  const asked = places.start((place, served) => {
     queuesOfPlaces.serve(place, served);
     sweeper.serve(place, served);
   });
@@ -157,6 +159,7 @@ export function startWorker(deps: WorkerDeps): RunningWorker {
   logger.info({ owner, places: [...backends.keys()], concurrency: config.concurrency }, "worker started");
 
   return {
+    asked,
     served: () => [...places.served.keys()],
     serve: places.replace,
     async close() {

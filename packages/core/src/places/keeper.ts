@@ -30,8 +30,11 @@ export interface PlaceKeeperOptions extends ServedPlaces {
 export interface PlaceKeeper {
   /** Those that are the places that they are meant to be, guarded: what this worker may touch. Changes with them. */
   readonly served: ReadonlyMap<string, Backend>;
-  /** Begins to ask; `onServed` is told when this worker begins or ceases to serve a place. */
-  start(onServed: (place: string, served: boolean) => void): void;
+  /**
+   * Begins to ask; `onServed` is told when this worker begins or ceases to serve a place.
+   * @returns when each has been asked once, and what it said is written down
+   */
+  start(onServed: (place: string, served: boolean) => void): Promise<void>;
   /** From now on these: what is gone, or is reached by another backend than before, is served no more, and what is new is asked. */
   replace(places: ServedPlaces): void;
   /** Asks a place, or all, who it is now. */
@@ -57,6 +60,8 @@ export function keepPlaces(options: PlaceKeeperOptions): PlaceKeeper {
   const timers = new Map<string, NodeJS.Timeout>();
   /** Who else has things in a place, as it was when this worker began to serve it. */
   const shared = new Map<string, string | null>();
+  /** Called when what a place said is written down. */
+  const onTold = new Map<string, () => void>();
   const ending = new AbortController();
   let ceased: Promise<unknown> = Promise.resolve();
 
@@ -84,6 +89,7 @@ export function keepPlaces(options: PlaceKeeperOptions): PlaceKeeper {
     if (found.state === "confirmed") serve(name, backend, true);
     else if (REFUSED.includes(found.state)) serve(name, backend, false);
     await tell(options, name, backend, { ...found, problem: found.problem ?? shared.get(name) ?? null });
+    onTold.get(name)?.();
     // It keeps nobody from the place, so it comes last; the sweep over what is unclaimed goes on looking.
     if (found.state === "confirmed" && !shared.has(name))
       shared.set(name, await whoShares(options, name, backend, ending.signal));
@@ -117,9 +123,15 @@ export function keepPlaces(options: PlaceKeeperOptions): PlaceKeeper {
 
   return {
     served,
-    start(listener) {
+    async start(listener) {
       onServed = listener;
-      for (const name of backends.keys()) void look(name);
+      const askOnce = (name: string): Promise<void> =>
+        new Promise((resolve) => {
+          onTold.set(name, resolve);
+          // One that nothing could be written of has been asked, too.
+          void look(name).then(resolve);
+        });
+      await Promise.all([...backends.keys()].map(askOnce));
     },
     replace(places) {
       const before = backends;
