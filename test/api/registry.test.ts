@@ -6,7 +6,7 @@ import { KEY, startTestApi, type TestApi } from "./api.js";
 
 let api: TestApi;
 beforeAll(async () => {
-  api = await startTestApi(null);
+  api = await startTestApi(null, { BERTH_AGENTS_PORT: "0" });
 });
 afterAll(() => api.close());
 
@@ -29,6 +29,25 @@ const agent = async () => {
   const { id } = (await api.create()) as { id: string };
   return { id, token: await launch(id, 1) };
 };
+
+describe("the agents' own address", () => {
+  it("answers agents, and has nothing else of the API", async () => {
+    const { id, token } = await agent();
+    const ask = (path: string, init: RequestInit = {}) =>
+      fetch(`http://127.0.0.1:${api.running.agentsPort}${path}`, init);
+    const beat = await ask("/registry/heartbeat", {
+      method: "POST",
+      headers: { ...bearer(token), "content-type": "application/json" },
+      body: JSON.stringify({ workspace_id: id }),
+    });
+    expect(beat.status).toBe(200);
+    for (const path of ["/workspaces", "/health", "/registry/../workspaces", "/", "//registry/heartbeat"]) {
+      const answer = await ask(path, { headers: bearer(KEY) });
+      expect([answer.status, await answer.text()], path).toEqual([404, "only agents are answered here\n"]);
+    }
+    expect((await ask("/registry/..%2fworkspaces", { headers: bearer(KEY) })).status).toBe(404);
+  });
+});
 
 describe("an agent", () => {
   it("registers with the token of its generation, and its workspace is online", async () => {

@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import type { AddressInfo } from "node:net";
 import type { ApiConfig } from "@berth/core/config/config";
+import { readPolicyFile } from "@berth/core/config/policy-file";
 import { createPool, type Pool, REQUEST_CONNECTIONS } from "@berth/core/db/pool";
 import { DEFAULT_PRICES, parsePrices, type Prices } from "@berth/core/domain/prices";
 import { createHeartbeats } from "@berth/core/agents/heartbeat";
@@ -12,6 +13,7 @@ import { openRateLimits } from "@berth/core/base/rate-limits";
 import { countAccepted } from "@berth/core/metrics/accepted";
 import { Registry } from "prom-client";
 import { countBeats } from "./metrics/process.js";
+import { listenForAgents } from "./agents-listener.js";
 import { createApp } from "./app.js";
 import { createEventFeed } from "./live/feed.js";
 import { createFollowing } from "./live/log-streams.js";
@@ -39,6 +41,8 @@ const CLOSE_LIMIT_MS = 5_000;
 export interface RunningApi {
   /** Where it answers on this machine. */
   url: string;
+  /** Where it answers agents alone; null: nowhere. */
+  agentsPort: number | null;
   app: App;
   /**
    * Takes no more requests, answers those that wait with 202, records the heartbeats that have arrived, and
@@ -51,6 +55,7 @@ export interface RunningApi {
 export async function startApi(deps: ApiDeps): Promise<RunningApi> {
   const { config, pool, queues, logger, registry = new Registry() } = deps;
   const prices = await readPrices(config.pricesFile);
+  const policy = readPolicyFile(config.policyFile);
   const signals = openSignals({ url: config.databaseListenUrl ?? config.databaseUrl, pool, logger });
   const waiting = createWaiting({ pool, signals, logger });
   const feed = createEventFeed({ pool, signals, logger, maxStreams: config.maxStreams });
@@ -65,7 +70,7 @@ export async function startApi(deps: ApiDeps): Promise<RunningApi> {
     }),
   );
   const dispatcher = countAccepted(registry, queues.dispatcher);
-  const requests = { pool, dispatcher, maxAttempts: config.retryAttempts };
+  const requests = { pool, dispatcher, maxAttempts: config.retryAttempts, policy };
   const following = createFollowing({ pool, queues, logger, most: config.logFollowers });
   const services = {
     config,
@@ -90,17 +95,19 @@ export async function startApi(deps: ApiDeps): Promise<RunningApi> {
   try {
     const app = await createApp(services, logger, registry);
     await listen(app, config);
+    const agents = await listenForAgents(app, config);
     const close = async (): Promise<void> => {
       waiting.close();
       feed.close();
       await Promise.all([signals.close(), following.close()]);
       // A connection on which nothing was ever asked isn't idle for Node, and would hold this up for ever.
+      agents?.close();
       const late = setTimeout(() => app.server.closeAllConnections(), CLOSE_LIMIT_MS);
       await app.close();
       clearTimeout(late);
       await end();
     };
-    return { url: urlOf(app, config.host), app, close };
+    return { url: urlOf(app, config.host), agentsPort: agents?.port ?? null, app, close };
   } catch (error) {
     waiting.close();
     feed.close();

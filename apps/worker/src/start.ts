@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import type { Backend } from "@berth/core/compute/backend";
 import { variablesFor, type WorkerConfig } from "@berth/core/config/config";
+import { readPolicyFile } from "@berth/core/config/policy-file";
 import type { Pool } from "@berth/core/db/pool";
 import { CLAIMS_BY_PLACE } from "@berth/core/db/gates";
 import type { Operation } from "@berth/core/db/operations";
@@ -92,7 +93,7 @@ export function startWorker(deps: WorkerDeps): RunningWorker {
     limits: {
       startTimeoutMs: config.startTimeoutMs,
       stopTimeoutMs: config.stopGraceMs + config.callTimeoutMs,
-      publicUrl: config.publicUrl ?? "",
+      publicUrl: config.agentsUrl ?? config.publicUrl ?? "",
       deploymentId: config.deploymentId,
     },
     retry: { delayMs: config.retryDelayMs, maxDelayMs: config.retryMaxDelayMs, jitter: RETRY_JITTER },
@@ -108,6 +109,7 @@ export function startWorker(deps: WorkerDeps): RunningWorker {
     attemptTimeoutMs: config.attemptTimeoutMs,
     maxTakeovers: MAX_TAKEOVERS,
     secret: config.secret,
+    policy: readPolicyFile(config.policyFile),
     secretSources: { directory: config.secretsDir, variables: variablesFor(config.secretsEnvPrefix) },
     logger,
     onStep: figures.onStep(deps.onStep),

@@ -38,6 +38,28 @@ describe.skipIf(daemon === null)("docker: what the daemon does (needs Linux and 
     expect(mounts).toMatchObject([{ Type: "volume", Name: instance.name, Destination: "/data dir" }]);
   });
 
+  test("a container is kept as the policy says, whatever its image and spec are", async () => {
+    const { prepared, request, backend, call } = use();
+    const workspace = await prepared();
+    const instance = workspace.instance(1);
+    const confinement = {
+      cap_drop: ["ALL"],
+      readonly_rootfs: true,
+      user: "1000:1000",
+      nofile: 512,
+      network: "none",
+    };
+    await backend.launch({ ...request(workspace, instance), confinement }, call);
+    const [{ HostConfig: host, Config: config }] = await inspect(instance.name);
+    expect(config.User).toBe("1000:1000");
+    expect(host).toMatchObject({
+      CapDrop: ["ALL"],
+      ReadonlyRootfs: true,
+      NetworkMode: "none",
+      Ulimits: [{ Name: "nofile", Soft: 512, Hard: 512 }],
+    });
+  });
+
   test("a container that was created and never started, as a crash leaves it, is started by the next launch", async () => {
     const { prepared, request, stateOf, harness, backend, call } = use();
     const workspace = await prepared();
@@ -209,6 +231,6 @@ describe.skipIf(daemon === null)("docker: what the daemon does (needs Linux and 
 
 interface Inspected {
   HostConfig: { NetworkMode: string };
-  Config: { Labels: Record<string, string> };
+  Config: { Labels: Record<string, string>; User: string };
   Mounts: { Name: string; Destination: string }[];
 }

@@ -10,6 +10,7 @@ export function requesterOf(request: FastifyRequest): Condition & Requester {
   return {
     source: "api",
     requestedBy: caller.name,
+    ofTenant: caller.tenant !== null,
     ...defined({ idempotency, ifVersion }),
   };
 }

@@ -7,6 +7,7 @@ export const ERRORS = {
   invalid_id: { status: 400, title: "The id is not a UUID", retryable: false },
   unauthorized: { status: 401, title: "A valid API key is needed", retryable: false },
   forbidden: { status: 403, title: "This key may not do that", retryable: false },
+  refused_by_policy: { status: 403, title: "The policy doesn't allow this", retryable: false },
   not_found: { status: 404, title: "There is no such thing", retryable: false },
   workspace_not_found: { status: 404, title: "There is no such workspace", retryable: false },
   operation_not_found: { status: 404, title: "There is no such operation", retryable: false },

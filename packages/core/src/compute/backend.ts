@@ -1,5 +1,6 @@
 import type { BackendName } from "../domain/backend.js";
 import type { Details, Examination } from "./details.js";
+import type { Confinement } from "../domain/policy.js";
 import type { LaunchSecrets, LaunchSpec } from "../domain/secrets.js";
 
 /**
@@ -162,7 +163,6 @@ export type CallPriority = "user" | "delete" | "reconcile";
 
 export interface LogOptions extends CallOptions {
   tail: number;
-  /** The `cursor` of an earlier answer for the same instance. */
   since?: string | undefined;
   /** Leaves a last line that has no end yet for the next time, where that can be told. */
   wholeLines?: boolean;
@@ -170,7 +170,7 @@ export interface LogOptions extends CallOptions {
 
 export interface Logs {
   lines: LogLine[];
-  /** Where this answer ends, for `since`. Null: nothing was found that one could go on from. */
+  /** Where this answer ends, for `since` of the same instance. Null: nothing was found that one could go on from. */
   cursor: string | null;
   /** Without `since`: there was more than was asked for. With it: some of what came after it is missing. */
   truncated: boolean;
@@ -181,12 +181,10 @@ export interface LogLine {
   stream: "stdout" | "stderr" | null;
   /** When it was written, by the provider's clock, RFC 3339; null where it keeps none. */
   time: string | null;
-  /** Without its line feed. */
   text: string;
 }
 
 export interface VolumeRef {
-  /** The ledger row. */
   resourceId: string;
   workspaceId: string;
   /** Deterministic, unique in the deployment: `ws-<workspace id>`. */
@@ -225,6 +223,8 @@ export interface LaunchRequest {
   secretArguments?: LaunchSecrets;
   /** Given to the instance with the spec's own: `BERTH_WORKSPACE_ID`, `BERTH_TOKEN`, `BERTH_GENERATION`, … */
   env: Readonly<Record<string, string>>;
+  /** How a container is to be kept; passed over where there are none. */
+  confinement?: Confinement;
   /**
    * Records another client token, or more details, in the instance's ledger row, and that its provider is asked now.
    * A backend that asks for something else (another zone or type) does so under a new token, saved before the call (I3).

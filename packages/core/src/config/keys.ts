@@ -68,6 +68,9 @@ export const KEYS = {
     worker: "0.0.0.0",
     standalone: "127.0.0.1",
   }),
+  agentsPort: optional("BERTH_AGENTS_PORT", integer(0, 65_535)),
+  agentsHost: optional("BERTH_AGENTS_HOST", matching(/^\S+$/, "an address or host name")),
+  agentsUrl: optional("BERTH_AGENTS_URL", url("http", "https")),
   workerPort: optional("BERTH_WORKER_PORT", integer(0, 65_535)),
   databaseUrl: optional("DATABASE_URL", databaseUrlKind, {
     requiredBy: ["api", "worker"],
@@ -101,6 +104,7 @@ export const KEYS = {
   backend: optional("BERTH_BACKEND", oneOf(BACKENDS)),
   backends: optional("BERTH_BACKENDS", listOf(BACKENDS)),
   placesFile: optional("BERTH_PLACES_FILE", path),
+  policyFile: optional("BERTH_POLICY_FILE", path),
   dockerHost: optional("DOCKER_HOST", url("unix", "tcp", "http", "https")),
   dockerNetwork: optional(
     "BERTH_DOCKER_NETWORK",

@@ -4,6 +4,7 @@ import { insertEvents } from "../db/events.js";
 import { noteStatusBefore, setGeneration } from "../db/progress.js";
 import { markGone, markPresent, markReleasing, saveResource, type OpenResource } from "../db/resources.js";
 import { beginGeneration, changeStatuses, setInstance, setUrl } from "../db/workspaces.js";
+import { confinementOf } from "../domain/policy.js";
 import { environmentOf, launchSpecOf } from "./secrets.js";
 import { instanceRef, volumeRef } from "../db/refs.js";
 import { callOf, type Step, type StepContext } from "./step.js";
@@ -147,6 +148,7 @@ async function launchOnce(context: StepContext): Promise<void> {
       spec,
       secretArguments,
       env: environmentOf(context, generation),
+      confinement: confinementOf(context.policy, context.workspace.labels),
       save: async (change) => {
         context.check();
         await context.fenced((tx) => saveResource(tx, row.id, change));

@@ -10,6 +10,7 @@ import { openResources } from "../db/resources.js";
 import { waitedFor } from "../db/waits.js";
 import { getWorkspace, type Workspace } from "../db/workspaces.js";
 import { hasCompute } from "../domain/backend.js";
+import type { Policy } from "../domain/policy.js";
 import { statusAfter } from "../domain/operation.js";
 import { succeeded } from "../gate/endings.js";
 import type { Claimed } from "../gate/gate.js";
@@ -38,6 +39,8 @@ export interface RunnerOptions extends SettleOptions {
   /** What workspace tokens are derived from; the same in all workers of a deployment. */
   secret: string;
   secretSources: SecretSources;
+  /** What containers are kept by; absent: their specs alone. */
+  policy?: Policy;
   logger: Logger;
   /** Called around each step; tests end the process here. */
   onStep?: ((operation: Operation, step: string, moment: "before" | "after") => void) | undefined;
@@ -169,6 +172,7 @@ function makeContext(
     workspace,
     priority: priorityOf(operation),
     secretSources: options.secretSources,
+    policy: options.policy ?? null,
     patience: {
       heldMs: operation.waiting_since === null ? HELD_MS : 0,
       waitedMs: (waitsFor) => waitedFor(options.pool, operation.id, waitsFor),

@@ -5,6 +5,7 @@ import type { WithCommit } from "../db/sent.js";
 import type { Queryable, Tx } from "../db/pool.js";
 import type { OpenResource } from "../db/resources.js";
 import type { Workspace } from "../db/workspaces.js";
+import type { Policy } from "../domain/policy.js";
 import type { HeldLedger } from "./held-ledger.js";
 import type { Patience } from "./patience.js";
 
@@ -51,6 +52,8 @@ export interface StepContext extends HeldContext {
   tokenOf(generation: number): string;
   /** Where this worker finds what the spec refers to. */
   readonly secretSources: SecretSources;
+  /** What it has a container kept by. */
+  readonly policy: Policy;
 }
 
 /** Where this worker looks for what specs refer to. */

@@ -20,6 +20,7 @@ import {
   type Source,
 } from "../domain/operation.js";
 import { hasCompute } from "../domain/backend.js";
+import type { Policy } from "../domain/policy.js";
 import type { Dispatcher } from "../gate/dispatcher.js";
 import type { Asker } from "./idempotency.js";
 
@@ -28,11 +29,15 @@ export interface RequestContext {
   pool: Pool;
   dispatcher: Dispatcher;
   maxAttempts: number;
+  /** What workspaces may be; absent: whatever is asked for. */
+  policy?: Policy;
 }
 
 /** The API, or a sweep, and on whose behalf. */
 export interface Requester extends Asker {
   source: Source;
+  /** It asks with a key of one tenant. */
+  ofTenant?: boolean;
   /** The failed or cancelled operation that this request is to make good. */
   retryOf?: string;
   /** The operation of the workspace that was asked for, in a cascade. */

@@ -14,6 +14,7 @@ import { hasCompute } from "../domain/backend.js";
 import { by, dispatch, enqueue, type Accepted, type Requester, type RequestContext } from "./accept.js";
 import { acceptIdempotently } from "./idempotency.js";
 import { choosePlace } from "./placement.js";
+import { requirePolicy, wishUnderPolicy } from "./policy.js";
 import { requireQuotaRoom } from "./quotas.js";
 import { requireCompleteSpec, requireFuture } from "./validate.js";
 
@@ -24,14 +25,16 @@ export type CreateInput = Omit<NewWorkspace, "id">;
  * Accepts a new workspace and its provision.
  * @returns with it the token of an agent that runs elsewhere, which is shown this once; null for all others.
  * @throws BerthError `invalid_request` (the spec lacks what its backend needs, or `expires_at` has passed), `workspace_not_found` or
- * `parent_removed` (the parent), `quota_exceeded`, `invalid_place`, `no_place`.
+ * `parent_removed` (the parent), `refused_by_policy`, `quota_exceeded`, `invalid_place`, `no_place`.
  */
 export async function createWorkspace(
   context: RequestContext,
-  input: CreateInput,
+  wanted: CreateInput,
   requester: Requester,
 ): Promise<Accepted & { token: string | null }> {
-  requireCompleteSpec(input.backend, input.spec);
+  requireCompleteSpec(wanted.backend, wanted.spec);
+  requirePolicy(context, wanted, requester);
+  const input = wishUnderPolicy(context, wanted);
   const accepted = await acceptIdempotently(context.pool, input.parent_id, requester, async (tx) => {
     await requireFuture(tx, input.expires_at);
     const parent = input.parent_id === null ? null : await requireLiveParent(tx, input.parent_id);

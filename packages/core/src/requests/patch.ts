@@ -12,13 +12,14 @@ import {
   type Requester,
   type RequestContext,
 } from "./accept.js";
+import { requirePolicy } from "./policy.js";
 import { requireQuotaToRelabel } from "./quotas.js";
 import { requireCompleteSpec, requireFuture, requireKept } from "./validate.js";
 
 /**
  * Changes what a workspace is called and what its next launch runs.
  * @throws BerthError `workspace_not_found`, `illegal_transition` (removed), `precondition_failed` if
- * `ifVersion` is not its version, `invalid_request` (the spec, or an `expires_at` that has passed), `quota_exceeded` (labels).
+ * `ifVersion` is not its version, `invalid_request` (the spec, or an `expires_at` that has passed), `refused_by_policy`, `quota_exceeded` (labels).
  */
 export async function patchWorkspace(
   context: RequestContext,
@@ -38,6 +39,8 @@ export async function patchWorkspace(
       ...(given && { spec: requireKept(changedSpec(workspace.spec, given)) }),
     };
     if (changes.spec !== undefined) requireCompleteSpec(workspace.backend, changes.spec);
+    if (changes.spec !== undefined || changes.labels !== undefined)
+      requirePolicy(context, { ...workspace, ...changes }, options);
     await requireFuture(tx, changes.expires_at);
     if (changes.labels !== undefined)
       await requireQuotaToRelabel(

@@ -15,24 +15,29 @@ export interface ContainerSettings extends Owner {
 
 /** The container of a workspace. `command` takes the place of the image's CMD, as with `docker run`. */
 export function containerOf(
-  { instance, volume, spec, env }: LaunchRequest,
-  { network, graceSeconds, ...owner }: ContainerSettings,
+  { instance, volume, spec, env, confinement = {} }: LaunchRequest,
+  { graceSeconds, ...settings }: ContainerSettings,
 ): ContainerCreateOptions {
   const limits = limitsOf(spec);
+  const { cap_drop, readonly_rootfs, user, nofile, network = settings.network } = confinement;
   return {
     name: instance.name,
     Image: spec.image ?? "",
     ...(spec.command && { Cmd: spec.command }),
     // Last, so that a spec can't pretend to be another workspace.
     Env: Object.entries({ ...spec.env, ...env }).map(([key, value]) => `${key}=${value}`),
-    Labels: labelsOf(owner, instance),
+    Labels: labelsOf(settings, instance),
     StopTimeout: graceSeconds,
+    ...(user !== undefined && { User: user }),
     HostConfig: {
       // Reaps orphans, and ends at once on SIGTERM where the program as PID 1 would ignore it.
       Init: true,
       // What stops stays stopped until an operation says otherwise.
       RestartPolicy: { Name: "no" },
       SecurityOpt: ["no-new-privileges"],
+      ...(cap_drop !== undefined && cap_drop.length > 0 && { CapDrop: [...cap_drop] }),
+      ...(readonly_rootfs === true && { ReadonlyRootfs: true, Tmpfs: { "/tmp": "size=64m" } }),
+      ...(nofile !== undefined && { Ulimits: [{ Name: "nofile", Soft: nofile, Hard: nofile }] }),
       Memory: limits.memoryBytes,
       // No swap on top of it.
       MemorySwap: limits.memoryBytes,
@@ -49,7 +54,7 @@ export function containerOf(
           // Should the volume vanish before the start, the daemon makes a new one: not one without an owner.
           VolumeOptions: {
             NoCopy: false,
-            Labels: labelsOf(owner, volume),
+            Labels: labelsOf(settings, volume),
             DriverConfig: { Name: "local", Options: {} },
           },
         },
