@@ -13,6 +13,7 @@ import { ended } from "../support/wait.js";
 
 /** Each run soon, and nothing too young or too seldom seen to be judged: only knowing better saves a thing. */
 const HASTY = {
+  BERTH_COPY_STALE_MS: "1000",
   BERTH_SWEEPS_PAUSED: "docker-orphans",
   BERTH_SWEEP_LEAKED_INSTANCES_EVERY_MS: "300",
   BERTH_SWEEP_INSTANCE_STATE_EVERY_MS: "300",

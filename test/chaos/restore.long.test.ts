@@ -19,6 +19,7 @@ import { startPostgres, type TestPostgres } from "../support/postgres.js";
 
 /** Each run soon, and nothing too young or too seldom seen to be judged: only knowing better saves a thing. In ms. */
 const HASTY = {
+  BERTH_COPY_STALE_MS: "1000",
   BERTH_SWEEP_LEAKED_INSTANCES_EVERY_MS: "300",
   BERTH_SWEEP_INSTANCE_STATE_EVERY_MS: "300",
   BERTH_SWEEP_REMOVED_INSTANCES_EVERY_MS: "300",

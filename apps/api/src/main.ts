@@ -16,7 +16,8 @@ await serve("berth-api", async () => {
   await migrate(config.databaseUrl);
   const pool = createPool(config.databaseUrl, { name: "berth-api" });
   const queues = await openQueues(config, (error) => logger.debug({ err: error }, "queue"), pool);
-  await queues.lease((await openInstallation(pool)).id, (sentence) => logger.error(sentence));
+  const { id } = await openInstallation(pool);
+  await queues.lease({ id, pool }, (sentence) => logger.error(sentence));
   const api = await startApi({ config, pool, queues, logger });
   return {
     async close() {

@@ -107,7 +107,7 @@ async function startServers(
   const installation = await openInstallation(pool);
   const doubt = await noteDatabase(pool).catch(() => null);
   if (doubt !== null) log.error(doubt);
-  await queues.lease(installation.id, (sentence) => log.error(sentence));
+  await queues.lease({ id: installation.id, pool }, (sentence) => log.error(sentence));
   const registry = new Registry();
   const places = openBackends(config, pool, installation, log, { registry, aws });
   endings.add("backends", places.close);

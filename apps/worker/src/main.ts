@@ -28,7 +28,7 @@ await serve("berth-worker", async () => {
   const doubt = await noteDatabase(pool).catch(() => null);
   if (doubt !== null) logger.error(doubt);
   const queues = await openQueues(config, (error) => logger.debug({ err: error }, "queue producer"), pool);
-  await queues.lease(installation.id, (sentence) => logger.error(sentence));
+  await queues.lease({ id: installation.id, pool }, (sentence) => logger.error(sentence));
   const registry = new Registry();
   measureProcess(registry, { role: "worker", pools: () => ({ worker: pool }) });
   const places = openBackends(config, pool, installation, logger, { registry });

@@ -70,7 +70,8 @@ export function startWorker(deps: WorkerDeps): RunningWorker {
   const { registry = new Registry() } = deps;
   const figures = operationFigures(registry);
   const dispatcher = countAccepted(registry, queues.dispatcher);
-  const places = keepPlaces({ pool, worker: owner, backends, first, logger });
+  const { copyStaleMs } = config;
+  const places = keepPlaces({ pool, worker: owner, backends, first, logger, copyStaleMs });
   const gate = figures.gate(
     createGate({
       pool,

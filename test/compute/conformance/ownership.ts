@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { ANOTHER, INSTALLATION } from "../../support/installations.js";
 import { type Bench, failure } from "./harness.js";
@@ -44,6 +45,30 @@ export function describeOwnership(use: () => Bench): void {
         INSTALLATION,
         INSTALLATION,
       ]);
+    });
+
+    test("notes tell databases with one installation's id from each other, and are in no list of what is owned", async () => {
+      const { another, harness, call } = use();
+      const id = randomUUID();
+      const [one, same] = [another(harness.deploymentId, id), another(harness.deploymentId, id)];
+      const { signal } = call;
+      const [first, second, waiting] = [randomUUID(), randomUUID(), randomUUID()];
+      expect(await one.notes!.read("at-work", signal)).toEqual([]);
+      await one.notes!.leave("at-work", first, signal);
+      await one.notes!.leave("at-work", first, signal);
+      await same.notes!.leave("waiting", waiting, signal);
+      expect(await same.notes!.read("at-work", signal)).toEqual([first]);
+      expect(await one.notes!.read("waiting", signal)).toEqual([waiting]);
+      await same.notes!.leave("at-work", second, signal);
+      expect(await one.notes!.read("at-work", signal)).toEqual([second]);
+      expect(await another(harness.deploymentId, randomUUID()).notes!.read("at-work", signal)).toEqual([]);
+      expect([...(await one.listOwned(call)), ...(await one.listLookalikes!(call))]).toEqual([]);
+      await one.notes!.leave("at-work", null, signal);
+      await one.notes!.leave("waiting", null, signal);
+      expect([
+        ...(await one.notes!.read("at-work", signal)),
+        ...(await one.notes!.read("waiting", signal)),
+      ]).toEqual([]);
     });
 
     test("a foreign instance with our name is reported, and stays as it is", async (context) => {

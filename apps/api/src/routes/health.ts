@@ -14,7 +14,7 @@ const PING_LIMIT_MS = 2_000;
 const QUEUES_DOWN =
   "queues: their store can't be written; requests are accepted, and are carried out when it is back";
 /** Other contacts have the words of a provider's failure, which aren't for everybody. */
-const WRONG: readonly Contact[] = ["mismatch", "taken", "unconfirmed"];
+const TELLING: readonly Contact[] = ["confirmed", "mismatch", "taken", "unconfirmed", "copied"];
 const State = Type.Enum(["up", "down"]);
 
 export function healthRoutes(app: App, services: Services): void {
@@ -123,9 +123,9 @@ export function healthRoutes(app: App, services: Services): void {
   );
 }
 
-/** Workers that reach another place than the one meant: in one sentence each, with both identities (I12). */
+/** Workers that reach another place than the one meant, or one that others work in as well: in one sentence each (I12). */
 function wrongPlaces(contacts: readonly PlaceWorker[]): string[] {
-  const wrong = contacts.filter(({ state }) => WRONG.includes(state));
+  const wrong = contacts.filter(({ state }) => TELLING.includes(state));
   return [...new Set(wrong.flatMap(({ problem }) => problem ?? []))];
 }
 

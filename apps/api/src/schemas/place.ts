@@ -9,7 +9,7 @@ import { Labels } from "./workspace.js";
 
 const Worker = Type.Object({
   worker: Type.String(),
-  state: Type.Enum(["confirmed", "mismatch", "unreachable", "unconfirmed", "taken", "lost"]),
+  state: Type.Enum(["confirmed", "mismatch", "unreachable", "unconfirmed", "taken", "lost", "copied"]),
   identity: nullable(Type.String(), { description: "Who answers it, as the provider tells it." }),
   problem: nullable(Type.String(), { description: "In one sentence; null: none." }),
   since: time("Since when it says so."),

@@ -2,11 +2,11 @@ import type { BackendName } from "../domain/backend.js";
 import type { Details, Examination } from "./details.js";
 import type { Confinement } from "../domain/policy.js";
 import type { LaunchSecrets, LaunchSpec } from "../domain/secrets.js";
+import type { Notes } from "./notes.js";
 
 /**
  * The contract between the lifecycle and a provider. `test/compute/conformance.ts` holds every backend to
  * it. Three rules bind all methods:
- *
  * - **Idempotent.** A method may be called again with the same arguments after any crash, also while the
  *   first call is still being carried out, and has the same effect as one call.
  * - **"Already gone" is an answer,** never an error.
@@ -15,8 +15,7 @@ import type { LaunchSecrets, LaunchSpec } from "../domain/secrets.js";
  *   installation's id is `name_taken` to acts, `unknown` to probes, and listed among the lookalikes. A name taken
  *   by a foreign thing is `BackendError` (backend-error.ts) `name_taken`, and the thing stays as it is.
  *
- * Methods reject with `BackendError`; every provider call has a time limit of its own and obeys
- * `signal`.
+ * Methods reject with `BackendError`; every provider call has a time limit of its own and obeys `signal`.
  */
 export interface Backend {
   readonly name: BackendName;
@@ -117,7 +116,8 @@ export interface Backend {
 
   /** What its place is like; changes nothing. Absent where there is nothing to ask. @throws BackendError */
   examine?(options: CallOptions & { images: readonly string[] }): Promise<Examination>;
-
+  /** By which copies of our database are told. */
+  readonly notes?: Notes;
   /** Names for instances; absent where none are configured. */
   readonly dns?: Dns | undefined;
 

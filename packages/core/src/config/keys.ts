@@ -167,6 +167,7 @@ export const KEYS = {
   leakGraceMs: key("BERTH_LEAK_GRACE_MS", milliseconds(), "120000"),
   leakGraceEc2Ms: key("BERTH_LEAK_GRACE_CLOUD_MS", milliseconds(), "300000"),
   leakVolumeGraceDays: key("BERTH_LEAK_VOLUME_GRACE_DAYS", integer(0, 10_000, " of days"), "7"),
+  copyStaleMs: key("BERTH_COPY_STALE_MS", milliseconds(), "90000"),
   secondSightingMs: key("BERTH_LEAK_SECOND_SIGHTING_MS", milliseconds(0), "10000"),
   agentSilentMs: key("BERTH_AGENT_SILENT_MS", milliseconds(), "90000"),
   agentGraceMs: key("BERTH_AGENT_GRACE_MS", milliseconds(0), "180000"),

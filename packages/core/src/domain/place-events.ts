@@ -46,5 +46,9 @@ export const PLACE_EVENTS = {
     "things",
     "why",
   ]),
+  "place.copied": event(
+    "a copy of this installation's database works in a place, or has been started there",
+    CONTACT,
+  ),
   "place.unreachable": event("a worker can't reach a place", CONTACT),
 } as const;

@@ -8,8 +8,9 @@ import { BACKEND_RULES, type BackendName } from "./backend.js";
  * - `unconfirmed`: it has no recorded identity, and none of its things was found: an operator must say.
  * - `taken`: what is recorded as another place already.
  * - `lost`: what an operator has given up.
+ * - `copied`: the place, where a copy of this installation's database is at work.
  */
-export type Contact = "confirmed" | "mismatch" | "unreachable" | "unconfirmed" | "taken" | "lost";
+export type Contact = "confirmed" | "mismatch" | "unreachable" | "unconfirmed" | "taken" | "lost" | "copied";
 
 /** What a place may be called, as a pattern and in words. */
 export const PLACE_NAME = {

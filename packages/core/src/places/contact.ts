@@ -13,6 +13,8 @@ export interface Reached {
   recorded: string | null;
   /** In one sentence; null: none. */
   problem: string | null;
+  /** The problem is a copy of this database, which waits for the place (`copies.ts`). */
+  copyWaits?: boolean;
 }
 
 /**

@@ -9,6 +9,7 @@ import { forgetWorker, noteContact } from "../db/place-workers.js";
 import { transaction, type Pool } from "../db/pool.js";
 import type { Contact } from "../domain/place.js";
 import { contact, type Reached } from "./contact.js";
+import { besideCopies, watchCopies } from "./copies.js";
 
 /** What a worker is configured to reach. */
 export interface ServedPlaces {
@@ -25,6 +26,8 @@ export interface PlaceKeeperOptions extends ServedPlaces {
   logger: Logger;
   /** How often each place is asked who it is, in ms. */
   everyMs?: number;
+  /** After how long without a new note a copy of this database has ended (`copies.ts`), in ms. */
+  copyStaleMs?: number;
 }
 
 export interface PlaceKeeper {
@@ -47,7 +50,7 @@ const EVERY_MS = 5_000;
 /** One place that doesn't answer keeps nobody from the others, and says so before the next look. */
 const LOOK_LIMIT_MS = 20_000;
 /** In these a place isn't served. What doesn't answer is served if it was: its acts fail by themselves. */
-const REFUSED: readonly Contact[] = ["mismatch", "unconfirmed", "taken", "lost"];
+const REFUSED: readonly Contact[] = ["mismatch", "unconfirmed", "taken", "lost", "copied"];
 
 /** Sees to it that this worker touches only what is the place that it is meant to be (I12). */
 export function keepPlaces(options: PlaceKeeperOptions): PlaceKeeper {
@@ -62,6 +65,7 @@ export function keepPlaces(options: PlaceKeeperOptions): PlaceKeeper {
   const shared = new Map<string, string | null>();
   /** Called when what a place said is written down. */
   const onTold = new Map<string, () => void>();
+  const copies = watchCopies(pool, logger, { staleMs: options.copyStaleMs });
   const ending = new AbortController();
   let ceased: Promise<unknown> = Promise.resolve();
 
@@ -81,9 +85,10 @@ export function keepPlaces(options: PlaceKeeperOptions): PlaceKeeper {
     const backend = backends.get(name);
     if (backend === undefined) return;
     await ensurePlace(pool, { name, backend: backend.name }, first.get(name));
-    const found = await withDeadline(LOOK_LIMIT_MS, [ending.signal], (signal) =>
-      contact(pool, name, backend, { signal, priority: "reconcile" }),
-    );
+    const found = await withDeadline(LOOK_LIMIT_MS, [ending.signal], async (signal) => {
+      const reached = await contact(pool, name, backend, { signal, priority: "reconcile" });
+      return reached.state === "confirmed" ? besideCopies(copies, name, backend, reached, signal) : reached;
+    });
     if (ending.signal.aborted || backends.get(name) !== backend) return;
     recorded.set(name, found.state === "lost" ? null : found.recorded);
     if (found.state === "confirmed") serve(name, backend, true);
@@ -140,6 +145,7 @@ export function keepPlaces(options: PlaceKeeperOptions): PlaceKeeper {
         if (backends.get(name) === backend) continue;
         serve(name, backend, false);
         shared.delete(name);
+        copies.forget(name);
         clearTimeout(timers.get(name));
       }
       const changed = [...new Set([...before.keys(), ...backends.keys()])].filter(
@@ -186,14 +192,15 @@ async function tell(
   { pool, worker, logger }: PlaceKeeperOptions,
   place: string,
   backend: Backend,
-  { state, identity, recorded, problem }: Reached,
+  { state, identity, recorded, problem, copyWaits = false }: Reached,
 ): Promise<void> {
   const changed = await transaction(pool, async (tx) => {
     const before = await noteContact(tx, { place, worker, state, identity, problem });
     const was = before?.state ?? "confirmed";
-    if (was === state) return before === null;
-    await notePlaceError(tx, place, problem);
-    const type = EVENTS[state];
+    const copied = copyWaits && before?.problem !== problem;
+    if (was === state && !copied) return before === null;
+    if (was !== state) await notePlaceError(tx, place, problem);
+    const type = copied ? "place.copied" : EVENTS[state];
     if (type !== null)
       await insertEvents(tx, [
         {
@@ -205,7 +212,10 @@ async function tell(
     return true;
   });
   if (changed)
-    logger[state === "confirmed" ? "info" : "error"]({ place, identity }, problem ?? "place reached");
+    logger[state === "confirmed" && !copyWaits ? "info" : "error"](
+      { place, identity },
+      problem ?? "place reached",
+    );
 }
 
 const EVENTS = {
@@ -215,4 +225,5 @@ const EVENTS = {
   unconfirmed: "place.unconfirmed",
   unreachable: "place.unreachable",
   lost: null,
+  copied: "place.copied",
 } as const satisfies Readonly<Record<Contact, string | null>>;

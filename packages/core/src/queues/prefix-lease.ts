@@ -1,6 +1,8 @@
 import { once } from "node:events";
 import { within } from "../base/deadline.js";
 import { ConfigError } from "../config/config.js";
+import { currentNote, notesOfOthers } from "../db/installation-notes.js";
+import type { Pool } from "../db/pool.js";
 import { PRODUCER_LIMIT_MS, type Store } from "./store.js";
 
 /** How long Redis keeps whose a prefix is, in ms: of an installation that has ended nothing is left then. */
@@ -14,21 +16,28 @@ const HOLD = `
   redis.call('set', KEYS[1], ARGV[1], 'PX', ARGV[2])
   return ARGV[1]`;
 
+/** Who works under a prefix: this database, by its installation's id and its notes. */
+export interface Holder {
+  id: string;
+  pool: Pool;
+}
+
 export interface PrefixLease {
-  /** Which other installation works under the prefix, in a sentence; null: none that is known. */
+  /** Which other installation, or copy of this one, works under the prefix, in a sentence; null: none that is known. */
   readonly other: string | null;
   close(): void;
 }
 
 /**
  * Says in Redis which installation works under a prefix, for as long as this process lives. Two would take each other's jobs:
- * each would wait for a sweep to find it lost, and for a worker that happens to be the right one.
+ * each would wait for a sweep to find it lost, and for a worker that happens to be the right one. A copy of our database has
+ * our id, and is told by the notes that are left beside it (places/copies.ts).
  * @param onOther told of another one that turns up later, once each time
  * @throws ConfigError if another one works there now. A Redis that doesn't answer is asked again, for ever.
  */
 export async function leasePrefix(
   { redis, options: { prefix = "bull" } }: Pick<Store, "redis" | "options">,
-  installationId: string,
+  own: Holder,
   onOther: (sentence: string) => void,
 ): Promise<PrefixLease> {
   if (redis === null) return { other: null, close: () => undefined };
@@ -36,8 +45,13 @@ export async function leasePrefix(
   const ask = (): Promise<string | null | undefined> =>
     within(PRODUCER_LIMIT_MS, [], async (signal) => {
       if (redis.status !== "ready") await once(redis, "ready", { signal });
-      const holder = await redis.eval(HOLD, 1, `${prefix}:installation`, installationId, String(KEPT_MS));
-      return holder === installationId ? null : sentenceOf(prefix, installationId, String(holder));
+      const holder = await redis.eval(HOLD, 1, `${prefix}:installation`, own.id, String(KEPT_MS));
+      if (holder !== own.id) return sentenceOf(prefix, own.id, String(holder));
+      const note = await redis.get(`${prefix}:installation-note`);
+      const others = await notesOfOthers(own.pool, note === null ? [] : [note]);
+      if (others.length > 0) return copySentence(prefix);
+      await redis.set(`${prefix}:installation-note`, await currentNote(own.pool), "PX", KEPT_MS);
+      return null;
     }).catch(() => undefined);
 
   let other = (await ask()) ?? null;
@@ -61,5 +75,13 @@ function sentenceOf(prefix: string, own: string, holder: string): string {
   return (
     `BERTH_QUEUE_PREFIX: another installation (${holder}; this one is ${own}) works on this Redis under ${prefix}, and each ` +
     `would take the other's jobs: give one of them another prefix (if that one has ended, wait ${KEPT_MS / 1_000} s)`
+  );
+}
+
+function copySentence(prefix: string): string {
+  return (
+    `BERTH_QUEUE_PREFIX: a copy of this installation's database (or what this one was restored from) works on this Redis under ` +
+    `${prefix}: stop one of the two, or give one an id of its own (docs/deployment.md, Copies); if that one has ended, wait ` +
+    `${KEPT_MS / 1_000} s`
   );
 }

@@ -17,7 +17,7 @@ import {
   type OperationJob,
   type WebhookLane,
 } from "./names.js";
-import { leasePrefix, type PrefixLease } from "./prefix-lease.js";
+import { type Holder, leasePrefix, type PrefixLease } from "./prefix-lease.js";
 import { openStore, PRODUCER_LIMIT_MS, queuesUrl, type AnyQueue, type QueueConfig } from "./store.js";
 
 /** How long Redis keeps what a ping has written, in ms. */
@@ -41,7 +41,7 @@ export interface Queues {
   /** Writes: a replica answers what only reads. @throws if the queues' store can't be written within a second. */
   ping(): Promise<void>;
   /** See {@link leasePrefix}; it lasts until these are closed. @throws ConfigError */
-  lease(installationId: string, onOther: (sentence: string) => void): Promise<void>;
+  lease(own: Holder, onOther: (sentence: string) => void): Promise<void>;
   /** Which other installation works on these queues, in a sentence; null: none that is known. */
   readonly other: string | null;
   close(): Promise<void>;
@@ -108,8 +108,8 @@ export async function openQueues(
         await store.redis?.set(`${config.queuePrefix}:ping`, "1", "PX", PING_KEPT_MS);
       });
     },
-    lease: async (installationId, onOther) => {
-      lease = await leasePrefix(store, installationId, onOther);
+    lease: async (own, onOther) => {
+      lease = await leasePrefix(store, own, onOther);
     },
     get other() {
       return lease?.other ?? null;

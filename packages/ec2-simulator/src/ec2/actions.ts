@@ -4,7 +4,11 @@ import { getConsoleOutput } from "./actions/console-output.js";
 import { describeInstanceStatus } from "./actions/describe-instance-status.js";
 import { describeInstances } from "./actions/describe-instances.js";
 import { describeInstanceAttribute, modifyInstanceAttribute } from "./actions/instance-attributes.js";
-import { createLaunchTemplate, deleteLaunchTemplate } from "./actions/launch-templates.js";
+import {
+  createLaunchTemplate,
+  deleteLaunchTemplate,
+  describeLaunchTemplates,
+} from "./actions/launch-templates.js";
 import { describeAvailabilityZones, describeSubnets } from "./actions/network.js";
 import { describeSecurityGroups } from "./actions/security-groups.js";
 import { runInstances } from "./actions/run-instances.js";
@@ -39,5 +43,6 @@ export const ACTIONS: ReadonlyMap<string, Action> = new Map(
     DescribeAvailabilityZones: describeAvailabilityZones,
     CreateLaunchTemplate: createLaunchTemplate,
     DeleteLaunchTemplate: deleteLaunchTemplate,
+    DescribeLaunchTemplates: describeLaunchTemplates,
   }),
 );

@@ -8,6 +8,7 @@ import { examineDaemon } from "./examine.js";
 import { identifyDaemon, markDaemon } from "./identity.js";
 import { launchContainer } from "./launch.js";
 import { readLogs } from "./logs.js";
+import { notesOfDaemon } from "./notes.js";
 import { listLookalikes, listOwned } from "./owned.js";
 import { probeContainers } from "./probe.js";
 import { stopContainer } from "./stop.js";
@@ -50,6 +51,7 @@ export function createDockerBackend(options: DockerBackendOptions): Backend {
     settleMs: 10_000,
     identify: (call) => identifyDaemon(client, call),
     mark: (call) => markDaemon(client, call),
+    notes: notesOfDaemon(client),
     async createVolume(volume, call) {
       return { providerId: await createVolume(client, volume, call) };
     },

@@ -24,6 +24,9 @@ const BUCKETS: Readonly<Record<string, Bucket>> = {
   DescribeSubnets: DESCRIBE,
   DescribeSecurityGroups: DESCRIBE,
   DescribeAvailabilityZones: DESCRIBE,
+  DescribeLaunchTemplates: DESCRIBE,
+  CreateLaunchTemplate: MUTATING,
+  CreateTags: MUTATING,
   GetConsoleOutput: DESCRIBE,
   Route53: { size: 5, perSecond: 5 },
 };

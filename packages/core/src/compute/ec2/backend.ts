@@ -6,6 +6,7 @@ import { createIdentify } from "./account.js";
 import { examineAccount } from "./examine.js";
 import { launchInstance } from "./launch.js";
 import { readLogs } from "./logs.js";
+import { notesOfAccount } from "./notes.js";
 import { listLookalikes, listOwned } from "./owned.js";
 import { probe } from "./probe.js";
 import type { Ec2Options } from "./settings.js";
@@ -20,6 +21,7 @@ export function createEc2Backend(options: Ec2Options): Backend {
   const backend: Backend = {
     name: "ec2",
     settleMs: options.settleMs,
+    notes: notesOfAccount(ec2),
     identify: (call) => identify(callerOf(call, "user")),
     examine: (call) => examineAccount(ec2, identify, callerOf(call, "reconcile")),
     createVolume: (volume, call) => createVolume(ec2, volume, call.spec, callerOf(call, "user")),

@@ -8,6 +8,7 @@ import { examineMachine } from "./examine.js";
 import { identifyMachine, markMachine } from "./identity.js";
 import { launchProcess } from "./launch.js";
 import { readLog } from "./log.js";
+import { notesOfMachine } from "./notes.js";
 import { listLookalikes, listOwned } from "./owned.js";
 import { insistOnOwnership } from "./owners.js";
 import { openPlaces } from "./places.js";
@@ -48,6 +49,7 @@ export function createProcessBackend(options: ProcessBackendOptions): Backend {
       refuseAborted(signal);
       return await markMachine(places);
     },
+    notes: notesOfMachine(places),
     examine: () => examineMachine(places),
     async createVolume(volume, { signal }) {
       refuseAborted(signal);
