@@ -54,6 +54,11 @@ describe("a quota", () => {
     expect(made.body).toEqual({
       label,
       max_running: 2,
+      max_memory_mb: null,
+      max_cpus: null,
+      max_volume_gb: null,
+      max_waiting: null,
+      use: null,
       running: 0,
       fullest: [{ label, running: 0 }],
       version: 1,

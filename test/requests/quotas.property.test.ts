@@ -212,7 +212,7 @@ describe("places under any interleaving of requests and ends", () => {
         const world = new World(database);
         const { context } = world;
         const limit = async (value: string, most: number): Promise<void> => {
-          await setQuota(database.pool, { key: "team", value }, most, BY_TEST);
+          await setQuota(database.pool, { key: "team", value }, { max_running: most }, BY_TEST);
           world.limits.set(value, most);
         };
         await limit("*", 2);
@@ -250,7 +250,7 @@ describe("places under any interleaving of requests and ends", () => {
           await world.audit();
         }
         const client = await database.pool.connect();
-        const rooms = await roomOf(client, LABELS).finally(() => client.release());
+        const rooms = await roomOf(client, LABELS, null).finally(() => client.release());
         const counts = await world.counted();
         for (const room of rooms) {
           expect(room.running).toBe(counts.get(room.value));

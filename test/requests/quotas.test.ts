@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { getQuotaUse } from "@berth/core/db/quotas";
-import { parseLabel } from "@berth/core/domain/quota";
+import { parseLabel, type SizeLimits, sizeOf } from "@berth/core/domain/quota";
+import type { Spec } from "@berth/core/domain/spec";
 import { cancelOperation } from "@berth/core/requests/cancel";
 import { removeQuota, setQuota } from "@berth/core/requests/quotas";
 import { removeWorkspace } from "@berth/core/requests/delete";
@@ -25,7 +26,8 @@ beforeEach(async () => {
 afterAll(() => stage.close());
 
 const RED = { labels: { team: "red" } as never };
-const allow = (label: string, limit: number) => setQuota(stage.pool, parseLabel(label)!, limit, BY_TEST);
+const allow = (label: string, limit: number) =>
+  setQuota(stage.pool, parseLabel(label)!, { max_running: limit }, BY_TEST);
 const running = async (label: string) => (await getQuotaUse(stage.pool, parseLabel(label)!))!.running;
 const create = async (extra: object = RED) =>
   (await createWorkspace(stage.deps, { ...newWorkspace(), ...extra }, BY_TEST)).workspace;
@@ -316,5 +318,69 @@ describe("what a quota costs", () => {
     expect(parseLabel(`team:${"😀".repeat(256)}`)?.value).toHaveLength(512);
     expect(parseLabel("team:")).toEqual({ key: "team", value: "" });
     expect(parseLabel(randomUUID())).toBeNull();
+  });
+});
+
+describe("a quota of what workspaces take together", () => {
+  const docker = (labels: Record<string, string>, spec: Spec = {}) =>
+    createWorkspace(
+      stage.deps,
+      { ...newWorkspace(), backend: "process", labels, spec: { ...newWorkspace().spec, ...spec } },
+      BY_TEST,
+    );
+  const limit = (label: string, limits: Partial<SizeLimits>) =>
+    setQuota(stage.pool, parseLabel(label)!, { max_running: 100, ...limits }, BY_TEST);
+
+  it.each([
+    [{ max_memory_mb: 3_000 }, "memory_mb"],
+    [{ max_cpus: 2 }, "cpus"],
+  ] as const)("of %o refuses what would go beyond it, by a tier's figures as well", async (limits, use) => {
+    await limit("size:a", limits);
+    await docker({ size: "a" }, { tier: 1 });
+    await docker({ size: "a" }, { tier: 2 });
+    await expect(docker({ size: "a" }, { tier: 2 })).rejects.toMatchObject({
+      code: "quota_exceeded",
+      details: { quota: "size:a", [use]: use === "cpus" ? 1.5 : 2_560 },
+    });
+    await docker({ size: "a" }, { memory_mb: 400, cpus: 0.25 });
+  });
+
+  it("lets a workspace shrink, and grow only within it", async () => {
+    await limit("size:b", { max_memory_mb: 2_560 });
+    const { workspace } = await docker({ size: "b" }, { tier: 2 });
+    const change = (memory_mb: number) =>
+      patchWorkspace(stage.deps, workspace.id, { spec: { ...newWorkspace().spec, memory_mb } }, BY_TEST);
+    await expect(change(2_561)).rejects.toMatchObject({ code: "quota_exceeded" });
+    await change(2_560);
+    await limit("size:b", { max_memory_mb: 1 });
+    await change(2_000);
+  });
+
+  it("of waiting operations refuses what would start one more, to be tried again", async () => {
+    await limit("size:c", { max_waiting: 2 });
+    await docker({ size: "c" });
+    const { workspace } = await docker({ size: "c" });
+    await expect(docker({ size: "c" })).rejects.toMatchObject({
+      code: "queue_full",
+      details: { waiting: 2 },
+    });
+    await stage.carryOut(workspace.id, 1);
+    await docker({ size: "c" });
+  });
+
+  it("counts in SQL as in code", async () => {
+    for (const spec of [
+      {},
+      { tier: 1 },
+      { tier: 2 },
+      { tier: 3 },
+      { tier: 3, memory_mb: 100, cpus: 0.1 },
+    ] as Spec[]) {
+      const { rows } = await stage.pool.query<{ memory_mb: number; cpus: number }>(
+        "select spec_memory_mb($1)::float8 as memory_mb, spec_cpus($1)::float8 as cpus",
+        [JSON.stringify(spec)],
+      );
+      expect(sizeOf("docker", spec)).toMatchObject(rows[0]!);
+    }
   });
 });

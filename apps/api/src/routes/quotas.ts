@@ -79,7 +79,7 @@ export function quotaRoutes(app: App, { pool }: Services): void {
         summary: "Set how many workspaces of a label may run",
         description:
           "Makes the quota or replaces it. Whatever runs goes on, also above a lower limit: only what would run besides is " +
-          "refused, with 409 `quota_exceeded`.",
+          "refused, with 409 `quota_exceeded`. What isn't given isn't limited.",
         tags: TAGS,
         params: Params,
         headers: ConditionHeaders,
@@ -93,7 +93,7 @@ export function quotaRoutes(app: App, { pool }: Services): void {
     },
     async (request, reply) => {
       const label = readLabel(request.params.label);
-      const { quota, created } = await setQuota(pool, label, request.body.max_running, requesterOf(request));
+      const { quota, created } = await setQuota(pool, label, request.body, requesterOf(request));
       void reply.code(created ? 201 : 200).header("etag", etagOf(quota.version));
       return viewQuota(quota);
     },

@@ -5,7 +5,26 @@ import { printJson } from "../context.js";
 import { details, table } from "../output/table.js";
 import { relative } from "../output/times.js";
 
-/** How many workspaces of a label may run. */
+const SIZES = [
+  { name: "memory (MiB)", limit: "max_memory_mb", use: "memory_mb" },
+  { name: "cpus", limit: "max_cpus", use: "cpus" },
+  { name: "volumes (GiB)", limit: "max_volume_gb", use: "volume_gb" },
+  { name: "waiting", limit: "max_waiting", use: "waiting" },
+] as const;
+
+interface Limits {
+  memoryMb?: number;
+  cpus?: number;
+  volumeGb?: number;
+  waiting?: number;
+}
+
+function number(text: string): number {
+  if (/^\d{1,9}(\.\d{1,3})?$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("Expected a number from 0 on.");
+}
+
+/** How many workspaces of a label may run, and what they may take. */
 export const quotas: Register = (program, surroundings) => {
   const group = program
     .command("quotas")
@@ -47,6 +66,13 @@ export const quotas: Register = (program, surroundings) => {
           details(context.paint, [
             ["label", data.label],
             ["running", `${data.running} of ${data.max_running}`],
+            ...SIZES.map(
+              ({ name, limit, use }) =>
+                [name, data[limit] === null ? null : `${data.use?.[use] ?? "?"} of ${data[limit]}`] as [
+                  string,
+                  string | null,
+                ],
+            ),
             ["fullest", data.fullest.map((one) => `${one.label} ${one.running}`).join(", ") || null],
             ["changed", `${relative(data.updated_at, context.now)} by ${data.updated_by}`],
           ]),
@@ -60,12 +86,22 @@ export const quotas: Register = (program, surroundings) => {
       if (/^\d{1,7}$/.test(text)) return Number(text);
       throw new InvalidArgumentError("Expected a whole number from 0 on.");
     })
+    .option("--memory-mb <n>", "MiB that those that run may have together", number)
+    .option("--cpus <n>", "CPUs that they may have", number)
+    .option("--volume-gb <n>", "GiB of volumes on ec2", number)
+    .option("--waiting <n>", "operations that may wait for a worker", number)
     .description("Sets how many may run. What runs goes on, also above it: only more is refused.")
     .action(
-      action(surroundings, async (context, _options, label: string, max_running: number) => {
+      action(surroundings, async (context, options: Limits, label: string, max_running: number) => {
         const { data } = await context.berth.PUT("/quotas/{label}", {
           params: { path: { label } },
-          body: { max_running },
+          body: {
+            max_running,
+            max_memory_mb: options.memoryMb ?? null,
+            max_cpus: options.cpus ?? null,
+            max_volume_gb: options.volumeGb ?? null,
+            max_waiting: options.waiting ?? null,
+          },
           signal: context.signal,
         });
         if (context.json) return printJson(context, data);

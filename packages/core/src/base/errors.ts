@@ -51,6 +51,7 @@ export const ERRORS = {
     title: "The Idempotency-Key belongs to another request",
     retryable: false,
   },
+  queue_full: { status: 429, title: "Too much waits already", retryable: true },
   too_many_requests: { status: 429, title: "Too many requests", retryable: true },
   internal: { status: 500, title: "Berth failed", retryable: true },
   secret_not_found: { status: 500, title: "A secret that the spec refers to isn't there", retryable: true },

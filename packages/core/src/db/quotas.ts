@@ -1,9 +1,9 @@
-import { EACH, type Label } from "../domain/quota.js";
+import { EACH, type Label, type SizeLimits, type SizeUse } from "../domain/quota.js";
 import type { Status } from "../domain/status.js";
 import { sendAlong } from "./sent.js";
 import type { Queryable, Tx } from "./pool.js";
 
-export interface Quota extends Label {
+export interface Quota extends Label, SizeLimits {
   max_running: number;
   version: number;
   created_at: Date;
@@ -17,14 +17,20 @@ export interface QuotaUse extends Quota {
   running: number;
   /** Of a `name:*`: the labels that have most, at most {@link FULLEST} of them. Else the one. */
   fullest: { value: string; running: number }[];
+  /** What else is taken; null where nothing else is limited, and of a `name:*`. */
+  size: SizeUse | null;
 }
 const FULLEST = 10;
 
-const COLUMNS = "key, value, max_running, version, created_at, updated_at, updated_by";
+const SIZES = ["max_memory_mb", "max_cpus", "max_volume_gb", "max_waiting"] as const;
+const SIZE_COLUMNS = SIZES.map((name) => `q.${name}${name === "max_cpus" ? "::float8" : ""}`).join(", ");
+const HAS_SIZES = `coalesce(${SIZES.map((name) => `q.${name}`).join(", ")}) is not null`;
+const COLUMNS = `key, value, max_running, ${SIZE_COLUMNS}, version, created_at, updated_at, updated_by`;
 
 /** Each quota with its use. A label with a quota of its own isn't one of those that `name:*` holds for. */
-const USES = `select q.key, q.value, q.max_running, q.version, q.created_at, q.updated_at, q.updated_by,
-    coalesce(use.running, 0) as running, coalesce(use.fullest, '[]') as fullest
+const USES = `select q.key, q.value, q.max_running, ${SIZE_COLUMNS}, q.version, q.created_at, q.updated_at, q.updated_by,
+    coalesce(use.running, 0) as running, coalesce(use.fullest, '[]') as fullest,
+    case when q.value <> '${EACH}' and ${HAS_SIZES} then (select to_jsonb(u) from label_use(q.key, q.value, null) u) end as size
   from quotas q left join lateral (
     select max(n.running) as running,
       jsonb_agg(jsonb_build_object('value', n.value, 'running', n.running) order by n.running desc, n.value) as fullest
@@ -61,21 +67,28 @@ export async function listQuotaUses(
 /** Locks the row. */
 export async function lockQuota(tx: Tx, { key, value }: Label): Promise<Quota | null> {
   const { rows } = await tx.query<Quota>(
-    `select ${COLUMNS} from quotas where key = $1 and value = $2 for update`,
+    `select ${COLUMNS} from quotas q where key = $1 and value = $2 for update`,
     [key, value],
   );
   return rows[0] ?? null;
 }
 
 /** Makes or changes it; the same limit again is no new version. */
-export async function putQuota(tx: Tx, quota: Label & { maxRunning: number; by: string }): Promise<void> {
+export async function putQuota(
+  tx: Tx,
+  quota: Label & SizeLimits & { max_running: number; by: string },
+): Promise<void> {
   await sendAlong(
     tx,
-    `insert into quotas (key, value, max_running, updated_by) values ($1, $2, $3, $4)
+    `insert into quotas (key, value, max_running, updated_by, max_memory_mb, max_cpus, max_volume_gb, max_waiting)
+     values ($1, $2, $3, $4, $5, $6, $7, $8)
      on conflict (key, value) do update set max_running = excluded.max_running, updated_by = excluded.updated_by,
-       updated_at = clock_timestamp(), version = quotas.version + 1
-     where quotas.max_running <> excluded.max_running`,
-    [quota.key, quota.value, quota.maxRunning, quota.by],
+       max_memory_mb = excluded.max_memory_mb, max_cpus = excluded.max_cpus, max_volume_gb = excluded.max_volume_gb,
+       max_waiting = excluded.max_waiting, updated_at = clock_timestamp(), version = quotas.version + 1
+     where (quotas.max_running, quotas.max_memory_mb, quotas.max_cpus, quotas.max_volume_gb, quotas.max_waiting)
+       is distinct from (excluded.max_running, excluded.max_memory_mb, excluded.max_cpus, excluded.max_volume_gb,
+         excluded.max_waiting)`,
+    [quota.key, quota.value, quota.max_running, quota.by, ...SIZES.map((name) => quota[name])],
   );
 }
 
@@ -83,24 +96,28 @@ export async function deleteQuota(tx: Tx, { key, value }: Label): Promise<void> 
   await sendAlong(tx, "delete from quotas where key = $1 and value = $2", [key, value]);
 }
 
-/** A label, the quota that holds for it, and how many run. */
-export interface Room extends Label {
+/** A label, the quota that holds for it, how many run and what they take. */
+export interface Room extends Label, SizeLimits {
   quota_value: string;
   max_running: number;
   running: number;
+  /** Null where none of it is limited. */
+  size: SizeUse | null;
 }
 
-/** Those of the labels that a quota holds for: their own, else that of `name:*`. */
-export async function roomOf(tx: Tx, labels: readonly Label[]): Promise<Room[]> {
+/** Those of the labels that a quota holds for: their own, else that of `name:*`. @param except doesn't count */
+export async function roomOf(tx: Tx, labels: readonly Label[], except: string | null): Promise<Room[]> {
   const { rows } = await tx.query<Room>(
-    `select w.key, w.value, q.value as quota_value, q.max_running,
-       (select count(*)::int from workspace_labels l where l.running and l.key = w.key and l.value = w.value) as running
+    `select w.key, w.value, q.value as quota_value, q.max_running, ${SIZE_COLUMNS},
+       (select count(*)::int from workspace_labels l where l.running and l.key = w.key and l.value = w.value
+         and l.workspace_id is distinct from $3) as running,
+       case when ${HAS_SIZES} then (select to_jsonb(u) from label_use(w.key, w.value, $3) u) end as size
      from unnest($1::text[], $2::text[]) as w (key, value)
      cross join lateral (
-       select value, max_running from quotas
+       select * from quotas
        where key = w.key and value in (w.value, '${EACH}') order by value <> w.value limit 1
      ) q order by w.key, w.value`,
-    [labels.map(({ key }) => key), labels.map(({ value }) => value)],
+    [labels.map(({ key }) => key), labels.map(({ value }) => value), except],
   );
   return rows;
 }

@@ -1,3 +1,5 @@
+import type { BackendName } from "./backend.js";
+import { limitsOf, type Spec } from "./spec.js";
 import { statusAfter, type OperationKind } from "./operation.js";
 import { AT_REST, SUSPENDED, type Status } from "./status.js";
 
@@ -11,6 +13,45 @@ export interface Label {
 export const EACH = "*";
 /** As many as a quota may allow. */
 export const MAX_RUNNING = 1_000_000;
+
+/** What workspaces of a label may take together besides how many run; null: as much as they like. */
+export interface SizeLimits {
+  /** Of those that run with limits that are kept: `docker` and `process`. */
+  max_memory_mb: number | null;
+  max_cpus: number | null;
+  /** Of all on `ec2` that aren't removed. */
+  max_volume_gb: number | null;
+  /** Operations that wait for a worker. */
+  max_waiting: number | null;
+}
+
+export const UNLIMITED: SizeLimits = {
+  max_memory_mb: null,
+  max_cpus: null,
+  max_volume_gb: null,
+  max_waiting: null,
+};
+
+/** How much of these is taken. */
+export interface SizeUse {
+  memory_mb: number;
+  cpus: number;
+  volume_gb: number;
+  waiting: number;
+}
+
+/** What a workspace takes of a label's quota. The functions `spec_…` and `label_use` of the migrations repeat it in SQL. */
+export function sizeOf(backend: BackendName, spec: Spec): Omit<SizeUse, "waiting"> {
+  const { memoryBytes, cpus } = limitsOf(spec);
+  const limited = backend === "docker" || backend === "process";
+  return {
+    memory_mb: limited ? memoryBytes / 2 ** 20 : 0,
+    cpus: limited ? cpus : 0,
+    volume_gb: backend === "ec2" ? (spec.ec2?.volume_gb ?? USUAL_VOLUME_GB) : 0,
+  };
+}
+/** Where a spec says nothing. */
+const USUAL_VOLUME_GB = 20;
 
 const LABEL = /^([A-Za-z0-9](?:[A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?):((?:(?!\p{Cc}|[\u2028\u2029]).){0,256})$/u;
 

@@ -38,7 +38,7 @@ export async function createWorkspace(
   const accepted = await acceptIdempotently(context.pool, input.parent_id, requester, async (tx) => {
     await requireFuture(tx, input.expires_at);
     const parent = input.parent_id === null ? null : await requireLiveParent(tx, input.parent_id);
-    await requireQuotaRoom(tx, input.labels);
+    await requireQuotaRoom(tx, input);
     const place = await choosePlace(tx, input, parent);
     const id = randomUUID();
     const [inserted, operation] = await Promise.all([

@@ -13,7 +13,7 @@ import {
   type RequestContext,
 } from "./accept.js";
 import { requirePolicy } from "./policy.js";
-import { requireQuotaToRelabel } from "./quotas.js";
+import { requireQuotaToChange } from "./quotas.js";
 import { requireCompleteSpec, requireFuture, requireKept } from "./validate.js";
 
 /**
@@ -42,13 +42,8 @@ export async function patchWorkspace(
     if (changes.spec !== undefined || changes.labels !== undefined)
       requirePolicy(context, { ...workspace, ...changes }, options);
     await requireFuture(tx, changes.expires_at);
-    if (changes.labels !== undefined)
-      await requireQuotaToRelabel(
-        tx,
-        workspace,
-        (await unfinishedOf(tx, [workspaceId])).at(-1),
-        changes.labels,
-      );
+    if (changes.labels !== undefined || changes.spec !== undefined)
+      await requireQuotaToChange(tx, workspace, (await unfinishedOf(tx, [workspaceId])).at(-1), changes);
     await insertEvents(tx, [
       {
         event_type: "workspace.updated",

@@ -14,7 +14,16 @@ import {
   type Room,
 } from "../db/quotas.js";
 import type { Workspace } from "../db/workspaces.js";
-import { countsAsRunning, labelText, type Label } from "../domain/quota.js";
+import type { BackendName } from "../domain/backend.js";
+import {
+  countsAsRunning,
+  labelText,
+  type Label,
+  type SizeLimits,
+  sizeOf,
+  UNLIMITED,
+} from "../domain/quota.js";
+import type { Spec } from "../domain/spec.js";
 import { BerthError } from "../base/errors.js";
 import { acceptIdempotently, type Asker } from "./idempotency.js";
 
@@ -23,20 +32,39 @@ type Labels = Readonly<Record<string, string>>;
 /** So many workspaces that could make room are named. */
 const NAMED = 5;
 
+/** What is to run with labels: a new workspace, or the one of `id`, whose own use isn't counted. */
+interface Entrant {
+  id?: string;
+  labels: Labels;
+  backend: BackendName;
+  spec: Spec;
+}
+
 /**
  * Sees that one more workspace with these labels may run, and that nobody else takes its places until the transaction
  * ends. The caller has locked all the gates that it will. Labels without a quota cost one statement and no lock.
- * @throws BerthError `quota_exceeded` with `label`, `quota`, `max_running`, `running` and some `workspaces`.
+ * @throws BerthError `quota_exceeded` with `label`, `quota`, `max_running`, `running` and some `workspaces`, or with what of
+ * `size` is over; `queue_full`.
  */
-export async function requireQuotaRoom(tx: Tx, labels: Labels): Promise<void> {
-  const wanted = Object.entries(labels).map(([key, value]) => ({ key, value }));
+export async function requireQuotaRoom(tx: Tx, entrant: Entrant): Promise<void> {
+  await requireRoom(tx, entrant, { runs: true, waits: true });
+}
+
+/** @param adds what it is that one more of. */
+async function requireRoom(tx: Tx, entrant: Entrant, adds: { runs: boolean; waits: boolean }): Promise<void> {
+  const wanted = Object.entries(entrant.labels).map(([key, value]) => ({ key, value }));
   if (wanted.length === 0) return;
-  const limited = await roomOf(tx, wanted);
+  const except = entrant.id ?? null;
+  const refuse = async (rooms: readonly Room[]): Promise<void> => {
+    if (adds.runs) await refuseFull(tx, rooms);
+    refuseTooLarge(rooms, entrant, adds.waits);
+  };
+  const limited = await roomOf(tx, wanted, except);
   // What is full already needn't wait to hear it.
-  await refuseFull(tx, limited);
+  await refuse(limited);
   if (limited.length === 0) return;
   await lockLabels(tx, limited);
-  await refuseFull(tx, await roomOf(tx, limited));
+  await refuse(await roomOf(tx, limited, except));
 }
 
 /**
@@ -49,19 +77,53 @@ export async function requireQuotaToRun(
   last: Operation | undefined,
 ): Promise<void> {
   if (workspace.status === "removed" || countsAsRunning(workspace.status, last)) return;
-  await requireQuotaRoom(tx, workspace.labels);
+  await requireQuotaRoom(tx, workspace);
 }
 
-/** {@link requireQuotaRoom} for the labels that a workspace is to have, if it counts, and doesn't have yet. */
-export async function requireQuotaToRelabel(
+/**
+ * {@link requireQuotaRoom} for a change of a workspace that counts: for labels that it doesn't have yet, and for what its spec
+ * takes more than before.
+ */
+export async function requireQuotaToChange(
   tx: Tx,
   workspace: Workspace,
   last: Operation | undefined,
-  labels: Labels,
+  {
+    labels = workspace.labels,
+    spec = workspace.spec,
+  }: { labels?: Labels | undefined; spec?: Spec | undefined },
 ): Promise<void> {
   if (!countsAsRunning(workspace.status, last)) return;
+  const { id, backend } = workspace;
   const added = Object.entries(labels).filter(([key, value]) => workspace.labels[key] !== value);
-  await requireQuotaRoom(tx, Object.fromEntries(added));
+  const relabelled = { id, backend, spec, labels: Object.fromEntries(added) };
+  await requireRoom(tx, relabelled, { runs: true, waits: false });
+  const [before, after] = [sizeOf(backend, workspace.spec), sizeOf(backend, spec)];
+  const grows = SIZES.some(({ use }) => use !== "waiting" && after[use] > before[use]);
+  if (grows) await requireRoom(tx, { id, backend, spec, labels }, { runs: false, waits: false });
+}
+
+const SIZES = [
+  { limit: "max_memory_mb", use: "memory_mb", unit: "MiB of memory" },
+  { limit: "max_cpus", use: "cpus", unit: "CPUs" },
+  { limit: "max_volume_gb", use: "volume_gb", unit: "GiB of volumes" },
+  { limit: "max_waiting", use: "waiting", unit: "waiting operations" },
+] as const;
+
+function refuseTooLarge(rooms: readonly Room[], { backend, spec }: Entrant, waits: boolean): void {
+  const wanted = { ...sizeOf(backend, spec), waiting: Number(waits) };
+  for (const room of rooms)
+    for (const { limit, use, unit } of SIZES) {
+      const most = room[limit];
+      const used = room.size?.[use] ?? 0;
+      if (most === null || wanted[use] === 0 || used + wanted[use] <= most) continue;
+      const [label, quota] = [labelText(room), labelText({ key: room.key, value: room.quota_value })];
+      throw new BerthError(
+        use === "waiting" ? "queue_full" : "quota_exceeded",
+        `quota ${quota} lets workspaces with label ${label} have ${most} ${unit}: ${used} are taken, and ${wanted[use]} wanted`,
+        { label, quota, [limit]: most, [use]: used, wanted: wanted[use] },
+      );
+    }
 }
 
 async function refuseFull(tx: Tx, rooms: readonly Room[]): Promise<void> {
@@ -92,21 +154,22 @@ async function refuseFull(tx: Tx, rooms: readonly Room[]): Promise<void> {
 export async function setQuota(
   pool: Pool,
   label: Label,
-  maxRunning: number,
+  limits: Partial<SizeLimits> & { max_running: number },
   asker: Asker & { ifVersion?: number },
 ): Promise<{ quota: QuotaUse; created: boolean }> {
   return transaction(pool, async (tx) => {
     const before = await lockQuota(tx, label);
     requireVersion(label, before, asker);
-    await putQuota(tx, { ...label, maxRunning, by: asker.requestedBy });
-    if (before?.max_running !== maxRunning)
+    const wanted = { ...UNLIMITED, ...limits };
+    await putQuota(tx, { ...label, ...wanted, by: asker.requestedBy });
+    if (Object.entries(wanted).some(([name, most]) => before?.[name as keyof typeof wanted] !== most))
       await insertEvents(tx, [
         {
           event_type: "quota.changed",
           workspace_id: null,
           payload: {
             label: labelText(label),
-            max_running: maxRunning,
+            max_running: limits.max_running,
             was: before?.max_running ?? null,
             requested_by: asker.requestedBy,
           },

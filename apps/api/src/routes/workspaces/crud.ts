@@ -74,6 +74,7 @@ export function workspaceRoutes(app: App, services: Services): void {
             "parent_removed",
             "refused_by_policy",
             "quota_exceeded",
+            "queue_full",
             "invalid_place",
             "no_place",
             "operation_failed",
