@@ -18,6 +18,8 @@ export interface Around {
   env?: Record<string, string>;
   /** Both outputs are terminals. */
   tty?: boolean;
+  /** How wide it is, in characters. */
+  columns?: number;
   stdin?: string;
   cwd?: string;
   signal?: AbortSignal;
@@ -27,10 +29,19 @@ export interface Around {
 
 /** Runs a command line with nothing around it but what is given. */
 export async function command(args: readonly string[], around: Around = {}): Promise<Said> {
-  const { env = {}, tty = false, stdin = "", cwd = "/", signal = new AbortController().signal } = around;
+  // No test reads what its developer has logged in to.
+  const {
+    env: given = {},
+    tty = false,
+    stdin = "",
+    cwd = "/",
+    signal = new AbortController().signal,
+  } = around;
+  const env = { XDG_CONFIG_HOME: "/nowhere", ...given };
   const said = { stdout: "", stderr: "" };
   const sink = (name: "stdout" | "stderr") => ({
     isTTY: tty,
+    columns: around.columns,
     write(text: string) {
       said[name] += text;
       around.onOutput?.(text);

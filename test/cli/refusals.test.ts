@@ -158,7 +158,7 @@ describe("a command ends with", () => {
     expectRefusal(
       without,
       5,
-      /no key for http:\S+; set BERTH_KEY, or run this where "berth up" keeps its key/,
+      /no key for http:\S+; set BERTH_KEY, log in \(berth login http:\S+\), or run this where "berth up" keeps its key/,
     );
     const wrong = await command(["ls"], { env: { BERTH_URL, BERTH_KEY: "wrong-0123456789-0123" } });
     expectRefusal(wrong, 5, /; set BERTH_KEY to a key that is valid/);

@@ -26,31 +26,16 @@ describe("berth status", () => {
     );
     await registerSweeps(pool, [{ name: "docker-orphans", everyMs: 3_600_000 }]);
     await setHeld(pool, "docker-orphans", { looked_at: 9, would_act: 8, actions: [] });
-    await pool.query(
-      `insert into sightings (backend, kind, provider_id, name, state, created_at, why)
-       values ('process', 'volume', 'v-1', 'v', 'present', now(), 'nobody claims it')`,
-    );
     const trouble = await stage.json("status");
-    expect(trouble).toEqual([
-      {
-        what: "failed",
-        count: "4",
-        why: expect.stringMatching(/^no capacity in eu-1a \(\w, \w, \w, …\)$/),
-        next: "berth ls --status failed",
-      },
-      {
-        what: "sweep docker-orphans",
-        count: "1",
-        why: "its breaker holds back 8 of 9",
-        next: "berth sweeps approve docker-orphans",
-      },
-      {
-        what: "to go and still there",
-        count: "1",
-        why: expect.stringMatching(/nobody claims it$/),
-        next: "berth leaks",
-      },
+    expect(trouble).toMatchObject([
+      { code: "sweep_held", sweep: "docker-orphans", count: 8, needs_person: true },
+      { code: "failed", count: 4, cause: "no capacity in eu-1a", needs_person: true },
     ]);
+    const { stdout } = await stage.berth("status");
+    expect(stdout).toMatch(
+      /^WHAT +SINCE +WHY +NEXT\ndocker-orphans holds back 8 of 9 .* berth sweeps approve docker-orphans\n/,
+    );
+    expect(stdout).toMatch(/4 workspaces have failed .* no capacity in eu-1a +berth ls --status failed$/m);
     expect((await stage.berth("ls")).stdout).toMatch(
       /^NAME +STATUS +REASON +PLACE[^]*failed +no capacity in eu-1a /,
     );
@@ -67,6 +52,25 @@ describe("berth status", () => {
       },
     });
     expect([said.code, looks]).toEqual([130, 2]);
+  });
+});
+
+describe("berth top", () => {
+  it("shows the fleet by status, what is wrong, and what runs or waits", async () => {
+    const { pool, create } = stage.api;
+    const { id } = await create({ name: "slow" });
+    await expect
+      .poll(async () => (await pool.query("select from operations where finished_at is null")).rowCount)
+      .toBe(0);
+    await pool.query(
+      "update operations set state = 'queued', finished_at = null, started_at = null, phase = null where workspace_id = $1",
+      [id],
+    );
+    const { stdout } = await stage.berth("top");
+    expect(stdout).toMatch(/^\S+ at \S+.* Workspaces: [^]*4 failed[^]*\nOperations: 1 queued;/);
+    expect(stdout).toMatch(/4 workspaces have failed/);
+    expect(stdout).toMatch(/^slow +provision +queued +– +\d\/\d +\d+s/m);
+    expect(await stage.json("top")).toMatchObject({ well: false, operations: [{ workspace_id: id }] });
   });
 });
 

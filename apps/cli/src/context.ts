@@ -2,6 +2,7 @@ import { type Client, createClient } from "@berth/client";
 import { createPaint, type Paint } from "./output/paint.js";
 import { createProgress, type Progress } from "./output/progress.js";
 import type { Sink } from "./output/sink.js";
+import { type Form, formed, isData } from "./output/form.js";
 import { span } from "./output/times.js";
 import { readSettings } from "./settings.js";
 
@@ -19,6 +20,8 @@ export interface Surroundings {
 export interface GlobalOptions {
   json?: boolean;
   quiet?: boolean;
+  output?: Form;
+  context?: string;
 }
 
 /** What commands work with. */
@@ -29,8 +32,11 @@ export interface Context extends Pick<Surroundings, "env" | "cwd" | "stdin" | "s
   print(text: string): void;
   /** Says something besides the answer, unless that isn't wanted. */
   tell(text: string): void;
-  /** True if the answer is wanted as JSON. */
+  /** True if the answer is wanted for programs, as JSON or in another form that has all of it. */
   json: boolean;
+  form: Form;
+  /** The context that was asked for by name. */
+  wanted: string | undefined;
   paint: Paint;
   progress: Progress;
   now: number;
@@ -38,7 +44,7 @@ export interface Context extends Pick<Surroundings, "env" | "cwd" | "stdin" | "s
 
 export function createContext(
   surroundings: Surroundings,
-  { json = false, quiet = false }: GlobalOptions,
+  { json = false, quiet = false, output = null, context: wanted }: GlobalOptions,
 ): Context {
   const { stdout, stderr, env, cwd, signal, stdin } = surroundings;
   const progress = createProgress(stderr, quiet);
@@ -50,7 +56,7 @@ export function createContext(
   return {
     get berth() {
       client ??= createClient({
-        ...readSettings(env, cwd),
+        ...readSettings({ env, cwd }, wanted),
         onRetry: ({ error, delayMs }) => tell(`${error.detail}; trying again in ${span(delayMs + 999)}`),
       });
       return client;
@@ -60,8 +66,14 @@ export function createContext(
       stdout.write(`${text}\n`);
     },
     tell,
-    json,
-    paint: createPaint(stdout.isTTY === true && !env["NO_COLOR"]),
+    json: json || isData(output),
+    form: json ? "json" : output,
+    wanted,
+    paint: createPaint({
+      colours: stdout.isTTY === true && !env["NO_COLOR"],
+      // Who asks for all of it gets it, as wide as it is.
+      width: stdout.isTTY === true && output !== "wide" ? (stdout.columns ?? null) : null,
+    }),
     progress,
     now: Date.now(),
     stdout,
@@ -72,7 +84,8 @@ export function createContext(
   };
 }
 
-/** As JSON, for programs; of people's tables nothing is promised. */
-export function printJson({ print }: Pick<Context, "print">, value: unknown): void {
-  print(JSON.stringify(value, null, 2));
+/** For programs, as JSON or in the form that was asked for; of people's tables nothing is promised. */
+export function printJson({ print, form }: Pick<Context, "print" | "form">, value: unknown): void {
+  const text = formed(form, value);
+  if (text !== "") print(text);
 }

@@ -14,7 +14,8 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
   } catch (error) {
     const { exit, message } = judge(error, surroundings.signal);
     if (message === "") return exit;
-    const json = args.slice(0, ended(args)).includes("--json");
+    const given = args.slice(0, ended(args));
+    const json = given.includes("--json") || /(^| )(-o|--output)[ =]?(json|yaml)/.test(given.join(" "));
     surroundings.stderr.write(json ? `${asJson(error, exit, message)}\n` : `berth: ${plain(message)}\n`);
     return exit;
   }

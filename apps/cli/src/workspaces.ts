@@ -2,10 +2,15 @@ import type { Workspace } from "@berth/client";
 import type { Context } from "./context.js";
 import { CliError, EXIT } from "./exit.js";
 
+/** As many with one name or beginning are looked at: those that are told of. */
+const MAX_ALIKE = 20;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
+/** So much of an id, at least, is taken for its beginning. */
+const ID_PREFIX = /^[0-9a-f]{4,8}$|^[0-9a-f]{8}-[0-9a-f-]{0,27}$/i;
+
 /**
- * The workspace with this id or name. `removed`: where none has the name, the last one that had it is meant.
+ * The workspace with this id or name, or with this beginning of an id where none has that name. `removed`: where none has the name, the last one that had it is meant.
  * @throws CliError if there is none, or more than one
  */
 export async function findWorkspace(
@@ -15,14 +20,21 @@ export async function findWorkspace(
 ): Promise<Workspace> {
   if (UUID.test(given))
     return (await berth.GET("/workspaces/{id}", { params: { path: { id: given } }, signal })).data;
-  const named = async (query: { name: string; include_removed?: boolean }): Promise<Workspace[]> => {
+  const those = async (query: {
+    name?: string;
+    id_prefix?: string;
+    include_removed?: boolean;
+  }): Promise<Workspace[]> => {
     const found: Workspace[] = [];
-    for await (const one of berth.rows("/workspaces", { params: { query }, signal })) found.push(one);
+    for await (const one of berth.rows("/workspaces", { params: { query }, signal })) {
+      found.push(one);
+      if (found.length > MAX_ALIKE) break;
+    }
     return found;
   };
-  const found = await named({ name: given });
+  const found = await those({ name: given });
   const last =
-    found[0] ?? (removed ? (await named({ name: given, include_removed: true })).at(-1) : undefined);
+    found[0] ?? (removed ? (await those({ name: given, include_removed: true })).at(-1) : undefined);
   if (found.length > 1)
     throw new CliError(
       EXIT.usage,
@@ -30,6 +42,19 @@ export async function findWorkspace(
       `use an id: ${found.map(({ id }) => id).join(", ")}`,
     );
   if (last !== undefined) return last;
+  if (ID_PREFIX.test(given)) {
+    const begun = await those({
+      id_prefix: given.toLowerCase(),
+      ...(removed ? { include_removed: true } : {}),
+    });
+    if (begun.length > 1)
+      throw new CliError(
+        EXIT.usage,
+        `the ids of ${begun.length} workspaces begin with ${given}`,
+        `give more of it: ${begun.map(({ id }) => id).join(", ")}`,
+      );
+    if (begun[0] !== undefined) return begun[0];
+  }
   throw new CliError(EXIT.notFound, `there is no workspace ${given}`, "see: berth ls --all");
 }
 

@@ -75,6 +75,11 @@ async function acquire(path: string, onLost: (error: Error) => void): Promise<()
   }
 }
 
+/** Beside the keys, so that the command `berth` finds the Berth of this directory whatever its port is. */
+export async function noteAddress(path: string, url: string): Promise<void> {
+  await writeFile(join(path, "url"), `${url}\n`);
+}
+
 /** True if it is alive and not ourselves: in a container each start may have the same pid. */
 function isAnother(pid: number): boolean {
   if (!Number.isInteger(pid) || pid <= 0 || pid === process.pid) return false;

@@ -16,7 +16,7 @@ import { tellOfPlaces } from "@berth/worker/tell-of-places";
 import { Registry } from "prom-client";
 import type { Arguments } from "./arguments.js";
 import { banner } from "./banner.js";
-import { openDataDirectory } from "./data-directory.js";
+import { noteAddress, openDataDirectory } from "./data-directory.js";
 import { dockerAnswers } from "./docker-daemon.js";
 import { startEmbeddedPostgres } from "./embedded-postgres.js";
 import type { Endings } from "./endings.js";
@@ -81,6 +81,7 @@ export async function startStandalone(
     backend: wanted.backend ?? given.backend ?? backends[0] ?? "process",
   });
   const url = await startServers(config, { ...wanted, aws: simulated?.place }, surroundings);
+  await noteAddress(directory.path, url);
   return banner({
     url,
     adminKey: config.adminKey,

@@ -34,6 +34,15 @@ export const WORKSPACE_FILTER = {
   ...CREATED,
 };
 
+export const ID_PREFIX = expecting(
+  "the beginning of an id: four hexadecimal digits or more, such as 0d9f6f2e",
+  Type.String({
+    maxLength: 36,
+    pattern: "^([0-9a-fA-F]{4,8}|[0-9a-fA-F]{8}-[0-9a-fA-F-]*)$",
+    description: "Only those whose id begins so.",
+  }),
+);
+
 type Asked = { [Name in keyof typeof WORKSPACE_FILTER]?: Static<(typeof WORKSPACE_FILTER)[Name]> };
 
 /** The filter as the database takes it. @throws BerthError `invalid_request` for a day that no calendar has. */

@@ -1,10 +1,16 @@
 const CODES = { red: 31, green: 32, yellow: 33, blue: 34, dim: 2, bold: 1 } as const;
 export type Colour = keyof typeof CODES;
 /** Colours a text, where colours are wanted. */
-export type Paint = (colour: Colour | null, text: string) => string;
+export interface Paint {
+  (colour: Colour | null, text: string): string;
+  /** How many characters a line of the terminal has; null: no terminal, or none that says so. */
+  readonly width: number | null;
+}
 
-export function createPaint(wanted: boolean): Paint {
-  return (colour, text) => (wanted && colour !== null ? `\u001b[${CODES[colour]}m${text}\u001b[0m` : text);
+export function createPaint({ colours, width }: { colours: boolean; width: number | null }): Paint {
+  const paint = (colour: Colour | null, text: string): string =>
+    colours && colour !== null ? `\u001b[${CODES[colour]}m${text}\u001b[0m` : text;
+  return Object.assign(paint, { width });
 }
 
 const COLOURS: Readonly<Record<string, Colour>> = {

@@ -2,4 +2,6 @@
 export interface Sink {
   write(text: string): unknown;
   isTTY?: boolean | undefined;
+  /** Of a terminal: how wide it is, in characters. */
+  columns?: number | undefined;
 }

@@ -1,13 +1,36 @@
 import { colourOf, type Paint } from "./paint.js";
 
-/** Rows under their titles, in columns. A column of states is coloured by them. */
+const GAP = 2;
+/** Of a UUID; a command takes so much of one for all of it. */
+const SHORT_ID = 8;
+/** No column is cut to less. */
+const LEAST = 8;
+
+/**
+ * Rows under their titles, in columns. A column of states is coloured by them. Where a terminal is too narrow, ids are shown
+ * by their beginnings, and then the widest columns are cut.
+ */
 export function table(paint: Paint, titles: readonly string[], rows: readonly (readonly string[])[]): string {
-  const cells = rows.map((row) => row.map(plain));
-  const widths = titles.map((title, at) => Math.max(title.length, ...cells.map((row) => row[at]!.length)));
+  let cells = rows.map((row) => row.map(plain));
+  const widthsOf = (): number[] =>
+    titles.map((title, at) => Math.max(title.length, ...cells.map((row) => row[at]!.length)));
+  const excess = (widths: readonly number[]): number =>
+    paint.width === null ? 0 : sum(widths) + GAP * (widths.length - 1) - paint.width;
+  if (excess(widthsOf()) > 0)
+    cells = cells.map((row) => row.map((text, at) => (titles[at] === "ID" ? text.slice(0, SHORT_ID) : text)));
+  const widths = widthsOf();
+  for (let over = excess(widths); over > 0; over--) {
+    const widest = widths.indexOf(Math.max(...widths));
+    if (widths[widest]! <= Math.max(LEAST, titles[widest]!.length)) break;
+    widths[widest]!--;
+  }
   const line = (row: readonly string[], colour: (text: string, at: number) => string): string =>
     row
-      .map((text, at) => colour(at === row.length - 1 ? text : text.padEnd(widths[at]!), at))
-      .join("  ")
+      .map((text, at) => {
+        const fitting = cut(text, widths[at]!);
+        return colour(at === row.length - 1 ? fitting : fitting.padEnd(widths[at]!), at);
+      })
+      .join(" ".repeat(GAP))
       .trimEnd();
   const states = new Set(
     titles.flatMap((title, at) => (title === "STATUS" || title === "STATE" ? [at] : [])),
@@ -18,6 +41,15 @@ export function table(paint: Paint, titles: readonly string[], rows: readonly (r
       line(row, (text, at) => (states.has(at) ? paint(colourOf(text.trim()), text) : text)),
     ),
   ].join("\n");
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((all, one) => all + one, 0);
+}
+
+/** At most so many characters, the last of them a sign that there is more. */
+export function cut(text: string, most: number): string {
+  return text.length > most ? `${text.slice(0, most - 1)}…` : text;
 }
 
 /** Names and what they are, one a line. */
