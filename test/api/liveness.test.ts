@@ -1,4 +1,6 @@
 import { beginSweep, endSweep, registerSweeps, setHeld, setPaused } from "@berth/core/db/sweeps";
+import { noteContact } from "@berth/core/db/place-workers";
+import { transaction } from "@berth/core/db/pool";
 import { SWEEP_NAMES } from "@berth/core/domain/sweep";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { startTestApi, type TestApi } from "./api.js";
@@ -42,6 +44,32 @@ describe("/ready", () => {
       postgres: "up",
     });
     expect(headers.get("retry-after")).not.toBeNull();
+  });
+
+  it("says that no worker lives, and of one that takes nothing up what waits for it", async () => {
+    const at = { place: "process", worker: "test", identity: "process:test", problem: null };
+    const degraded = async () => (await ready()).body.degraded as string[];
+    expect(await degraded()).toEqual([expect.stringMatching(/^workers: none has given a sign of life/)]);
+    const lives = (state: "confirmed" | "unreachable") =>
+      transaction(api.pool, (tx) => noteContact(tx, { ...at, state }));
+    await lives("confirmed");
+    const { body } = await api.call("POST", "/workspaces", {
+      body: { name: "w", spec: { command: ["true"] } },
+    });
+    const aged = (what: string) =>
+      api.pool.query(`update operations set ${what} where workspace_id = $1`, [body.id]);
+    expect(await degraded()).toEqual([]);
+    await aged("created_at = created_at - interval '2 minutes'");
+    expect(await degraded()).toEqual([
+      expect.stringMatching(
+        /^place process: 1 operation.* the first for 1[12]\d s; 1 live worker.s. serve it$/,
+      ),
+    ]);
+    await lives("unreachable");
+    expect(await degraded()).toEqual([expect.stringMatching(/no live worker serves it$/)]);
+    await aged("next_attempt_at = now() + interval '1 minute'");
+    expect(await degraded(), "a backoff waits for nobody").toEqual([]);
+    await api.pool.query("delete from place_workers");
   });
 
   it("misses one that a worker has registered and never run", async () => {

@@ -1,4 +1,4 @@
-// npm run chaos -- --minutes 5 --seed 42[,43,…] [--clients 6] [--report DIR]
+// npm run chaos -- --minutes 5 --seed 42[,43,…] [--clients 6] [--sentinel] [--report DIR]
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -13,6 +13,7 @@ const { values } = parseArgs({
     minutes: { type: "string", default: "3" },
     seed: { type: "string", default: String(Date.now() % 100_000) },
     clients: { type: "string", default: "6" },
+    sentinel: { type: "boolean", default: false },
     report: { type: "string" },
   },
 });
@@ -37,9 +38,10 @@ for (const seed of seeds) {
     seed,
     faultsMs: minutes * 60_000,
     clients,
+    sentinel: values.sentinel,
     withoutRoot: noRoot(),
     checkout: fileURLToPath(new URL("../..", import.meta.url)),
-    command: `npm run chaos -- --minutes ${minutes} --seed ${seed} --clients ${clients}`,
+    command: `npm run chaos -- --minutes ${minutes} --seed ${seed} --clients ${clients}${values.sentinel ? " --sentinel" : ""}`,
     reportDirectory: directoryOf(seed),
     say,
   });

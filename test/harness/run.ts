@@ -32,6 +32,8 @@ export interface RunOptions {
   /** Of faults; the run ends some minutes later at most. */
   faultsMs: number;
   clients: number;
+  /** Redis is a primary and a replica, watched by three Sentinels. Default: one alone. */
+  sentinel?: boolean;
   /** As `noRoot` says. */
   withoutRoot: string | null;
   /** The folder with the built `apps`. */
@@ -93,6 +95,7 @@ async function runIn(root: string, options: RunOptions): Promise<RunResult> {
       options.withoutRoot === null
         ? { agentsFile, secretsFile, eventsFile: join(records, "docker.jsonl") }
         : null,
+    sentinel: options.sentinel ?? false,
     checkout: options.checkout,
     journal,
   });

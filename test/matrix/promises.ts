@@ -1,9 +1,10 @@
-import { spawn, type ChildProcess } from "node:child_process";
+import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { createClient, type Client } from "@berth/client";
 import { expect, onTestFinished } from "vitest";
 import { ended } from "./installed.js";
@@ -28,6 +29,8 @@ const SETTINGS = {
   BERTH_LOCK_MS: "2000",
   BERTH_STALLED_EVERY_MS: "1000",
   BERTH_RETRY_DELAY_MS: "200",
+  BERTH_SWEEP_INSTANCE_STATE_EVERY_MS: "1000",
+  BERTH_RESTART_DEBOUNCE_MS: "0",
   BERTH_OVERLOAD_LOOP_DELAY_MS: "0",
   BERTH_OVERLOAD_POOL_WAIT_MS: "8000",
   LOG_LEVEL: "warn",
@@ -152,6 +155,13 @@ export async function expectPromises(ground: Ground): Promise<string[]> {
     await succeeded([...meanwhile, ...(await Promise.all(all.map(restart)))]);
   }
 
+  // A program that dies is started again by itself.
+  const before = await online(children[0]!);
+  await crash(ground, String(before.instance_id));
+  await expect
+    .poll(async () => (await online(children[0]!)).generation, { timeout: 60_000, interval: 500 })
+    .toBeGreaterThan(before.generation);
+
   // A stream has it all in order; logs are there.
   let last = 0;
   for await (const event of events) {
@@ -175,4 +185,11 @@ export async function expectPromises(ground: Ground): Promise<string[]> {
   await expect.poll(async () => (await client.GET("/leaks", {} as never)).data).toEqual([]);
   await fleet.end();
   return ["a worker killed by SIGKILL", ...(ground.strike === undefined ? [] : [ground.strike.what])];
+}
+
+/** Ends what runs, behind Berth's back. @param instanceId `pid@start` of a process, or a container's id */
+async function crash({ env }: Ground, instanceId: string): Promise<void> {
+  const host = env["DOCKER_HOST"];
+  if (host === undefined) process.kill(Number(instanceId.split("@")[0]), "SIGKILL");
+  else await promisify(execFile)("docker", ["-H", host, "kill", instanceId]);
 }

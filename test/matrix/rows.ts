@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtemp } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -13,6 +13,7 @@ import { startPostgresPair } from "../support/postgres-standby.js";
 import { startRedis } from "../support/redis.js";
 import { startRedisCluster } from "../support/redis-cluster.js";
 import { startRedisSentinels } from "../support/redis-sentinel.js";
+import { commandOf, unpacked } from "./debian.js";
 import { nodeOf, postgresOf } from "./installed.js";
 
 const exec = promisify(execFile);
@@ -41,15 +42,17 @@ async function database(): Promise<{ DATABASE_URL: string }> {
   return { DATABASE_URL: made.url };
 }
 
-async function flushedRedis(): Promise<{ url: string; strike: Ground["strike"] }> {
-  const redis = await startRedis();
+async function flushedRedis(command?: string): Promise<{ url: string; strike: Ground["strike"] }> {
+  const redis = await startRedis({ command });
   onTestFinished(() => redis[Symbol.asyncDispose]());
   return { url: redis.url, strike: { what: "FLUSHALL", act: () => redis.flush() } };
 }
 
+/** Valkey tells a version of Redis as well, for clients that ask for one. */
 async function versionOfRedis(url: string): Promise<string> {
   const redis = new Redis(url);
-  const [, version] = /redis_version:(\S+)/.exec(await redis.info())!;
+  const info = await redis.info();
+  const [, version] = (/valkey_version:(\S+)/.exec(info) ?? /redis_version:(\S+)/.exec(info))!;
   redis.disconnect();
   return version!;
 }
@@ -74,6 +77,23 @@ const node = (major: string): Row => ({
   },
 });
 
+/** Of the Debian after this machine's. */
+const trixie = (what: string, packages: readonly string[], program: string, name: string): Row => ({
+  what,
+  async start() {
+    const root = await unpacked("trixie", [...packages, ...SERVER_LIBRARIES]);
+    const { url, strike } = await flushedRedis(await commandOf(root, program, name));
+    const env = { ...(await database()), REDIS_URL: url };
+    return { version: await versionOfRedis(url), env, ...(strike && { strike }) };
+  },
+});
+
+/** Of redis-tools and valkey-tools, with what each of those depends on. */
+const SERVER_LIBRARIES =
+  "libc6 libatomic1 libjemalloc2 liblzf1 libssl3t64 libstdc++6 libgcc-s1 libsystemd0 libcap2 libzstd1".split(
+    " ",
+  );
+
 const engine = (what: string, socket: () => Promise<{ path: string; version: string }>): Row => ({
   what,
   async start() {
@@ -93,7 +113,7 @@ async function versionOfEngine(path: string): Promise<string> {
   return stdout.trim();
 }
 
-/** All that npm and Debian's own release offer here. */
+/** All that npm, Debian's own release and the one after it offer here. */
 export const ROWS: readonly Row[] = [
   postgres("14.23.0-beta.17", true),
   postgres("15.18.0-beta.17"),
@@ -156,6 +176,8 @@ export const ROWS: readonly Row[] = [
       return { version: await versionOfRedis(url), env, ...(strike && { strike }) };
     },
   },
+  trixie("Redis 8", ["redis-tools"], "usr/bin/redis-check-rdb", "redis-server"),
+  trixie("Valkey", ["valkey-tools"], "usr/bin/valkey-check-rdb", "valkey-server"),
   {
     what: "Redis, three Sentinels",
     async start() {
@@ -174,6 +196,19 @@ export const ROWS: readonly Row[] = [
       onTestFinished(() => redis[Symbol.asyncDispose]());
       const env = { ...(await database()), REDIS_URL: redis.url };
       return { version: await versionOfRedis(`redis://127.0.0.1:${redis.ports[0]}`), env };
+    },
+  },
+  {
+    what: "Two places, by a places file",
+    async start() {
+      const directory = await mkdtemp(join(tmpdir(), "matrix-places-"));
+      onTestFinished(() => rm(directory, { recursive: true, force: true }));
+      const file = join(directory, "places.json");
+      const at = (name: string) => ({ backend: "process", data_dir: join(directory, name) });
+      await writeFile(file, JSON.stringify({ places: { a: at("a"), b: at("b") } }));
+      const { url: REDIS_URL, strike } = await flushedRedis();
+      const env = { ...(await database()), REDIS_URL, BERTH_PLACES_FILE: file };
+      return { version: "process", env, ...(strike && { strike }) };
     },
   },
   node("20.19"),

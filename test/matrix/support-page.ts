@@ -11,8 +11,8 @@ export interface Result {
 const HEAD = `# What Berth runs on
 
 \`npm run matrix\` has written this page: it starts each of these (PostgreSQL and Node as npm has them, the rest from Debian's
-packages), runs the API and two workers on it, and holds them to what Berth promises: creates with children, 20 restarts at once, a
-worker killed in the middle, what the last column says, waits, a stream in order, logs, a delete of all that leaves nothing, SIGTERM.
+packages, unpacked into a folder where they are of another release), runs the API and two workers on it, and holds them to what Berth promises: creates with children, 20 restarts at once, a
+worker killed in the middle, what the last column says, a program that dies, waits, a stream in order, logs, a delete of all that leaves nothing, SIGTERM.
 
 Other releases may work; these are the ones that were tried. [Container engines](engines.md) has more of those.
 

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { freePort } from "@berth/standalone/postgres/free-port";
 import { Redis } from "ioredis";
 import { ensureCommands } from "./apt.js";
-import { startRedis, type TestRedis } from "./redis.js";
+import { startRedis, type TestRedis, type TestRedisOptions } from "./redis.js";
 
 /** What the Sentinels call the primary. */
 const NAME = "berth";
@@ -18,8 +18,13 @@ export interface RedisSentinels {
   url: string;
   /** Ports of the Sentinels. */
   ports: readonly number[];
+  /** The first primary, and its replica. */
+  servers: readonly TestRedis[];
+  primaryPort(): Promise<number>;
   /** Of the replica, as long as the roles haven't been swapped. */
   replicaPort: number;
+  /** Asks them once to swap the roles: they refuse while the last swap is fresh, or where no replica is well. */
+  askToFailOver(): Promise<void>;
   /** Asks the Sentinels to swap the roles; resolves when they have. */
   failOver(): Promise<void>;
   /** Sends the primary a signal (SIGKILL ends it, SIGSTOP freezes it); resolves when the Sentinels have another. */
@@ -27,9 +32,11 @@ export interface RedisSentinels {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-export async function startRedisSentinels(): Promise<RedisSentinels> {
-  const primary = await startRedis();
-  const replica = await startRedis({ extra: ["--replicaof", `127.0.0.1 ${primary.port}`] });
+export async function startRedisSentinels(
+  options: Pick<TestRedisOptions, "durable" | "parent"> = {},
+): Promise<RedisSentinels> {
+  const primary = await startRedis(options);
+  const replica = await startRedis({ ...options, extra: ["--replicaof", `127.0.0.1 ${primary.port}`] });
   const servers: TestRedis[] = [primary, replica];
   const directory = await mkdtemp(join(tmpdir(), "sentinel-"));
   const started = await Promise.all([0, 1, 2].map((n) => startSentinel(directory, n, primary.port)));
@@ -55,7 +62,10 @@ export async function startRedisSentinels(): Promise<RedisSentinels> {
   return {
     url: `redis+sentinel://${started.map(({ port }) => `127.0.0.1:${port}`).join(",")}/${NAME}`,
     ports: started.map(({ port }) => port),
+    servers,
+    primaryPort,
     replicaPort: replica.port,
+    askToFailOver: async () => void (await asked.call("SENTINEL", "FAILOVER", NAME).catch(() => null)),
     async failOver() {
       const from = await primaryPort();
       // It refuses until the replica has been heard of, and while the last one is fresh.

@@ -32,6 +32,8 @@ export interface TestRedisOptions {
   parent?: string;
   /** More of redis-server's own, each `--name value`. */
   extra?: readonly string[];
+  /** What to start instead of this machine's redis-server. */
+  command?: string | undefined;
 }
 
 /** A Redis of one's own, for tests that flush or stop it. */
@@ -39,12 +41,13 @@ export async function startRedis({
   durable = false,
   parent = tmpdir(),
   extra = [],
+  command,
 }: TestRedisOptions = {}): Promise<TestRedis> {
   const directory = await mkdtemp(join(parent, "redis-"));
   let port = await freePort();
   let child: ChildProcess | null = null;
   const start = async () => {
-    child ??= await launch(directory, port, durable, extra);
+    child ??= await launch(command ?? (await installedRedis()), directory, port, durable, extra);
   };
   const stop = async () => {
     const ending = child;
@@ -82,7 +85,13 @@ export async function startRedis({
   };
 }
 
+async function installedRedis(): Promise<string> {
+  const { "redis-server": command } = await ensureCommands({ "redis-server": "redis-server" });
+  return command;
+}
+
 async function launch(
+  command: string,
   directory: string,
   port: number,
   durable: boolean,
@@ -91,7 +100,6 @@ async function launch(
   const persistence = durable ? ["--appendonly", "yes", "--appendfsync", "always"] : ["--appendonly", "no"];
   // BullMQ warns of any other eviction policy.
   const policy = ["--maxmemory-policy", "noeviction", "--save", ""];
-  const { "redis-server": command } = await ensureCommands({ "redis-server": "redis-server" });
   const child = spawn(
     command,
     ["--port", String(port), "--bind", "127.0.0.1", "--dir", directory, ...policy, ...persistence, ...extra],

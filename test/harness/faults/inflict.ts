@@ -130,7 +130,14 @@ async function begin(scene: Scene, fault: Fault): Promise<Begun> {
   }
 }
 
-async function breakRedis({ redis, redisTargets }: Fleet, how: FaultOf<"redis">["how"]): Promise<Begun> {
+async function breakRedis(
+  { redis, redisTargets, sentinels }: Fleet,
+  how: FaultOf<"redis">["how"],
+): Promise<Begun> {
+  if (sentinels !== null) {
+    const mend = await sentinels.strike(how);
+    return mend === undefined ? {} : { mend };
+  }
   switch (how) {
     case "flush":
       await redis.flush();

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { freePort } from "@berth/standalone/postgres/free-port";
 import { startRedis, type TestRedis } from "../../support/redis.js";
+import { type FleetSentinels, startFleetSentinels } from "./sentinels.js";
 import type { Journal } from "../journal.js";
 import { type Clocks, openClocks } from "./clocks.js";
 import { startDatabase } from "./database.js";
@@ -33,6 +34,8 @@ export interface Fleet {
   redis: TestRedis;
   /** Where the links to Redis lead: the primary of the moment. */
   redisTargets: LinkTarget[];
+  /** Null: there is one Redis, and nobody who watches it. */
+  sentinels: FleetSentinels | null;
   neighbour: Neighbour;
   simulatorUrl: string;
   /** Null: the fleet goes without the backend `docker`. */
@@ -61,6 +64,8 @@ export interface FleetOptions {
   providerFile: string;
   /** Where what is known of its containers goes. Null: it goes without what needs root (`noRoot`). */
   docker: { agentsFile: string; secretsFile: string; eventsFile: string } | null;
+  /** Redis is a primary and a replica, watched by three Sentinels. */
+  sentinel: boolean;
   /** The folder with the built `apps`. */
   checkout: string;
   /** Told of what ended without having been killed here. */
@@ -90,7 +95,8 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     const disks = new Map<"postgres" | "redis", Disk>();
     for (const name of ["postgres", "redis"] as const) {
       const path = join(root, name);
-      if (!privileged) {
+      // A full disk is none that Sentinels judge.
+      if (!privileged || (name === "redis" && options.sentinel)) {
         await mkdir(path, { mode: 0o711 });
         continue;
       }
@@ -109,8 +115,10 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     );
     toClose.push(() => postgres.end("stop"));
     // Its clock stays right: libfaketime and the jemalloc in Debian's Redis block each other at the start.
-    const redis = await startRedis({ durable: true, parent: join(root, "redis") });
-    toClose.push(() => redis[Symbol.asyncDispose]());
+    const sentinels = options.sentinel ? await startFleetSentinels(join(root, "redis")) : null;
+    const redis = sentinels?.redis ?? (await startRedis({ durable: true, parent: join(root, "redis") }));
+    toClose.push(sentinels?.close ?? (() => redis[Symbol.asyncDispose]()));
+    const redisUrl = sentinels?.url ?? redis.url;
     const redisTargets: LinkTarget[] = [redis.port];
     const simulator = await startProvider(providerFile, seed, WORKERS);
     toClose.push(simulator.close);
@@ -135,7 +143,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     const start = async (name: string, script: readonly string[], extra: Record<string, string>) => {
       const database = new URL(postgres.url());
       database.port = String(await link(`${name}-postgres`, [databasePort]));
-      const redisPort = await link(`${name}-redis`, redisTargets);
+      const linkedRedis = sentinels?.url ?? `redis://127.0.0.1:${await link(`${name}-redis`, redisTargets)}`;
       const provider = `http://127.0.0.1:${await link(`${name}-provider`, [Number(new URL(simulator.url).port)])}`;
       const program = startProgram({
         name,
@@ -145,7 +153,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
         env: (n) => ({
           NODE_ENV: "test",
           DATABASE_URL: database.href,
-          REDIS_URL: `redis://127.0.0.1:${redisPort}`,
+          REDIS_URL: linkedRedis,
           BERTH_QUEUE_PREFIX: `{${deployment}}`,
           BERTH_ADMIN_KEY: adminKey,
           BERTH_SECRET: secret,
@@ -191,7 +199,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
       databaseUrl: postgres.url(),
       environment: {
         NODE_ENV: "test",
-        REDIS_URL: redis.url,
+        REDIS_URL: redisUrl,
         BERTH_DEPLOYMENT_ID: deployment,
         AWS_REGION: REGION,
         AWS_SECRET_ACCESS_KEY: "none",
@@ -215,6 +223,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
       postgres,
       redis,
       redisTargets,
+      sentinels,
       neighbour,
       simulatorUrl: simulator.url,
       docker,

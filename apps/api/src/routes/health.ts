@@ -1,5 +1,6 @@
 import type { Contact } from "@berth/core/domain/place";
 import { listPlaceWorkers, WORKER_SILENT_MS, type PlaceWorker } from "@berth/core/db/place-workers";
+import { listWaiting, type Waiting } from "@berth/core/db/now";
 import { getOperations } from "@berth/core/db/operations";
 import { within } from "@berth/core/base/deadline";
 import { BerthError } from "@berth/core/base/errors";
@@ -13,8 +14,14 @@ import type { App, Services } from "../services.js";
 const PING_LIMIT_MS = 2_000;
 const QUEUES_DOWN =
   "queues: their store can't be written; requests are accepted, and are carried out when it is back";
+const NO_WORKER =
+  "workers: none has given a sign of life in the last 30 s; requests are accepted, and are carried out when one runs";
 /** Other contacts have the words of a provider's failure, which aren't for everybody. */
 const TELLING: readonly Contact[] = ["confirmed", "mismatch", "taken", "unconfirmed", "copied"];
+/** For how long an operation may wait for a worker until that is said, in ms. */
+const WAIT_LATE_MS = 60_000;
+/** Of how many places at most it is said. */
+const MAX_LATE_PLACES = 10;
 const State = Type.Enum(["up", "down"]);
 
 export function healthRoutes(app: App, services: Services): void {
@@ -83,12 +90,13 @@ export function healthRoutes(app: App, services: Services): void {
     },
     async () => {
       const queues_on = config.redisUrl === null ? ("postgres" as const) : ("redis" as const);
-      const [postgres, queue, sweeps, contacts] = await Promise.all([
+      const [postgres, queue, sweeps, contacts, waiting] = await Promise.all([
         // The table that every request needs, so that a database without our schema isn't ready either.
         answers(getOperations(pool, [])),
         answers(queues.ping()),
         valueOf(livenessOfSweeps(pool)),
         valueOf(listPlaceWorkers(pool, WORKER_SILENT_MS)),
+        valueOf(listWaiting(pool, WAIT_LATE_MS)),
       ]);
       if (postgres === "down")
         throw new BerthError("database_unavailable", "PostgreSQL does not answer", {
@@ -110,6 +118,7 @@ export function healthRoutes(app: App, services: Services): void {
         queues.other,
         services.signals.deaf ? DEAF : null,
         ...wrongPlaces(contacts ?? []),
+        ...unworked(contacts, waiting ?? []),
       ].filter((one) => one !== null);
       return {
         status: "ready" as const,
@@ -127,6 +136,18 @@ export function healthRoutes(app: App, services: Services): void {
 function wrongPlaces(contacts: readonly PlaceWorker[]): string[] {
   const wrong = contacts.filter(({ state }) => TELLING.includes(state));
   return [...new Set(wrong.flatMap(({ problem }) => problem ?? []))];
+}
+
+/** That nobody lives who could carry out what is accepted, or that nobody does: in a sentence for each place. */
+function unworked(contacts: readonly PlaceWorker[] | null, waiting: readonly Waiting[]): string[] {
+  if (contacts === null) return [];
+  if (contacts.length === 0) return [NO_WORKER];
+  return waiting.slice(0, MAX_LATE_PLACES).map(({ place, n, since }) => {
+    const reaching = contacts.filter((one) => one.place === place && one.state === "confirmed").length;
+    const seconds = Math.round((Date.now() - since.getTime()) / 1_000);
+    const who = reaching === 0 ? "no live worker serves it" : `${reaching} live worker(s) serve it`;
+    return `place ${place}: ${n} operation(s) wait for a worker, the first for ${seconds} s; ${who}`;
+  });
 }
 
 function heldOf(sweeps: readonly SweepLiveness[]) {

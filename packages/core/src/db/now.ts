@@ -26,7 +26,7 @@ export async function listUnwell(db: Queryable, limit: number): Promise<Unwell[]
   return rows;
 }
 
-/** What waits for a worker though nothing else of its workspace runs. */
+/** What waits for a worker: it is its turn, it isn't in a backoff, and nobody has begun it. */
 export interface Waiting {
   n: number;
   since: Date;
@@ -40,13 +40,16 @@ export interface Waiting {
 /** By place, what has waited for longer than `ms`; those that have for longest first. */
 export async function listWaiting(db: Queryable, ms: number): Promise<Waiting[]> {
   const { rows } = await db.query<Waiting>(
-    `select o.place, count(*)::int as n, min(o.created_at) as since,
-       (array_agg(o.id order by o.created_at))[1] as operation_id,
-       (array_agg(o.workspace_id order by o.created_at))[1] as workspace_id,
-       (array_agg(w.name order by o.created_at))[1] as name,
-       (array_agg(o.kind order by o.created_at))[1] as kind
+    `select o.place, count(*)::int as n, min(due.since) as since,
+       (array_agg(o.id order by due.since))[1] as operation_id,
+       (array_agg(o.workspace_id order by due.since))[1] as workspace_id,
+       (array_agg(w.name order by due.since))[1] as name,
+       (array_agg(o.kind order by due.since))[1] as kind
      from operations o join workspaces w on w.id = o.workspace_id join gates g on g.workspace_id = o.workspace_id
-     where o.state = 'queued' and o.ticket = g.head + 1 and o.created_at < now() - $1 * interval '1 millisecond'
+     cross join lateral (select greatest(o.created_at, o.next_attempt_at, (select max(before.finished_at) from operations before
+       where before.workspace_id = o.workspace_id and before.ticket < o.ticket)) as since) due
+     where o.state = 'queued' and o.ticket = g.head + 1 and not g.paused
+       and due.since < now() - $1 * interval '1 millisecond'
      group by o.place order by since`,
     [ms],
   );
