@@ -205,7 +205,7 @@ export const ROWS: readonly Row[] = [
       onTestFinished(() => rm(directory, { recursive: true, force: true }));
       const file = join(directory, "places.json");
       const at = (name: string) => ({ backend: "process", data_dir: join(directory, name) });
-      await writeFile(file, JSON.stringify({ places: { a: at("a"), b: at("b") } }));
+      await writeFile(file, JSON.stringify({ places: { process: at("a"), b: at("b") } }));
       const { url: REDIS_URL, strike } = await flushedRedis();
       const env = { ...(await database()), REDIS_URL, BERTH_PLACES_FILE: file };
       return { version: "process", env, ...(strike && { strike }) };

@@ -154,7 +154,10 @@ export async function removeAll(docker: (...args: string[]) => Promise<string>):
     // A daemon that died in the middle of things may refuse some: their processes are ended after it.
     await docker("rm", "--force", "--volumes", ...ids).catch(() => undefined);
   }
-  const volumes = lines(await docker("volume", "ls", "--quiet"));
+  // Notes of a database that works here are no leak: they cost nothing, and one replaces the other.
+  const volumes = lines(await docker("volume", "ls", "--quiet")).filter(
+    (name) => !name.startsWith("berth-note-"),
+  );
   return [
     ...containers.map((line) => `container ${line} was left`),
     ...volumes.map((name) => `volume ${name} was left`),
