@@ -8,6 +8,8 @@ import type { Reached } from "./contact.js";
 
 /** How often a place's notes are read, in ms. */
 const EVERY_MS = 10_000;
+/** How long one that refuses them is left in peace, in ms: rights don't change by the minute. */
+const REFUSED_MS = 600_000;
 /** Another's note that stays the same for so long was left by one that has ended, in ms: it would have made three. */
 const STALE_MS = 90_000;
 
@@ -29,7 +31,8 @@ export interface CopyWatch {
 }
 
 interface Watched {
-  lookedAt: number;
+  /** By this process's monotonic clock. */
+  nextLookAt: number;
   found: Copies;
   /** Of each role, others' notes as they were, and since when by this process's monotonic clock. */
   others: Map<NoteRole, { notes: string; since: number }>;
@@ -84,24 +87,27 @@ export function watchCopies(
     async look(place, { notes }, signal) {
       if (notes === undefined) return { atWork: "us", problem: null };
       const known = watched.get(place);
-      if (known !== undefined && performance.now() - known.lookedAt < everyMs) return known.found;
+      if (known !== undefined && performance.now() < known.nextLookAt) return known.found;
       const one: Watched = known ?? {
-        lookedAt: 0,
+        nextLookAt: 0,
         found: { atWork: "us", problem: null },
         others: new Map(),
       };
+      let waitMs = everyMs;
       try {
         one.found = await ask(notes, place, one, signal);
       } catch (error) {
         if (!(error instanceof BackendError)) throw error;
-        if (known === undefined && NO_ANSWER.includes(error.code)) throw error;
+        const silent = NO_ANSWER.includes(error.code);
+        if (known === undefined && silent) throw error;
+        if (error.kind === "permanent") waitMs = Math.max(everyMs, REFUSED_MS);
         if (known === undefined)
           logger.warn(
             { err: error, place },
             "no note can be left here by which copies of this database are told",
           );
       }
-      one.lookedAt = performance.now();
+      one.nextLookAt = performance.now() + waitMs;
       watched.set(place, one);
       return one.found;
     },
