@@ -9,7 +9,7 @@ import type { SweepName } from "@berth/core/domain/sweep";
 import type { Dispatcher } from "@berth/core/gate/dispatcher";
 import { createGate } from "@berth/core/gate/gate";
 import { createLeaseKeeper } from "@berth/core/gate/lease";
-import { createWorkspace } from "@berth/core/requests/create";
+import { type CreateInput, createWorkspace } from "@berth/core/requests/create";
 import { createRunner } from "@berth/core/operations/runner";
 import { SWEEPS } from "@berth/core/sweeps/all";
 import { runSweep } from "@berth/core/sweeps/run";
@@ -42,7 +42,7 @@ export interface Stage {
   /** Claims the operation with this ticket and runs it. */
   carryOut(workspaceId: string, ticket: number): Promise<void>;
   /** A workspace that is online, with an instance and a volume. */
-  online(extra?: Partial<ReturnType<typeof newWorkspace>>): Promise<Workspace>;
+  online(extra?: Partial<CreateInput>): Promise<Workspace>;
   /** One whose agent has just beaten. */
   withAgent(extra?: Partial<ReturnType<typeof newWorkspace>>): Promise<Workspace>;
   workspace(id: string): Promise<Workspace>;
@@ -162,7 +162,7 @@ export async function openStage(env: Readonly<Record<string, string>> = {}, wait
     if (claimed === null) throw new Error(`ticket ${ticket} of ${workspaceId} isn't next`);
     await run(claimed, shutdown);
   };
-  const online = async (extra: Partial<ReturnType<typeof newWorkspace>> = {}): Promise<Workspace> => {
+  const online = async (extra: Partial<CreateInput> = {}): Promise<Workspace> => {
     const made = await createWorkspace(deps, { ...newWorkspace(), ...extra }, BY_TEST);
     await settle();
     return workspace(made.workspace.id);

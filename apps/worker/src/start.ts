@@ -154,9 +154,12 @@ export function startWorker(deps: WorkerDeps): RunningWorker {
     logger,
     measure: sweepFigures(registry),
   });
-  const asked = places.start((place, served) => {
-    queuesOfPlaces.serve(place, served);
-    sweeper.serve(place, served);
+  const asked = places.start({
+    onServed(place, served) {
+      queuesOfPlaces.serve(place, served);
+      sweeper.serve(place, served);
+    },
+    onBack: sweeper.hurry,
   });
   const webhooks = startWebhooks({ config, pool, queues, logger, observe: webhookFigures(registry) });
   logger.info({ owner, places: [...backends.keys()], concurrency: config.concurrency }, "worker started");

@@ -33,10 +33,14 @@ const REASSERT_EVERY_MS = 5_000;
 export interface Sweeper {
   /** Begins or ceases to run the sweeps of a place. */
   serve(place: string, served: boolean): void;
+  /** Has what failed in a place looked after before the next beat. */
+  hurry(place: string): void;
   close(limitMs: number): Promise<void>;
 }
 
 const FINISHED_JOBS = { removeOnComplete: 100, removeOnFail: 100 };
+/** The sweeps that go on with what failed in a place. */
+const CATCHING_UP: readonly SweepName[] = ["instance-state", "removed-instances"];
 /** What a run for a place that is no longer served may take until it has noticed, in ms. */
 const CEASE_MS = 30_000;
 
@@ -133,6 +137,12 @@ export function startSweeper(options: SweeperOptions): Sweeper {
       places.delete(place);
       const ended: Promise<void> = had!.close(CEASE_MS).finally(() => ending.delete(ended));
       ending.add(ended);
+    },
+    hurry(place) {
+      for (const name of CATCHING_UP)
+        ask(place, name).catch((error: unknown) =>
+          logger.debug({ err: error, place }, "waits for the next beat"),
+        );
     },
     async close(limitMs) {
       clearInterval(timer);

@@ -76,6 +76,22 @@ export async function dueRestarts(
   return rows;
 }
 
+/** What failed while a place couldn't be reached waits no longer for its next try: restarts by Berth itself, and releases. */
+export async function hurryPlace(tx: Tx, place: string): Promise<void> {
+  await sendAlong(
+    tx,
+    `update workspaces set next_restart_at = clock_timestamp()
+     where place = $1 and status = 'offline' and restart_tries > 0 and next_restart_at > clock_timestamp()`,
+    [place],
+  );
+  await sendAlong(
+    tx,
+    `update resources set next_attempt_at = clock_timestamp()
+     where place = $1 and state = 'releasing' and next_attempt_at > clock_timestamp()`,
+    [place],
+  );
+}
+
 /** Since when, in ms by the database's clock, restarts have failed one after another. Null: the last one didn't. */
 export async function failingFor(tx: Tx, workspaceId: string): Promise<number | null> {
   const { rows } = await tx.query<{ ms: number | null }>(

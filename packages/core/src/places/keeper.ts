@@ -2,6 +2,7 @@ import { withDeadline } from "../base/deadline.js";
 import type { Logger } from "../base/logger.js";
 import type { Backend } from "../compute/backend.js";
 import { guard } from "../compute/guard.js";
+import { hurryPlace } from "../db/auto-restarts.js";
 import { insertEvents } from "../db/events.js";
 import { noteShared } from "../db/place-sharers.js";
 import { ensurePlace, notePlaceError, type FirstSettings } from "../db/places.js";
@@ -30,14 +31,18 @@ export interface PlaceKeeperOptions extends ServedPlaces {
   copyStaleMs?: number;
 }
 
+export interface PlaceListener {
+  /** This worker begins or ceases to serve a place. */
+  onServed(place: string, served: boolean): void;
+  /** One that couldn't be reached, or wasn't the one meant, is again: what failed there meanwhile is due. */
+  onBack(place: string): void;
+}
+
 export interface PlaceKeeper {
   /** Those that are the places that they are meant to be, guarded: what this worker may touch. Changes with them. */
   readonly served: ReadonlyMap<string, Backend>;
-  /**
-   * Begins to ask; `onServed` is told when this worker begins or ceases to serve a place.
-   * @returns when each has been asked once, and what it said is written down
-   */
-  start(onServed: (place: string, served: boolean) => void): Promise<void>;
+  /** Begins to ask. @returns when each has been asked once, and what it said is written down */
+  start(listener: PlaceListener): Promise<void>;
   /** From now on these: what is gone, or is reached by another backend than before, is served no more, and what is new is asked. */
   replace(places: ServedPlaces): void;
   /** Asks a place, or all, who it is now. */
@@ -56,7 +61,7 @@ const REFUSED: readonly Contact[] = ["mismatch", "unconfirmed", "taken", "lost",
 export function keepPlaces(options: PlaceKeeperOptions): PlaceKeeper {
   const { pool, worker, logger, everyMs = EVERY_MS } = options;
   let { backends, first } = options;
-  let onServed: (place: string, served: boolean) => void = () => undefined;
+  let listener: PlaceListener | undefined;
   const served = new Map<string, Backend>();
   const recorded = new Map<string, string | null>();
   const looks = new Map<string, Promise<void>>();
@@ -79,7 +84,7 @@ export function keepPlaces(options: PlaceKeeperOptions): PlaceKeeper {
     if (now === served.has(name)) return;
     if (now) served.set(name, guarded(name, backend));
     else served.delete(name);
-    onServed(name, now);
+    listener?.onServed(name, now);
   };
   const lookOnce = async (name: string): Promise<void> => {
     const backend = backends.get(name);
@@ -93,7 +98,8 @@ export function keepPlaces(options: PlaceKeeperOptions): PlaceKeeper {
     recorded.set(name, found.state === "lost" ? null : found.recorded);
     if (found.state === "confirmed") serve(name, backend, true);
     else if (REFUSED.includes(found.state)) serve(name, backend, false);
-    await tell(options, name, backend, { ...found, problem: found.problem ?? shared.get(name) ?? null });
+    const problem = found.problem ?? shared.get(name) ?? null;
+    if (await tell(options, name, backend, { ...found, problem })) listener?.onBack(name);
     onTold.get(name)?.();
     // It keeps nobody from the place, so it comes last; the sweep over what is unclaimed goes on looking.
     if (found.state === "confirmed" && !shared.has(name))
@@ -128,8 +134,8 @@ export function keepPlaces(options: PlaceKeeperOptions): PlaceKeeper {
 
   return {
     served,
-    async start(listener) {
-      onServed = listener;
+    async start(given) {
+      listener = given;
       const askOnce = (name: string): Promise<void> =>
         new Promise((resolve) => {
           onTold.set(name, resolve);
@@ -187,18 +193,21 @@ async function whoShares(
   }
 }
 
-/** Notes what was found, and tells of what has changed since this worker's last word. */
+/** Notes what was found, and tells of what has changed since this worker's last word. @returns true if the place is back */
 async function tell(
   { pool, worker, logger }: PlaceKeeperOptions,
   place: string,
   backend: Backend,
   { state, identity, recorded, problem, copyWaits = false }: Reached,
-): Promise<void> {
+): Promise<boolean> {
+  let back = false;
   const changed = await transaction(pool, async (tx) => {
     const before = await noteContact(tx, { place, worker, state, identity, problem });
     const was = before?.state ?? "confirmed";
     const copied = copyWaits && before?.problem !== problem;
     if (was === state && !copied) return before === null;
+    back = was !== state && state === "confirmed";
+    if (back) await hurryPlace(tx, place);
     if (was !== state) await notePlaceError(tx, place, problem);
     const type = copied ? "place.copied" : EVENTS[state];
     if (type !== null)
@@ -216,6 +225,7 @@ async function tell(
       { place, identity },
       problem ?? "place reached",
     );
+  return back;
 }
 
 const EVENTS = {
