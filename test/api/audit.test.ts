@@ -102,3 +102,25 @@ it("can only be added to, until it is old", async () => {
   );
   expect(await forgetOld(api.pool, "audit", 365, 1_000)).toBe(1);
 });
+
+it("a write whose caller doesn't wait for its answer is written down, with from where, and loses no other", async () => {
+  const gone = new AbortController();
+  const asked = fetch(`${api.url}/workspaces`, {
+    method: "POST",
+    headers: {
+      authorization: `Bearer ${KEY}`,
+      "content-type": "application/json",
+      "x-request-id": "audit-gone",
+      prefer: "wait=1",
+    },
+    body: JSON.stringify({ name: "left", spec: PROCESS_SPEC }),
+    signal: gone.signal,
+  });
+  await vi.waitFor(async () => {
+    const { rows } = await api.pool.query("select from workspaces where name = 'left'");
+    expect(rows).toHaveLength(1);
+  });
+  gone.abort();
+  await expect(asked).rejects.toThrow();
+  expect(await entryOf("audit-gone")).toMatchObject({ address: "127.0.0.1", route: "/workspaces" });
+});

@@ -30,9 +30,11 @@ it("a volume that vanished while its workspace was paused fails the resume by na
   expect(await stage.things(), "nothing is made").toEqual([]);
   const told = (await stage.events()).filter(({ event_type }) => event_type === "workspace.volume.missing");
   expect(told.map(({ payload }) => payload)).toMatchObject([{ volume_id: volume, new_volume: false }]);
-  expect((await why(stage.pool, id)).summary).toContain("volume_missing");
+  expect((await why(stage.pool, id)).summary).toMatch(/volume_missing.*restart --new-volume/);
+  await expect(requestResume(stage.deps, id, BY_TEST)).rejects.toMatchObject({ code: "illegal_transition" });
 
-  const again = await requestRestart(stage.deps, id, { ...BY_TEST, newVolume: true });
+  const again = await requestResume(stage.deps, id, { ...BY_TEST, newVolume: true });
+  expect(again.operation, "it has failed, so it is restarted").toMatchObject({ kind: "restart" });
   await stage.settle();
   expect(await stage.workspace(id)).toMatchObject({ status: "online" });
   const volumes = (await listResources(stage.pool, id)).filter(({ kind }) => kind === "volume");

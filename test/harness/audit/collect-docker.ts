@@ -27,10 +27,10 @@ export async function collectDocker(
       state: State.Status,
       labels: Config.Labels ?? {},
     })),
-    volumes: (await inspected<Volume>(["volume"], volumes)).map(({ Name, Labels }) => ({
-      name: Name,
-      labels: Labels ?? {},
-    })),
+    // Notes of databases that have worked here (docs/adr/0015) are of no workspace, and cost nothing.
+    volumes: (await inspected<Volume>(["volume"], volumes))
+      .filter(({ Name }) => !Name.startsWith("berth-note-"))
+      .map(({ Name, Labels }) => ({ name: Name, labels: Labels ?? {} })),
   };
 }
 

@@ -44,7 +44,10 @@ export async function prune({ docker }: Fleet): Promise<string[]> {
           () => null,
         ),
       );
-    return (await Promise.all(removed)).flatMap((name) => name ?? []);
+    // Notes (docs/adr/0015) go with them, and are left again: nobody's data.
+    return (await Promise.all(removed)).flatMap((name) =>
+      name?.startsWith("berth-note-") ? [] : (name ?? []),
+    );
   } catch {
     return [];
   }

@@ -83,7 +83,9 @@ export async function startFleetDocker(options: FleetDockerOptions): Promise<Fle
       const bad = containers
         .map((line) => line.split(" "))
         .filter(([id, state]) => state !== "running" || !known.has(id!));
-      return bad.length + volumes.filter((name) => !known.has(name)).length;
+      // Notes of the databases that have worked here are of no workspace.
+      const unknown = volumes.filter((name) => !known.has(name) && !name.startsWith("berth-note-"));
+      return bad.length + unknown.length;
     },
     end: (how) => inTurn(() => (how === "kill" ? daemon.kill() : daemon.halt())),
     start: () => inTurn(() => daemon.restart()),

@@ -26,9 +26,12 @@ export function keepAudit(app: App, pool: Pool): void {
     return entries.map(() => ({ status: "fulfilled", value: undefined }));
   });
   const writing = new Set<Promise<void>>();
+  /** From where each request came: a connection that was closed before the answer doesn't tell any more. */
+  const addresses = new WeakMap<FastifyRequest, string | undefined>();
+  app.addHook("onRequest", async (request) => void addresses.set(request, request.ip));
   app.addHook("onSend", async (request, reply) => {
     if (!isAudited(request, reply)) return;
-    const entry = entryOf(request, reply);
+    const entry = entryOf(request, reply, addresses.get(request) ?? "unknown");
     const one: Promise<void> = write(entry)
       .catch((err: unknown) => request.log.error({ err, audit: entry }, "not in the audit log"))
       .finally(() => writing.delete(one));
@@ -49,14 +52,14 @@ function isAudited(
   return config.audited === true || !["GET", "HEAD", "OPTIONS"].includes(method);
 }
 
-function entryOf(request: FastifyRequest, { statusCode }: FastifyReply): NewAuditEntry {
-  const { caller, id, ip, method, routeOptions, url } = request;
+function entryOf(request: FastifyRequest, { statusCode }: FastifyReply, address: string): NewAuditEntry {
+  const { caller, id, method, routeOptions, url } = request;
   return {
     request_id: id,
     caller: caller?.name ?? null,
     key_id: caller?.keyId ?? null,
     tenant: caller?.tenant ?? null,
-    address: ip,
+    address,
     method,
     route: routeOptions.url ?? null,
     // As in a URL, so nothing that PostgreSQL's text can't hold.

@@ -145,7 +145,12 @@ function explain(
     case "offline":
       return ["sweep", "the sweep instance-state restarts it at its next look"];
     case "failed":
-      return ["operator", "nothing more happens by itself: restart or delete it"];
+      return [
+        "operator",
+        workspace.status_reason?.startsWith("volume_missing") === true
+          ? "nothing more happens by itself: berth restart --new-volume (POST /workspaces/:id/restart?new_volume=true) goes on with an empty volume, or delete it"
+          : "nothing more happens by itself: restart or delete it",
+      ];
     case "provisioning":
       return ["sweep", "no operation is at work on it, and the sweep provisioning-timeout will fail it"];
     case "paused":

@@ -20,7 +20,8 @@ import { leaveLostPlace } from "./lost.js";
 import { requireQuotaToRun } from "./quotas.js";
 
 /**
- * Starts a paused or hibernated workspace again with its volume. Its descendants stay as they are.
+ * Starts a paused or hibernated workspace again with its volume. Its descendants stay as they are. One that a resume has left
+ * failed, since its volume was gone, is started with a new one where that is asked for: as a restart.
  * @throws BerthError `workspace_not_found`, `illegal_transition`, `ancestor_suspended` (with `workspace_id`
  * of the topmost ancestor that must be resumed first), `quota_exceeded`.
  */
@@ -30,24 +31,24 @@ export async function requestResume(
   requester: Condition & Requester,
 ): Promise<Accepted> {
   const { accepted, isNext } = await acceptIdempotently(context.pool, workspaceId, requester, async (tx) => {
-    const { isNext: next, ...resumed } = await accept(
-      tx,
-      context,
-      { workspaceId, kind: "resume" },
-      requester,
-      {
-        servedBy: (last) => last.kind === "resume" && agreesOnVolume(last, requester),
-        async allow(last, workspace) {
-          await requireAncestorsRun(tx, workspaceId);
-          await requireQuotaToRun(tx, workspace, last);
-          if (last === undefined) await leaveLostPlace(tx, workspace, requester);
-        },
+    const kind = requester.newVolume === true && (await hasFailed(tx, workspaceId)) ? "restart" : "resume";
+    const { isNext: next, ...resumed } = await accept(tx, context, { workspaceId, kind }, requester, {
+      servedBy: (last) => last.kind === kind && agreesOnVolume(last, requester),
+      async allow(last, workspace) {
+        await requireAncestorsRun(tx, workspaceId);
+        await requireQuotaToRun(tx, workspace, last);
+        if (last === undefined) await leaveLostPlace(tx, workspace, requester);
       },
-    );
+    });
     return { accepted: resumed, isNext: next };
   });
   if (isNext !== null) await dispatch(context.dispatcher, accepted.operation, isNext);
   return accepted;
+}
+
+async function hasFailed(tx: Tx, workspaceId: string): Promise<boolean> {
+  const [workspace] = await getWorkspaces(tx, [workspaceId]);
+  return workspace?.status === "failed";
 }
 
 async function requireAncestorsRun(tx: Tx, workspaceId: string): Promise<void> {
