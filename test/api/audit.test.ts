@@ -121,6 +121,6 @@ it("a write whose caller doesn't wait for its answer is written down, with from 
     expect(rows).toHaveLength(1);
   });
   gone.abort();
-  await expect(asked).rejects.toThrow();
+  await expect(asked).rejects.toThrow("aborted");
   expect(await entryOf("audit-gone")).toMatchObject({ address: "127.0.0.1", route: "/workspaces" });
 });

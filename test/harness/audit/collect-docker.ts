@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { isNoteVolume, isOfNotes } from "./notes.js";
 import type { DockerEvent, DockerRequest, RunRecord } from "./record.js";
 
 export interface DockerSources {
@@ -20,16 +21,15 @@ export async function collectDocker(
   const inspected = async <Thing>(kind: string[], ids: string) =>
     ids === "" ? [] : (JSON.parse(await cli(...kind, "inspect", ...ids.split("\n"))) as Thing[]);
   return {
-    events,
+    events: events.filter((event) => !isOfNotes(event)),
     requests: requestsIn(await readFile(logFile, "utf8")),
     containers: (await inspected<Container>(["container"], containers)).map(({ Id, State, Config }) => ({
       id: Id,
       state: State.Status,
       labels: Config.Labels ?? {},
     })),
-    // Notes of databases that have worked here (docs/adr/0015) are of no workspace, and cost nothing.
     volumes: (await inspected<Volume>(["volume"], volumes))
-      .filter(({ Name }) => !Name.startsWith("berth-note-"))
+      .filter(({ Name }) => !isNoteVolume(Name))
       .map(({ Name, Labels }) => ({ name: Name, labels: Labels ?? {} })),
   };
 }
@@ -50,5 +50,5 @@ export function requestsIn(log: string): DockerRequest[] {
   const found = log.matchAll(/^time="([^"]+)" level=debug msg="Calling (POST|DELETE) (\/[^?" ]+)/gm);
   return [...found]
     .map(([, time, method, path]) => ({ at: Date.parse(time!), method: method!, path: path! }))
-    .filter(({ path }) => !/^\/v\d/.test(path));
+    .filter(({ path }) => !/^\/v\d|^\/volumes\/berth-note-/.test(path));
 }

@@ -2,6 +2,7 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import pg from "pg";
 import { collectDocker, type DockerSources, NO_DOCKER } from "./collect-docker.js";
+import { isNoteCall } from "./notes.js";
 import type {
   About,
   AgentLine,
@@ -61,7 +62,7 @@ export async function collect(sources: Sources): Promise<RunRecord> {
       provider: {
         made: of<MadeLine>(provider, "made"),
         changes: of<ChangeLine>(provider, "change"),
-        calls: of<ProviderCall>(provider, "call"),
+        calls: of<ProviderCall>(provider, "call").filter((call) => !isNoteCall(call)),
         instances: state.instances,
         volumes: state.volumes,
         names: state.records.map(({ name }) => name),
