@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { open, mkdir, readFile, rm } from "node:fs/promises";
 import { createConnection } from "node:net";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { ensureCommands, findCommand } from "./apt.js";
 import { dockerCli } from "./docker-cli.js";
@@ -32,17 +32,20 @@ export interface TestDockerd {
  * Starts a Docker daemon of one's own under `root`, a directory that `stop` removes. It has no bridge and
  * touches no firewall rule: its containers have a loopback interface only. Needs root; installs Docker from
  * Debian's packages where it is missing. Ends with the process that started it, even by SIGKILL.
- * @param options.debug has it write down each request. `args`: more of its own.
+ * @param options.debug has it write down each request. `args`: more of its own. `programs`: directories of another version's
+ * programs, which come before this machine's.
  * @throws if a daemon can't be had on this machine.
  */
 export async function startDockerd({
   root,
   debug = false,
   args = [],
+  programs = [],
 }: {
   root: string;
   debug?: boolean;
   args?: readonly string[];
+  programs?: readonly string[];
 }): Promise<TestDockerd> {
   if (process.platform !== "linux" || process.getuid?.() !== 0)
     throw new Error("a private Docker daemon for the tests needs Linux and root");
@@ -51,7 +54,9 @@ export async function startDockerd({
   const socketPath = join(root, "docker.sock");
   const logFile = join(root, "dockerd.log");
   const docker = dockerCli(socketPath);
-  const start = () => launch(dockerd, root, socketPath, logFile, [...args, ...(debug ? ["--debug"] : [])]);
+  const env = { ...process.env, PATH: [...programs, process.env.PATH].join(delimiter) };
+  const found = programs.length === 0 ? dockerd : "dockerd";
+  const start = () => launch(found, root, [...args, ...(debug ? ["--debug"] : [])], env);
   let child = await start();
   const end = async (signal: NodeJS.Signals) => {
     if (child.exitCode !== null || child.signalCode !== null) return;
@@ -92,10 +97,10 @@ export async function startDockerd({
 async function launch(
   dockerd: string,
   root: string,
-  socketPath: string,
-  logFile: string,
   more: readonly string[],
+  env: NodeJS.ProcessEnv,
 ): Promise<ChildProcess> {
+  const [socketPath, logFile] = [join(root, "docker.sock"), join(root, "dockerd.log")];
   const pidFile = join(root, "docker.pid");
   // A killed daemon leaves them behind, and the next one believes them if their pids are in use by then.
   await rm(pidFile, { force: true });
@@ -114,7 +119,7 @@ async function launch(
   const setpriv = await findCommand("setpriv");
   const [command, ...first] = setpriv === null ? [dockerd] : [setpriv, "--pdeathsig", "TERM", dockerd];
   const log = await open(logFile, "a");
-  const child = spawn(command as string, [...first, ...args], { stdio: ["ignore", log.fd, log.fd] });
+  const child = spawn(command as string, [...first, ...args], { env, stdio: ["ignore", log.fd, log.fd] });
   await log.close();
   child.on("error", () => undefined);
   const deadline = performance.now() + START_TIMEOUT_MS;

@@ -1,8 +1,9 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, open, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, open, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { promisify } from "node:util";
 import { ensureCommands, findCommand } from "./apt.js";
 import { answersPing, removeAll } from "./dockerd.js";
 import { dockerCli } from "./docker-cli.js";
@@ -18,11 +19,18 @@ export interface TestPodman {
 }
 
 /**
- * Starts a rootful Podman service of one's own under `root`, a directory that `stop` removes; installs it from
+ * Starts a Podman service of one's own under `root`, a directory that `stop` removes; installs it from
  * Debian's packages where it is missing. Ends with the process that started it, even by SIGKILL.
+ * @param rootless it runs as a user of its own, who is made if there is none yet
  * @throws if it can't be had on this machine.
  */
-export async function startPodman({ root }: { root: string }): Promise<TestPodman> {
+export async function startPodman({
+  root,
+  rootless = false,
+}: {
+  root: string;
+  rootless?: boolean;
+}): Promise<TestPodman> {
   if (process.platform !== "linux" || process.getuid?.() !== 0)
     throw new Error("a private Podman service for the tests needs Linux and root");
   // catatonit is its init process, which Debian only recommends. runc, because crun refuses hybrid cgroups.
@@ -34,8 +42,7 @@ export async function startPodman({ root }: { root: string }): Promise<TestPodma
   });
   await mkdir(root, { recursive: true });
   const socketPath = join(root, "podman.sock");
-  const logFile = join(root, "podman.log");
-  const child = await launch(podman, root, socketPath, logFile);
+  const child = await launch(podman, root, socketPath, rootless ? await userFor(root) : null);
   return {
     socketPath,
     async stop() {
@@ -46,6 +53,7 @@ export async function startPodman({ root }: { root: string }): Promise<TestPodma
         child.kill("SIGTERM");
         await exited;
       }
+      await endPause(root);
       await endProcessesNaming(`${root}/`);
       unmountAllUnder(root);
       await rm(root, { recursive: true, force: true });
@@ -64,19 +72,42 @@ lock_type = "file"
 runtime = "runc"
 `;
 
+/** A rootless service leaves a process behind that keeps its namespaces. */
+async function endPause(root: string): Promise<void> {
+  const files = await readdir(root, { recursive: true }).catch(() => []);
+  for (const file of files.filter((name) => name.endsWith("pause.pid")))
+    process.kill(Number(await readFile(join(root, file), "utf8")), "SIGKILL");
+}
+
+const USER = "berth-rootless";
+
+/** A user with ranges of ids of their own (`/etc/subuid`), to whom `root` then belongs. */
+async function userFor(root: string): Promise<{ uid: number; gid: number }> {
+  await ensureCommands({ newuidmap: "uidmap", slirp4netns: "slirp4netns", setpriv: "util-linux" });
+  const exec = promisify(execFile);
+  const idOf = async (flag: string) => Number((await exec("id", [flag, USER])).stdout);
+  await exec("id", [USER]).catch(() => exec("useradd", ["--no-create-home", "--user-group", USER]));
+  const user = { uid: await idOf("-u"), gid: await idOf("-g") };
+  await chown(root, user.uid, user.gid);
+  await chmod(root, 0o711);
+  return user;
+}
+
 async function launch(
   podman: string,
   root: string,
   socketPath: string,
-  logFile: string,
+  user: { uid: number; gid: number } | null,
 ): Promise<ChildProcess> {
   const config = join(root, "containers.conf");
+  const logFile = join(root, "podman.log");
   await writeFile(config, CONFIG);
   const args = [
     `--root=${join(root, "data")}`,
     `--runroot=${join(root, "run")}`,
     `--tmpdir=${join(root, "tmp")}`,
-    "--storage-driver=overlay",
+    // A rootless overlay can't be mounted upon another, as the temporary directory of a container is.
+    `--storage-driver=${user === null ? "overlay" : "vfs"}`,
     "system",
     "service",
     "--time=0",
@@ -84,10 +115,16 @@ async function launch(
   ];
   // A run that is killed would leave its service behind otherwise.
   const setpriv = await findCommand("setpriv");
-  const [command, ...first] = setpriv === null ? [podman] : [setpriv, "--pdeathsig", "TERM", podman];
+  const as = user === null ? [] : [`--reuid=${user.uid}`, `--regid=${user.gid}`, "--clear-groups"];
+  const [command, ...first] = setpriv === null ? [podman] : [setpriv, ...as, "--pdeathsig", "TERM", podman];
   const log = await open(logFile, "a");
   const child = spawn(command as string, [...first, ...args], {
-    env: { ...process.env, CONTAINERS_CONF: config },
+    cwd: root,
+    env: {
+      ...process.env,
+      CONTAINERS_CONF: config,
+      ...(user === null ? {} : { HOME: root, TMPDIR: root, XDG_RUNTIME_DIR: root }),
+    },
     stdio: ["ignore", log.fd, log.fd],
   });
   await log.close();

@@ -22,9 +22,12 @@ export function notesOfDaemon(client: DockerClient): Notes {
         abortSignal,
       }),
     );
-    return (volumes ?? []).flatMap(({ Name: name, Labels: labels }) => {
-      const note = (labels as Record<string, string> | null)?.[NOTE];
-      return note === undefined ? [] : { name, note };
+    return (volumes ?? []).flatMap(({ Name: name, Labels }) => {
+      const labels = Labels as Record<string, string> | null;
+      const note = labels?.[NOTE];
+      // To Podman one label of several is enough.
+      const isMeant = labels?.[OF] === installationId && labels[ROLE] === role;
+      return note === undefined || !isMeant ? [] : { name, note };
     });
   };
   return {
