@@ -150,6 +150,20 @@ describe("berth doctor on EC2", () => {
     );
   });
 
+  it("warns where no note can be left by which copies of the database are told", async () => {
+    const action = "CreateLaunchTemplate";
+    simulator.sim.world.faults.add({ kind: "error", action, code: "UnauthorizedOperation", count: 1 });
+    const { code, others } = await onEc2();
+    expect({ code, others }).toEqual({
+      code: 0,
+      others: [
+        expect.stringMatching(
+          /^warn {3}place cloud: refuses ec2:CreateLaunchTemplate .*copies of this installation/,
+        ),
+      ],
+    });
+  });
+
   it("names each call that is refused", async () => {
     simulator.sim.world.faults.add({ kind: "error", action: "CreateVolume", code: "UnauthorizedOperation" });
     const { code, others } = await onEc2();

@@ -316,6 +316,18 @@ describe("a webhook", () => {
     await told(receiver, ["thing.one", "thing.three"]);
   });
 
+  it("that answers 200 and leaves its body open has been told, once: the status line is the answer", async () => {
+    const { fleet, receiver, make } = await start({ BERTH_WEBHOOKS_TIMEOUT_MS: "600000" });
+    receiver.behave((_one, answer) => void answer.writeHead(200).write("thanks"));
+    const { webhook } = await make();
+    await happen(fleet, { event_type: "thing.one" });
+    fleet.startWorker();
+    expect(await allEnded(fleet, webhook.id)).toMatchObject([
+      { state: "delivered", attempts: 1, last_status: 200 },
+    ]);
+    expect(receiver.received).toHaveLength(1);
+  });
+
   it("that never answers holds up no other", async () => {
     const { fleet, receiver, make } = await start({ BERTH_WEBHOOKS_TIMEOUT_MS: "600000" });
     receiver.behave((one, answer) => {

@@ -1,5 +1,6 @@
 import {
   AttachVolumeCommand,
+  CreateLaunchTemplateCommand,
   CreateVolumeCommand,
   DeleteVolumeCommand,
   DetachVolumeCommand,
@@ -15,6 +16,7 @@ import type { Caller, Ec2 } from "./context.js";
 import { codeOf, failureOf } from "./failure.js";
 import type { Identify } from "./account.js";
 import { listOwned } from "./owned.js";
+import { noteTemplate } from "./notes.js";
 import { runInputOf } from "./run-input.js";
 import { tagsOf } from "./tags.js";
 import { type Wanted, wantedOf } from "./wanted.js";
@@ -37,6 +39,8 @@ const NOTHING: InstanceRef = {
 interface Try {
   action: string;
   makes: boolean;
+  /** Without the right to it all works but this. */
+  only?: string;
   run: (call: Call) => Promise<unknown>;
 }
 
@@ -49,7 +53,7 @@ export async function examineAccount(ec2: Ec2, identify: Identify, caller: Calle
   const found = await identify(caller);
   const lacks: string[] = [];
   const warnings: string[] = [];
-  for (const { action, makes, run } of await triesOf(ec2, caller, { lacks, warnings })) {
+  for (const { action, makes, only, run } of await triesOf(ec2, caller, { lacks, warnings })) {
     const call: Call = { what: `dry run of ${action}`, ...caller };
     const error: unknown = await run(call).then(
       () => null,
@@ -57,7 +61,10 @@ export async function examineAccount(ec2: Ec2, identify: Identify, caller: Calle
     );
     if (error === null || codeOf(error) === WOULD_DO) continue;
     if (NO_RIGHT.test(codeOf(error)))
-      lacks.push(`refuses ec2:${action} (${codeOf(error)}): give the role what docs/iam-policy.json has`);
+      (only === undefined ? lacks : warnings).push(
+        `refuses ec2:${action} (${codeOf(error)})${only === undefined ? "" : `, so ${only}`}: give the role what ` +
+          "docs/iam-policy.json has",
+      );
     // A thing of ours may be in no state for this just now.
     else if (makes) lacks.push(failureOf(`dry run of ${action}`, error).message);
   }
@@ -69,11 +76,18 @@ async function triesOf(
   caller: Caller,
   { lacks, warnings }: Pick<Examination, "lacks" | "warnings">,
 ): Promise<Try[]> {
-  const tries: Try[] = [];
   const { aws, options } = ec2;
   const DryRun = true;
   // oxlint-disable-next-line typescript/no-explicit-any -- as `send` types commands
   const dry = (command: any) => (call: Call) => send(aws, aws.impatient, command, call, { raw: true });
+  const tries: Try[] = [
+    {
+      action: "CreateLaunchTemplate",
+      makes: false,
+      only: "copies of this installation's database aren't told of here",
+      run: dry(new CreateLaunchTemplateCommand({ ...noteTemplate(options), DryRun })),
+    },
+  ];
   let wanted: Wanted | null = null;
   try {
     wanted = wantedOf({}, options);

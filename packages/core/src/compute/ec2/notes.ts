@@ -1,9 +1,11 @@
 import {
   CreateLaunchTemplateCommand,
+  type CreateLaunchTemplateCommandInput,
   CreateTagsCommand,
   DescribeLaunchTemplatesCommand,
   type Tag,
 } from "@aws-sdk/client-ec2";
+import type { Owner } from "../../domain/owner.js";
 import type { NoteRole, Notes } from "../notes.js";
 import { type Call, send } from "./aws.js";
 import type { Ec2 } from "./context.js";
@@ -12,9 +14,28 @@ import { DEPLOYMENT, INSTALLATION, readTags, type Tags } from "./tags.js";
 
 const EXISTS = "InvalidLaunchTemplateName.AlreadyExistsException";
 
+/** What holds an installation's notes in an account and Region. */
+export function noteTemplate(
+  { deploymentId, installationId }: Owner,
+  tags: readonly Tag[] = [],
+): CreateLaunchTemplateCommandInput {
+  const own = [
+    { Key: DEPLOYMENT, Value: deploymentId },
+    { Key: INSTALLATION, Value: installationId },
+  ];
+  return {
+    LaunchTemplateName: nameOf(installationId),
+    // One without any data is refused.
+    LaunchTemplateData: { InstanceInitiatedShutdownBehavior: "terminate" },
+    TagSpecifications: [{ ResourceType: "launch-template", Tags: [...own, ...tags] }],
+  };
+}
+
+const nameOf = (installationId: string): string => `berth-notes-${installationId}`;
+
 /** See `Notes`: tags of a launch template that nothing is launched from, since one costs nothing and tags can be changed. */
 export function notesOfAccount({ aws, options }: Ec2): Notes {
-  const name = `berth-notes-${options.installationId}`;
+  const name = nameOf(options.installationId);
   const keyOf = (role: NoteRole): string => `berth:note-${role}`;
   const callOf = (what: string, signal: AbortSignal): Call => ({ what, priority: "reconcile", signal });
 
@@ -35,21 +56,7 @@ export function notesOfAccount({ aws, options }: Ec2): Notes {
       await send(
         aws,
         aws.ec2,
-        new CreateLaunchTemplateCommand({
-          LaunchTemplateName: name,
-          // One without any data is refused.
-          LaunchTemplateData: { InstanceInitiatedShutdownBehavior: "terminate" },
-          TagSpecifications: [
-            {
-              ResourceType: "launch-template",
-              Tags: [
-                { Key: DEPLOYMENT, Value: options.deploymentId },
-                { Key: INSTALLATION, Value: options.installationId },
-                tag,
-              ],
-            },
-          ],
-        }),
+        new CreateLaunchTemplateCommand(noteTemplate(options, [tag])),
         callOf(what, signal),
         { raw: true },
       );
