@@ -24,7 +24,7 @@ export async function countRoundTrips(
   const answered = new WeakMap<object, boolean>();
   const count: RoundTrips = { trips: 0, sent: 0, commits: 0 };
   const note = (client: object, text: string): void => {
-    if (/provider_(things|calls)|pg_notify|h\.operation_id from gates/.test(text)) return;
+    if (/provider_(things|calls)|pg_notify|pg_backend_pid|h\.operation_id from gates/.test(text)) return;
     texts.push(text.replaceAll(/\s+/g, " ").slice(0, 80));
     count.sent++;
     if (answered.get(client) ?? true) count.trips++;

@@ -1,6 +1,7 @@
 import pg from "pg";
 import { connectionTo } from "./connect.js";
 import { firstFailure, keepSent, WithCommit } from "./sent.js";
+import { isStaleStatement, NamingClient, StatementNames } from "./prepared.js";
 import { RequestPool } from "./request-pool.js";
 import type { Word } from "./words.js";
 
@@ -29,7 +30,8 @@ const MAX_CONNECTIONS = 19;
 
 /**
  * Opens a pool. Rows come with `bigint` columns as numbers: tickets, fences and event ids stay far below
- * 2^53. Nothing rests on session state, so a pooler in transaction mode may stand between.
+ * 2^53. Nothing rests on session state but the names of statements, which a connection through a pooler goes without: it
+ * may be in transaction mode.
  */
 export function createPool(connectionString: string, options: { max?: number; name?: string } = {}): Pool {
   const name = options.name ?? "berth";
@@ -56,7 +58,8 @@ export function createPool(connectionString: string, options: { max?: number; na
   const words = new pg.Pool({ ...settings, max: 1, application_name: `${name}-words` });
   words.on("error", () => undefined);
   words.on("connect", (client) => client.on("error", () => undefined));
-  const pool = new RequestPool(settings, words);
+  const named = { ...settings, Client: NamingClient, names: new StatementNames() };
+  const pool = new RequestPool(named, words);
   // A connection that breaks is replaced at its next use. Unhandled, its `error` would end the process: the pool
   // listens to idle ones only, and one that is between two statements of a transaction has nobody to reject to.
   pool.on("error", () => undefined);
@@ -81,7 +84,8 @@ const BEGIN =
 const STATEMENTS_OF_BEGIN = 4;
 
 /**
- * Runs `work` in a transaction, and runs it again (up to 5 times) if PostgreSQL gave it up for a deadlock.
+ * Runs `work` in a transaction, and runs it again (up to 5 times) if PostgreSQL gave it up for a deadlock, or for a
+ * statement that a migration has changed.
  * `work` must therefore do nothing but SQL. Its first statement is sent with the begin; what it sent along, and what it
  * returns {@link WithCommit}, with the commit.
  */
@@ -128,7 +132,7 @@ export async function openedTransaction<T>(
       });
       // The next connection may come to the primary.
       if (sqlState(error) === READ_ONLY) broken = error as Error;
-      if (attempt < 5 && RETRIED_SQLSTATES.has(sqlState(error) ?? "")) continue;
+      if (attempt < 5 && (RETRIED_SQLSTATES.has(sqlState(error) ?? "") || isStaleStatement(error))) continue;
       throw error;
     } finally {
       delete client.words;
