@@ -216,6 +216,24 @@ describe("If-Match", () => {
   });
 });
 
+describe("what is kept for an Idempotency-Key", () => {
+  it("has no large spec, which the answer has all the same", async () => {
+    const spec = { ...PROCESS_SPEC, command: ["sleep", "x".repeat(30_000), "y".repeat(30_000)] };
+    const { id } = await api.create({ spec });
+    await api.finish(id, 1);
+    const headers = { "idempotency-key": "large" };
+    const ask = () => api.call("POST", `/workspaces/${id}/restart`, { headers });
+    const first = await ask();
+    const again = await ask();
+    expect(again.headers.get("idempotency-replayed")).toBe("true");
+    expect(again.body).toEqual(first.body);
+    const { rows } = await api.pool.query<{ bytes: number }>(
+      "select length(answer) as bytes from idempotency_keys where key = 'large'",
+    );
+    expect(rows[0]!.bytes).toBeLessThan(16 * 1_024);
+  });
+});
+
 describe("every POST and DELETE with an API key", () => {
   it("says that it takes an Idempotency-Key", async () => {
     const { paths } = (await api.call("GET", "/docs/json")).body as {

@@ -24,6 +24,10 @@ const ALLOWED = [
   "GET /workspaces/{id}/operations",
   "GET /workspaces/{id}/resources",
   "GET /operations",
+  "POST /operations/bulk",
+  "GET /operations/bulk/{id}",
+  "GET /operations/bulk/{id}/items",
+  "GET /now",
   "GET /operations/{id}",
   "POST /operations/{id}/cancel",
   "POST /operations/{id}/retry",
@@ -159,6 +163,48 @@ describe("a key of a tenant", () => {
       ["POST", `/workspaces/${parent.id}/pause`],
     ] as const)
       expect(await red(method, path)).toMatchObject({ status: 403, body: { code: "forbidden" } });
+  });
+
+  it("asks for many at once of its own alone, and follows only what it asked for", async () => {
+    const [mine, theirs] = [await create(red), await create(blue)];
+    const bulk = (call: typeof red, more: object) =>
+      call("POST", "/operations/bulk", { kind: "restart", ...more });
+    const named = await bulk(red, { workspace_ids: [mine.id, theirs.id] });
+    expect([named.status, named.body.code, named.body.workspace_id]).toEqual([
+      404,
+      "workspace_not_found",
+      theirs.id,
+    ]);
+    const asked = await bulk(red, { filter: { backend: ["process"] } });
+    expect(asked.status).toBe(202);
+    const { rows } = await api.pool.query<{ team: string }>(
+      `select distinct w.labels->>'team' as team from bulk_items i join workspaces w on w.id = i.workspace_id
+       where i.bulk_id = $1`,
+      [asked.body.id],
+    );
+    expect(rows).toEqual([{ team: "red" }]);
+    expect((await red("GET", `/operations/bulk/${asked.body.id}`)).status).toBe(200);
+    expect((await blue("GET", `/operations/bulk/${asked.body.id}`)).status).toBe(404);
+  });
+
+  it("is told what is wrong of its own workspaces, and of nothing else", async () => {
+    const [mine, theirs] = [await create(red), await create(blue)];
+    for (const { id } of [mine, theirs])
+      await api.pool.query("update workspaces set status = 'failed', status_reason = $2 where id = $1", [
+        id,
+        `why of ${id}`,
+      ]);
+    const { body } = await red("GET", "/now");
+    expect(JSON.stringify(body)).toContain(`why of ${mine.id}`);
+    expect(JSON.stringify(body)).not.toContain(theirs.id);
+    expect(
+      body.troubles.every(({ code }: { code: string }) => /workspace|waiting|failed|offline/.test(code)),
+    ).toBe(true);
+    const running = body.workspaces.reduce((sum: number, one: { n: number }) => sum + one.n, 0);
+    const { rows } = await api.pool.query(
+      "select 1 from workspaces where labels->>'team' = 'red' and status <> 'removed'",
+    );
+    expect(running).toBe(rows.length);
   });
 
   it("has no rights of an admin, which are about all tenants", async () => {

@@ -345,6 +345,34 @@ describe("a wait", () => {
   });
 });
 
+describe("a key", () => {
+  it("waits in a tenth of all requests that may, and is answered at once beyond that", async () => {
+    const { operation } = await api.create();
+    const logger = createLogger({ logLevel: "silent" }, "test");
+    const signals = openSignals({ url: api.databaseUrl, pool: api.pool, logger });
+    const own = createWaiting({ pool: api.pool, signals, logger, most: 30 });
+    const wait = (name: string, timeoutMs: number) =>
+      own.wait([operation.id], {
+        timeoutMs,
+        signal: new AbortController().signal,
+        caller: { name, keyId: null, scope: "viewer", tenant: null },
+      });
+    try {
+      let ended = 0;
+      const three = [1, 2, 3].map(() => wait("greedy", 60_000).finally(() => ended++));
+      expect(await wait("greedy", 60_000)).toBe(false);
+      const other = wait("other", 60_000).finally(() => ended++);
+      await wait("third", 1);
+      expect(ended).toBe(0);
+      own.close();
+      expect(await Promise.all([...three, other])).toEqual([false, false, false, false]);
+    } finally {
+      own.close();
+      await signals.close();
+    }
+  });
+});
+
 describe("5,000 waits in one process", () => {
   it("ask a statement a second of either kind while nothing happens, little when they begin, and nothing each when they end", async () => {
     const operations = await Promise.all(Array.from({ length: 25 }, () => api.create()));

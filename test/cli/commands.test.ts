@@ -305,6 +305,11 @@ describe("what happens", () => {
     });
     const name = await running();
     expect((await berth("logs", name, "-t")).stdout).toBe("2026-11-21T09:30:04Z one\n");
+    written[0] = "\u001b[31mone";
+    const shown = async (...options: string[]) =>
+      (await command(["logs", name, ...options], { env: stage.env, tty: true })).stdout;
+    expect([await shown(), await shown("--raw")]).toEqual(["\u241b[31mone\n", "\u001b[31mone\n"]);
+    written[0] = "one";
     let text = "";
     const following = command(["logs", "-f", name], { env: stage.env, onOutput: (piece) => (text += piece) });
     await expect.poll(() => text).toBe("one\n");

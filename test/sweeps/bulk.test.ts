@@ -50,6 +50,20 @@ describe("a bulk operation", () => {
     expect(await stage.run("bulk")).toMatchObject({ looked_at: 0 });
   });
 
+  it("of a tenant finds no workspace that isn't the tenant's when its turn comes, and takes no such one along", async () => {
+    const red = { labels: { team: "red" } as never };
+    const [gone, parent] = [await stage.online(red), await stage.online(red)];
+    await stage.online({ parent_id: parent.id as never });
+    const tenant = { team: "red" };
+    const ids = [gone.id, parent.id];
+    const { id } = await acceptBulk(stage.deps, { kind: "pause" }, ids, { ...BY_TEST, tenant });
+    await stage.pool.query("update workspaces set labels = '{}' where id = $1", [gone.id]);
+    expect(await stage.run("bulk")).toMatchObject({ refused: 2 });
+    expect((await items(id)).map((item) => item.error?.code)).toEqual(["workspace_not_found", "forbidden"]);
+    const tried = await tryBulk(stage.deps, { kind: "pause" }, ids, { ...BY_TEST, tenant });
+    expect(tried.map(({ code }) => code)).toEqual(["workspace_not_found", "forbidden"]);
+  });
+
   it("asks for parents before their children to resume, and for children first to delete", async () => {
     const grandparent = await stage.online();
     const parent = await stage.online({ parent_id: grandparent.id as never });

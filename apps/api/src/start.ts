@@ -57,7 +57,7 @@ export async function startApi(deps: ApiDeps): Promise<RunningApi> {
   const prices = await readPrices(config.pricesFile);
   const policy = readPolicyFile(config.policyFile);
   const signals = openSignals({ url: config.databaseListenUrl ?? config.databaseUrl, pool, logger });
-  const waiting = createWaiting({ pool, signals, logger });
+  const waiting = createWaiting({ pool, signals, logger, most: config.maxConnections });
   const feed = createEventFeed({ pool, signals, logger, maxStreams: config.maxStreams });
   const vitalPool = createPool(config.databaseUrl, { max: VITAL_CONNECTIONS, name: "berth-vital" });
   const limits = openRateLimits(config, (error) => logger.debug({ err: error }, "rate limits"));

@@ -1,7 +1,14 @@
 import { getOperation } from "@berth/core/db/operations";
 import type { Pool } from "@berth/core/db/pool";
-import { isOfTenant, isTreeOfTenant, type TenantLabels } from "@berth/core/db/tenants";
-import { BerthError, operationNotFound, workspaceNotFound } from "@berth/core/base/errors";
+import {
+  isBulkOfTenant,
+  isOfTenant,
+  isTreeOfTenant,
+  notOfTenant,
+  type TenantLabels,
+} from "@berth/core/db/tenants";
+import { BerthError, bulkNotFound, operationNotFound, workspaceNotFound } from "@berth/core/base/errors";
+import { treeForbidden } from "@berth/core/requests/by-kind";
 import type { FastifyRequest } from "fastify";
 import type { App } from "../services.js";
 
@@ -9,11 +16,13 @@ import type { App } from "../services.js";
  * What of a route there is for a key of a tenant. A route without a rule is about all tenants, and refused.
  * - `workspace`: the workspace of its path, if it is the tenant's; `tree`: with all its descendants.
  * - `operation`: the operation of its path, of such a workspace with all its descendants.
- * - `labels`: what its filter `label` lets pass; the tenant's are added.
+ * - `labels`: what its filter `label` lets pass; the tenant's are added. `filter`: the same of a filter in its body, and
+ *   what that names by ids is the tenant's (asked once more when its turn comes, `requests/by-kind.ts`). `bulk`: the bulk operation of its path, if the tenant's.
  * - `create`: what it makes gets the tenant's labels, and a parent of the tenant's.
  * - `shared`: it says nothing of anybody's.
  */
-export type TenantRule = "workspace" | "tree" | "operation" | "labels" | "create" | "shared";
+export type TenantRule =
+  "workspace" | "tree" | "operation" | "labels" | "filter" | "bulk" | "create" | "shared";
 
 declare module "fastify" {
   interface FastifyContextConfig {
@@ -58,12 +67,20 @@ const RULES: Readonly<Record<TenantRule, Check>> = {
     await requireTreeOf(pool, operation.workspace_id, tenant);
   },
   async labels(_pool, request, tenant) {
-    const query = request.query as { label?: string[] };
-    for (const label of query.label ?? []) {
-      const at = label.indexOf(":");
-      requireOwn(label.slice(0, at), label.slice(at + 1), tenant);
-    }
-    query.label = [...(query.label ?? []), ...Object.entries(tenant).map((pair) => pair.join(":"))];
+    narrow(request.query as Labelled, tenant);
+  },
+  async filter(pool, request, tenant) {
+    const { filter, workspace_ids: ids = [] } = request.body as {
+      filter?: Labelled;
+      workspace_ids?: string[];
+    };
+    if (filter !== undefined) narrow(filter, tenant);
+    const [other] = await notOfTenant(pool, ids, tenant);
+    if (other !== undefined) throw workspaceNotFound(other);
+  },
+  async bulk(pool, request, tenant) {
+    const { id } = request.params as { id: string };
+    if (!(await isBulkOfTenant(pool, id, tenant))) throw bulkNotFound(id);
   },
   async create(pool, request, tenant) {
     const body = request.body as { labels?: Record<string, string>; parent_id?: string | null };
@@ -71,6 +88,19 @@ const RULES: Readonly<Record<TenantRule, Check>> = {
     if (body.parent_id != null) await requireWorkspaceOf(pool, body.parent_id, tenant);
   },
 };
+
+interface Labelled {
+  label?: string[];
+}
+
+/** Adds the tenant's labels to those that a filter wants. @throws BerthError `forbidden` */
+function narrow(filter: Labelled, tenant: TenantLabels): void {
+  for (const label of filter.label ?? []) {
+    const at = label.indexOf(":");
+    requireOwn(label.slice(0, at), label.slice(at + 1), tenant);
+  }
+  filter.label = [...(filter.label ?? []), ...Object.entries(tenant).map((pair) => pair.join(":"))];
+}
 
 function workspaceOf({ params }: FastifyRequest): string {
   const { id, workspaceId } = params as { id?: string; workspaceId: string };
@@ -85,7 +115,7 @@ async function requireWorkspaceOf(pool: Pool, id: string, tenant: TenantLabels):
 
 async function requireTreeOf(pool: Pool, id: string, tenant: TenantLabels): Promise<void> {
   if (await isTreeOfTenant(pool, id, tenant)) return;
-  throw new BerthError("forbidden", `not all descendants of ${id} are your tenant's: ask an operator of all`);
+  throw treeForbidden(id);
 }
 
 /** @throws BerthError `forbidden` where they say something else. */

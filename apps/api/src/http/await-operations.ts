@@ -27,7 +27,8 @@ export async function awaitOperations(
   const seconds = preferredWait(request.headers["prefer"] as string | undefined);
   if (seconds === null || seconds === 0) return null;
   void reply.header("preference-applied", `wait=${seconds}`);
-  if (!(await waiting.wait(ids, { timeoutMs: seconds * 1_000, signal: request.signal }))) return null;
+  const { caller, signal } = request;
+  if (!(await waiting.wait(ids, { timeoutMs: seconds * 1_000, signal, caller }))) return null;
   const rows = new Map((await getOperations(pool, ids)).map((row) => [row.id, row]));
   const ended = ids.flatMap((id) => rows.get(id) ?? []);
   const failed = ended.filter((operation) => operation.state !== "succeeded");

@@ -1,9 +1,12 @@
+import type { Caller } from "../auth/scopes.js";
 import { batched } from "@berth/core/base/batch";
 
 export interface WaitOptions {
   timeoutMs: number;
   /** Aborted when the caller has gone. */
   signal: AbortSignal;
+  /** Whose key waits; absent: nobody's share. */
+  caller?: Caller;
 }
 
 /** Rows that requests wait for, by their ids. */

@@ -10,7 +10,7 @@ import { createTopic, type WaitOptions } from "./topic.js";
 export interface Waiting {
   /**
    * True once all these operations have ended. False when the time is up, the caller has gone, or the
-   * process is closing: the operations go on (I11).
+   * process is closing: the operations go on (I11). False at once for a caller who waits for a tenth of all already.
    */
   wait(ids: readonly string[], options: WaitOptions): Promise<boolean>;
   /** True once the workspace has one of these statuses, or is removed and never will. */
@@ -27,9 +27,12 @@ export function createWaiting(options: {
   pool: Pool;
   signals: Signals;
   logger: Logger;
+  /** So many may wait. */
+  most?: number;
   recheckMs?: number;
 }): Waiting {
-  const { pool, signals, logger, recheckMs = 1_000 } = options;
+  const { pool, signals, logger, recheckMs = 1_000, most = Infinity } = options;
+  const inShare = shareOf(most);
   const onError = (error: unknown): void =>
     logger.warn({ err: error }, "can't look at what is waited for; trying again");
   const operations = createTopic<OperationState>({
@@ -47,16 +50,39 @@ export function createWaiting(options: {
 
   return {
     // One without a row was purged, which nothing unfinished can be.
-    wait: (ids, wait) => operations.wait(ids, (state) => isFinished(state ?? "succeeded"), wait),
+    wait: (ids, wait) =>
+      inShare(wait, () => operations.wait(ids, (state) => isFinished(state ?? "succeeded"), wait)),
     waitForStatus: (id, statuses, wait) =>
-      workspaces.wait(
-        [id],
-        (status) => status === undefined || status === "removed" || statuses.includes(status),
-        wait,
+      inShare(wait, () =>
+        workspaces.wait(
+          [id],
+          (status) => status === undefined || status === "removed" || statuses.includes(status),
+          wait,
+        ),
       ),
     close() {
       operations.close();
       workspaces.close();
     },
+  };
+}
+
+/** Lets each key wait in a tenth of all requests that may: the others find room, and it needn't be refused. */
+function shareOf(most: number) {
+  const share = Math.ceil(most / 10);
+  const waits = new Map<string, number>();
+  return async ({ caller }: WaitOptions, wait: () => Promise<boolean>): Promise<boolean> => {
+    if (caller === undefined) return wait();
+    const key = caller.keyId ?? caller.name;
+    const now = waits.get(key) ?? 0;
+    if (now >= share) return false;
+    waits.set(key, now + 1);
+    try {
+      return await wait();
+    } finally {
+      const left = waits.get(key)! - 1;
+      if (left === 0) waits.delete(key);
+      else waits.set(key, left);
+    }
   };
 }

@@ -5,10 +5,15 @@ import { BACKENDS, hasCompute } from "@berth/core/domain/backend";
 import type { SweepLiveness } from "@berth/core/sweeps/state";
 import { TROUBLES, type Trouble } from "../schemas/now.js";
 
-/** What is read of the fleet to judge it. */
+/** What is read to judge it. */
 export interface Seen {
   unwell: readonly Unwell[];
   waiting: readonly Waiting[];
+  /** Absent for a tenant, whose it isn't. */
+  fleet?: Fleet;
+}
+
+interface Fleet {
   places: readonly PlaceReport[];
   sweeps: readonly SweepLiveness[];
   /** What is to go and should be gone by now. */
@@ -19,17 +24,19 @@ export interface Seen {
 }
 
 /** What is wrong, the gravest first and of equal ones those that need a person. */
-export function troublesOf(seen: Seen): Trouble[] {
+export function troublesOf({ unwell, waiting, fleet }: Seen): Trouble[] {
   const troubles = [
-    ...ofBerth(seen),
-    ...seen.places.flatMap(ofPlace),
-    ...seen.sweeps.flatMap(ofSweep),
-    ...ofRemovals(seen.late),
-    ...seen.unwell.map(ofWorkspaces),
-    ...seen.waiting.map(ofWaiting),
+    ...(fleet === undefined ? [] : ofFleet(fleet)),
+    ...unwell.map(ofWorkspaces),
+    ...waiting.map(ofWaiting),
   ];
   const rank = (one: Trouble) => TROUBLES.indexOf(one.code) * 2 + (one.needs_person ? 0 : 1);
   return troubles.toSorted((a, b) => rank(a) - rank(b) || b.count - a.count);
+}
+
+function ofFleet(fleet: Fleet): Trouble[] {
+  const { places, sweeps, late } = fleet;
+  return [...ofBerth(fleet), ...places.flatMap(ofPlace), ...sweeps.flatMap(ofSweep), ...ofRemovals(late)];
 }
 
 function trouble(
@@ -59,7 +66,7 @@ function trouble(
   };
 }
 
-function ofBerth({ queuesUp, deaf, sweeps, places }: Seen): Trouble[] {
+function ofBerth({ queuesUp, deaf, sweeps, places }: Fleet): Trouble[] {
   const found: Trouble[] = [];
   if (!queuesUp)
     found.push(

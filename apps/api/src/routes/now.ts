@@ -4,9 +4,9 @@ import { reportPlaces } from "@berth/core/db/places";
 import { within } from "@berth/core/base/deadline";
 import { listLeaks } from "@berth/core/requests/leaks";
 import { livenessOfSweeps } from "@berth/core/sweeps/state";
-import { troublesOf } from "../now/troubles.js";
+import { type Seen, troublesOf } from "../now/troubles.js";
 import { answer } from "../schemas/answers.js";
-import { Now, NOW_EXAMPLE } from "../schemas/now.js";
+import { Now, NOW_EXAMPLE, type Trouble } from "../schemas/now.js";
 import { problems } from "../schemas/problem.js";
 import type { App, Services } from "../services.js";
 
@@ -23,34 +23,27 @@ export function nowRoutes(app: App, { config, pool, prices, queues, signals }: S
   app.get(
     "/now",
     {
-      config: { access: "viewer", relieves: true },
+      config: { access: "viewer", tenants: "shared", relieves: true },
       schema: {
         operationId: "now",
         summary: "What is wrong now, and who does what about it",
         description:
-          "The gravest first: what Berth does about it and when next, and what waits for a person. Empty means well.",
+          "The gravest first: what Berth does about it and when next, and what waits for a person. Empty means well. " +
+          "For a key of a tenant: of its workspaces.",
         tags: ["health"],
         response: { 200: answer("Now.", Now, NOW_EXAMPLE), ...problems() },
       },
     },
-    async () => {
-      const [workspaces, operations, unwell, waiting, places, sweeps, leaks, queuesUp] = await Promise.all([
-        countWorkspaces(pool),
-        countOperations(pool),
-        listUnwell(pool, MAX_REASONS),
-        listWaiting(pool, WAIT_LATE_MS),
-        reportPlaces(pool),
-        livenessOfSweeps(pool),
-        listLeaks(pool, { prices, limit: MAX_LATE }),
-        within(PING_LIMIT_MS, [], () => queues.ping()).then(
-          () => true,
-          () => false,
-        ),
+    async ({ caller: { tenant } }) => {
+      const [workspaces, operations, unwell, waiting] = await Promise.all([
+        countWorkspaces(pool, tenant),
+        countOperations(pool, tenant),
+        listUnwell(pool, MAX_REASONS, tenant),
+        listWaiting(pool, WAIT_LATE_MS, tenant),
       ]);
       const at = new Date();
-      const late = leaks.filter(({ since }) => +at - +since > REMOVAL_LATE_MS);
-      const deaf = signals.deaf;
-      const troubles = troublesOf({ unwell, waiting, places, sweeps, late, queuesUp, deaf });
+      const troubles =
+        tenant === null ? await troublesOfAll({ unwell, waiting, at }) : troublesOf({ unwell, waiting });
       return {
         deployment_id: config.deploymentId,
         at: at.toISOString(),
@@ -62,4 +55,22 @@ export function nowRoutes(app: App, { config, pool, prices, queues, signals }: S
       };
     },
   );
+
+  async function troublesOfAll({
+    at,
+    ...seen
+  }: Pick<Seen, "unwell" | "waiting"> & { at: Date }): Promise<Trouble[]> {
+    const [places, sweeps, leaks, queuesUp] = await Promise.all([
+      reportPlaces(pool),
+      livenessOfSweeps(pool),
+      listLeaks(pool, { prices, limit: MAX_LATE }),
+      within(PING_LIMIT_MS, [], () => queues.ping()).then(
+        () => true,
+        () => false,
+      ),
+    ]);
+    const late = leaks.filter(({ since }) => +at - +since > REMOVAL_LATE_MS);
+    const deaf = signals.deaf;
+    return troublesOf({ ...seen, fleet: { places, sweeps, late, queuesUp, deaf } });
+  }
 }

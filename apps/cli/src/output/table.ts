@@ -61,7 +61,14 @@ export function details(paint: Paint, entries: readonly (readonly [string, strin
     .join("\n");
 }
 
-/** What others wrote must not steer the terminal. */
+/** What others wrote must not steer the terminal, nor turn a line around. */
 export function plain(text: string): string {
-  return text.replaceAll(/\p{Cc}+/gu, " ");
+  return text.replaceAll(/[\p{Cc}\u202a-\u202e\u2066-\u2069]+/gu, " ");
+}
+
+/** A line that a program wrote, with pictures in the place of what would steer the terminal; tabs stay. */
+export function inert(line: string): string {
+  return line
+    .replaceAll(/[\0-\x08\x0a-\x1f]/g, (control) => String.fromCodePoint(0x2400 + control.charCodeAt(0)))
+    .replaceAll(/[\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g, "\u2421");
 }

@@ -98,3 +98,8 @@ export function workspaceNotFound(id: string): BerthError {
 export function operationNotFound(id: string): BerthError {
   return new BerthError("operation_not_found", `there is no operation ${id}`, { operation_id: id });
 }
+
+/** The same for a bulk operation. */
+export function bulkNotFound(id: string): BerthError {
+  return new BerthError("operation_not_found", `there is no bulk operation ${id}`, { operation_id: id });
+}

@@ -18,8 +18,8 @@ export interface Spent {
 }
 
 export interface RateLimits {
-  /** Counts one against a key's budget. Never rejects. */
-  spend(budget: Budget, key: string): Promise<Spent>;
+  /** Counts `cost`, 1 unless told, against a key's budget. Never rejects. */
+  spend(budget: Budget, key: string, cost?: number): Promise<Spent>;
   close(): void;
 }
 
@@ -67,18 +67,18 @@ export function openRateLimits(
   };
 
   return {
-    async spend(budget, key) {
+    async spend(budget, key, cost = 1) {
       const { own, shared } = limitersOf(budget);
       if (shared !== null && performance.now() >= awayUntil) {
         try {
-          return spent(await shared.consume(key));
+          return spent(await shared.consume(key, cost));
         } catch (error) {
           if (error instanceof RateLimiterRes) return spent(error, true);
           awayUntil = performance.now() + AWAY_MS;
           onError(error);
         }
       }
-      return own.consume(key).then(
+      return own.consume(key, cost).then(
         (result) => spent(result),
         (refused: RateLimiterRes) => spent(refused, true),
       );

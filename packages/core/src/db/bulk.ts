@@ -1,4 +1,5 @@
 import type { BulkKind, OperationState } from "../domain/operation.js";
+import type { TenantLabels } from "./tenants.js";
 import type { Queryable, Tx } from "./pool.js";
 
 export interface Bulk {
@@ -6,6 +7,8 @@ export interface Bulk {
   kind: BulkKind;
   options: BulkOptions;
   requested_by: string;
+  /** Whose key asked; null: one for all workspaces. */
+  tenant: TenantLabels | null;
   total: number;
   created_at: Date;
 }
@@ -40,6 +43,7 @@ export interface PendingItem {
   kind: BulkKind;
   options: BulkOptions;
   requested_by: string;
+  tenant: TenantLabels | null;
 }
 
 /** Keeps a bulk operation with its items, in the order given but for parents and children. */
@@ -49,8 +53,16 @@ export async function insertBulk(
   workspaceIds: readonly string[],
 ): Promise<Bulk> {
   const { rows } = await tx.query<Bulk>(
-    `insert into bulk_operations (id, kind, options, requested_by, total) values ($1, $2, $3, $4, $5) returning *`,
-    [bulk.id, bulk.kind, JSON.stringify(bulk.options), bulk.requested_by, workspaceIds.length],
+    `insert into bulk_operations (id, kind, options, requested_by, total, tenant)
+     values ($1, $2, $3, $4, $5, $6) returning *`,
+    [
+      bulk.id,
+      bulk.kind,
+      JSON.stringify(bulk.options),
+      bulk.requested_by,
+      workspaceIds.length,
+      bulk.tenant && JSON.stringify(bulk.tenant),
+    ],
   );
   const parentsFirst = bulk.kind === "resume" || bulk.kind === "restart";
   await tx.query(
@@ -70,8 +82,8 @@ export async function insertBulk(
 /** The next items of each bulk operation, those tried least often first and all bulk operations alike. */
 export async function pendingItems(db: Queryable, limit: number): Promise<PendingItem[]> {
   const { rows } = await db.query<PendingItem>(
-    `select bulk_id, workspace_id, attempts, kind, options, requested_by from (
-       select i.bulk_id, i.workspace_id, i.attempts, b.kind, b.options, b.requested_by,
+    `select bulk_id, workspace_id, attempts, kind, options, requested_by, tenant from (
+       select i.bulk_id, i.workspace_id, i.attempts, b.kind, b.options, b.requested_by, b.tenant,
          row_number() over (partition by i.bulk_id order by i.attempts, i.position) as turn
        from bulk_items i join bulk_operations b on b.id = i.bulk_id
        where i.state = 'pending' and i.level =

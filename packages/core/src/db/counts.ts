@@ -1,17 +1,24 @@
 import { WORKER_SILENT_MS } from "./place-workers.js";
+import type { TenantLabels } from "./tenants.js";
 import type { Queryable } from "./pool.js";
+
+/** What is of a tenant, given as $1; null: of all. */
+const OF_TENANT = "($1::jsonb is null or labels @> $1)";
+const OPERATIONS_OF_TENANT = `($1::jsonb is null or workspace_id in (select id from workspaces where labels @> $1))`;
 
 /** Operations that are unfinished, and those that ended within the last hour: what an index finds. */
 export async function countOperations(
   db: Queryable,
+  tenant: TenantLabels | null = null,
 ): Promise<{ unfinished: OperationCount[]; ended: OperationCount[] }> {
   const { rows } = await db.query<OperationCount & { ended: boolean }>(
     `select kind, state, count(*)::int as n, false as ended,
        (extract(epoch from clock_timestamp() - min(created_at) filter (where started_at is null)))::float8 as oldest_s
-       from operations where state in ('queued', 'running') group by kind, state
+       from operations where state in ('queued', 'running') and ${OPERATIONS_OF_TENANT} group by kind, state
      union all
      select kind, state, count(*)::int, true, null from operations
-       where finished_at > now() - interval '1 hour' group by kind, state`,
+       where finished_at > now() - interval '1 hour' and ${OPERATIONS_OF_TENANT} group by kind, state`,
+    [tenant && JSON.stringify(tenant)],
   );
   return { unfinished: rows.filter((row) => !row.ended), ended: rows.filter((row) => row.ended) };
 }
@@ -27,9 +34,12 @@ export interface OperationCount {
 /** Workspaces that aren't removed. */
 export async function countWorkspaces(
   db: Queryable,
+  tenant: TenantLabels | null = null,
 ): Promise<{ backend: string; status: string; n: number }[]> {
   const { rows } = await db.query<{ backend: string; status: string; n: number }>(
-    `select backend, status, count(*)::int as n from workspaces where status <> 'removed' group by backend, status`,
+    `select backend, status, count(*)::int as n from workspaces where status <> 'removed' and ${OF_TENANT}
+     group by backend, status`,
+    [tenant && JSON.stringify(tenant)],
   );
   return rows;
 }

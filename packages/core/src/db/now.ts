@@ -1,3 +1,4 @@
+import type { TenantLabels } from "./tenants.js";
 import type { Queryable } from "./pool.js";
 
 /** Workspaces that are not where they should be, of one status and for one reason. */
@@ -14,14 +15,18 @@ export interface Unwell {
 }
 
 /** Those that failed or are offline by reason, the reasons with most of them first. */
-export async function listUnwell(db: Queryable, limit: number): Promise<Unwell[]> {
+export async function listUnwell(
+  db: Queryable,
+  limit: number,
+  tenant: TenantLabels | null = null,
+): Promise<Unwell[]> {
   const { rows } = await db.query<Unwell>(
     `select status, status_reason as reason, count(*)::int as n, min(updated_at) as since,
        min(next_restart_at) as next_restart_at, (array_agg(id order by updated_at))[1] as id,
        (array_agg(name order by updated_at))[1] as name
-     from workspaces where status in ('failed', 'offline')
+     from workspaces where status in ('failed', 'offline') and ($2::jsonb is null or labels @> $2)
      group by status, status_reason order by status, n desc, since limit $1`,
-    [limit],
+    [limit, tenant && JSON.stringify(tenant)],
   );
   return rows;
 }
@@ -38,7 +43,11 @@ export interface Waiting {
 }
 
 /** By place, what has waited for longer than `ms`; those that have for longest first. */
-export async function listWaiting(db: Queryable, ms: number): Promise<Waiting[]> {
+export async function listWaiting(
+  db: Queryable,
+  ms: number,
+  tenant: TenantLabels | null = null,
+): Promise<Waiting[]> {
   const { rows } = await db.query<Waiting>(
     `select o.place, count(*)::int as n, min(due.since) as since,
        (array_agg(o.id order by due.since))[1] as operation_id,
@@ -50,8 +59,9 @@ export async function listWaiting(db: Queryable, ms: number): Promise<Waiting[]>
        where before.workspace_id = o.workspace_id and before.ticket < o.ticket)) as since) due
      where o.state = 'queued' and o.ticket = g.head + 1 and not g.paused
        and due.since < now() - $1 * interval '1 millisecond'
+       and ($2::jsonb is null or w.labels @> $2)
      group by o.place order by since`,
-    [ms],
+    [ms, tenant && JSON.stringify(tenant)],
   );
   return rows;
 }

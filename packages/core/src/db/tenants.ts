@@ -11,6 +11,29 @@ export async function isOfTenant(db: Queryable, workspaceId: string, tenant: Ten
   return rowCount === 1;
 }
 
+/** Those of these workspaces that aren't there, or not the tenant's. */
+export async function notOfTenant(
+  db: Queryable,
+  ids: readonly string[],
+  tenant: TenantLabels,
+): Promise<string[]> {
+  const { rows } = await db.query<{ id: string }>(
+    `select given.id from unnest($1::uuid[]) with ordinality as given (id, n)
+     where not exists (select 1 from workspaces w where w.id = given.id and w.labels @> $2) order by n`,
+    [ids, JSON.stringify(tenant)],
+  );
+  return rows.map(({ id }) => id);
+}
+
+/** True if there is a bulk operation of this id that a key of this tenant has asked for. */
+export async function isBulkOfTenant(db: Queryable, bulkId: string, tenant: TenantLabels): Promise<boolean> {
+  const { rowCount } = await db.query("select 1 from bulk_operations where id = $1 and tenant = $2", [
+    bulkId,
+    JSON.stringify(tenant),
+  ]);
+  return rowCount === 1;
+}
+
 /** True if each descendant of a workspace that isn't removed has all these labels. */
 export async function isTreeOfTenant(
   db: Queryable,

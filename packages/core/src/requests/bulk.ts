@@ -5,7 +5,8 @@ import type { Pool } from "../db/pool.js";
 import { listWorkspaces, type WorkspaceFilter } from "../db/workspace-lists.js";
 import type { BulkKind } from "../domain/operation.js";
 import { BerthError } from "../base/errors.js";
-import { requestByKind } from "./by-kind.js";
+import type { TenantLabels } from "../db/tenants.js";
+import { requestByKind, requireTenant } from "./by-kind.js";
 import { acceptIdempotently, TakenBack, type Asker } from "./idempotency.js";
 import type { RequestContext } from "./accept.js";
 
@@ -15,6 +16,8 @@ const PAGE = 1_000;
 /** How many are tried out at once. */
 const LANES = 4;
 
+/** `tenant`: of whose workspaces it is; what else is named isn't there. Absent or null: all. */
+type BulkAsker = Asker & { tenant?: TenantLabels | null };
 export type BulkRequest = { kind: BulkKind } & BulkOptions;
 
 /** @throws BerthError `invalid_request` if there are more than {@link MAX_IN_BULK}. */
@@ -50,12 +53,12 @@ export function acceptBulk(
   { pool }: Pick<RequestContext, "pool">,
   { kind, ...options }: BulkRequest,
   workspaceIds: readonly string[],
-  asker: Asker,
+  asker: BulkAsker,
 ): Promise<Bulk> {
   return acceptIdempotently(pool, null, asker, async (tx) => {
     const bulk = await insertBulk(
       tx,
-      { id: randomUUID(), kind, options, requested_by: asker.requestedBy },
+      { id: randomUUID(), kind, options, requested_by: asker.requestedBy, tenant: asker.tenant ?? null },
       workspaceIds,
     );
     await insertEvents(tx, [
@@ -84,7 +87,7 @@ export async function tryBulk(
   context: RequestContext,
   request: BulkRequest,
   workspaceIds: readonly string[],
-  asker: Asker,
+  asker: BulkAsker,
 ): Promise<Refusal[]> {
   const refusals = new Map<string, BerthError>();
   const waiting = [...workspaceIds];
@@ -119,9 +122,10 @@ async function tryOut(
   context: RequestContext,
   request: BulkRequest,
   workspaceId: string,
-  { requestedBy }: Asker,
+  { requestedBy, tenant = null }: BulkAsker,
 ): Promise<BerthError | null> {
   try {
+    await requireTenant(context, request.kind, workspaceId, tenant);
     await requestByKind(context, request, workspaceId, { source: "api", requestedBy, dryRun: true });
     throw new Error(`a ${request.kind} that was tried out was carried out`);
   } catch (error) {

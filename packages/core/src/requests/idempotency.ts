@@ -2,6 +2,7 @@ import { hkdfSync } from "node:crypto";
 import { deserialize, serialize } from "node:v8";
 import { giveKeysBack, keepAnswers, takeKeys, type KeptAnswer, type KeyUse } from "../db/idempotency.js";
 import { queuedTransaction, type Pool, type Tx } from "../db/pool.js";
+import { getWorkspace } from "../db/workspaces.js";
 import { BerthError } from "../base/errors.js";
 import { seal, unseal } from "../base/sealed-box.js";
 
@@ -79,16 +80,17 @@ export async function answerIdempotently<T>(
       if (fresh.length > 0) await giveKeysBack(tx, fresh);
       answer = error;
     }
-  return requests.map((one) => {
+  const answers = requests.map((one) => {
     const row = one === undefined ? undefined : kept.get(idOf(one));
     if (one === undefined || fresh.includes(one)) return answer as T | BerthError;
-    if (row !== undefined) return replay(one, row) as T | BerthError;
+    if (row !== undefined) return withSpec(tx, replay(one, row)) as Promise<T | BerthError>;
     // The same key twice in one batch.
     const twin = fresh.find((use) => idOf(use) === idOf(one))!;
     if (!twin.requestHash.equals(one.requestHash)) return reused(one);
     one.replayed = true;
     return answer as T | BerthError;
   });
+  return Promise.all(answers);
 }
 
 function idOf({ actor, key }: Pick<KeyUse, "actor" | "key">): string {
@@ -114,7 +116,29 @@ function reused(idempotency: Idempotency): BerthError {
 
 /** What V8's own serialisation keeps is what it was, dates and sets included; later versions read it. */
 function sealAnswer(idempotency: Idempotency, answer: unknown): Buffer {
-  return seal(keyOf(idempotency), serialize(answer));
+  const whole = serialize(answer);
+  return seal(keyOf(idempotency), whole.length <= MAX_KEPT_BYTES ? whole : serialize(withoutSpec(answer)));
+}
+
+/** So that a small request with a key of its own each time doesn't keep a large spec each time. */
+const MAX_KEPT_BYTES = 16 * 1_024;
+
+/** The workspace of a large answer is kept without its spec, which whoever answers it again reads from its row. */
+function withoutSpec(answer: unknown): unknown {
+  const { workspace } = (answer ?? {}) as { workspace?: object };
+  return workspace === undefined || !("spec" in workspace)
+    ? answer
+    : { ...(answer as object), workspace: { ...workspace, spec: SPEC_LEFT_OUT } };
+}
+
+const SPEC_LEFT_OUT = null;
+
+/** Puts the spec back that {@link withoutSpec} has left out: the one that the workspace has now, none of a purged one. */
+async function withSpec(tx: Tx, answer: unknown): Promise<unknown> {
+  const { workspace } = (answer ?? {}) as { workspace?: { id: string; spec: unknown } };
+  if (workspace === undefined || workspace.spec !== SPEC_LEFT_OUT) return answer;
+  const spec = (await getWorkspace(tx, workspace.id))?.spec ?? {};
+  return { ...(answer as object), workspace: { ...workspace, spec } };
 }
 
 /** Null if it was sealed under another credential. */

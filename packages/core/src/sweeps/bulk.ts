@@ -1,6 +1,6 @@
 import { acceptItem, failItem, pendingItems, type PendingItem } from "../db/bulk.js";
 import { BerthError } from "../base/errors.js";
-import { requestByKind } from "../requests/by-kind.js";
+import { requestByKind, requireTenant } from "../requests/by-kind.js";
 import { isOurFault } from "../requests/bulk.js";
 import { defineSweep, type Sweep, type SweepDeps } from "./sweep.js";
 
@@ -29,6 +29,7 @@ export const bulk: Sweep = defineSweep("bulk", {
 async function carryOut(deps: SweepDeps, item: PendingItem): Promise<string> {
   const { bulk_id: bulkId, workspace_id: workspaceId, kind, options, requested_by: requestedBy } = item;
   try {
+    await requireTenant(deps, kind, workspaceId, item.tenant);
     const operation = await requestByKind(deps, { kind, ...options }, workspaceId, {
       source: "api",
       requestedBy,

@@ -1,6 +1,6 @@
 import { defined } from "@berth/core/base/defined";
 import { getBulk, listItems } from "@berth/core/db/bulk";
-import { BerthError } from "@berth/core/base/errors";
+import { BerthError, bulkNotFound } from "@berth/core/base/errors";
 import { acceptBulk, tryBulk, workspacesOf } from "@berth/core/requests/bulk";
 import Type, { type Static } from "typebox";
 import { cursor, page, readCursor } from "../../http/pages.js";
@@ -32,7 +32,7 @@ export function bulkRoutes(app: App, { pool, requests, queues }: Services): void
   app.post(
     "/operations/bulk",
     {
-      config: { access: "operator", bodyBytes: BULK_BODY_BYTES },
+      config: { access: "operator", tenants: "filter", bodyBytes: BULK_BODY_BYTES },
       schema: {
         operationId: "startBulkOperation",
         summary: "Ask for an operation on many workspaces",
@@ -68,7 +68,7 @@ export function bulkRoutes(app: App, { pool, requests, queues }: Services): void
               },
             ],
           }),
-          ...problems("invalid_request"),
+          ...problems("invalid_request", "workspace_not_found"),
         },
       },
     },
@@ -80,7 +80,7 @@ export function bulkRoutes(app: App, { pool, requests, queues }: Services): void
         kind,
         ...defined({ cascade, force }),
       };
-      const asker = requesterOf(request);
+      const asker = { ...requesterOf(request), tenant: request.caller.tenant };
       if (request.query.dry_run === true) {
         const refused = await tryBulk(requests, wanted, ids, asker);
         void reply.code(200);
@@ -104,7 +104,7 @@ export function bulkRoutes(app: App, { pool, requests, queues }: Services): void
   app.get(
     "/operations/bulk/:id",
     {
-      config: { access: "viewer" },
+      config: { access: "viewer", tenants: "bulk" },
       schema: {
         operationId: "getBulkOperation",
         summary: "Read a bulk operation",
@@ -123,7 +123,7 @@ export function bulkRoutes(app: App, { pool, requests, queues }: Services): void
   app.get(
     "/operations/bulk/:id/items",
     {
-      config: { access: "viewer" },
+      config: { access: "viewer", tenants: "bulk" },
       schema: {
         operationId: "listBulkItems",
         summary: "List what became of a bulk operation for each workspace",
@@ -176,7 +176,7 @@ export function bulkRoutes(app: App, { pool, requests, queues }: Services): void
   async function requireBulk(id: string): Promise<Static<typeof Bulk>> {
     const found = await getBulk(pool, id);
     if (found !== null) return viewBulk(found.bulk, found.counts);
-    throw new BerthError("operation_not_found", `there is no bulk operation ${id}`, { operation_id: id });
+    throw bulkNotFound(id);
   }
 }
 

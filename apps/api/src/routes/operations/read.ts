@@ -116,6 +116,7 @@ export function operationReadRoutes(app: App, services: Services): void {
       const ended = await waiting.wait([operation.id, ...(await unfinishedParts(pool, id))], {
         timeoutMs: seconds * 1_000,
         signal: request.signal,
+        caller: request.caller,
       });
       return followed(ended ? await requireOperation(requests, id) : operation);
     },
