@@ -1,4 +1,3 @@
-import type { Caller } from "../auth/scopes.js";
 import { batched } from "@berth/core/base/batch";
 
 export interface WaitOptions {
@@ -6,7 +5,7 @@ export interface WaitOptions {
   /** Aborted when the caller has gone. */
   signal: AbortSignal;
   /** Whose key waits; absent: nobody's share. */
-  caller?: Caller;
+  caller?: { name: string; keyId: string | null };
 }
 
 /** Rows that requests wait for, by their ids. */
