@@ -355,7 +355,7 @@ describe("a key", () => {
       own.wait([operation.id], {
         timeoutMs,
         signal: new AbortController().signal,
-        caller: { name, keyId: null, scope: "viewer", tenant: null },
+        caller: { name, keyId: null },
       });
     try {
       let ended = 0;
