@@ -68,7 +68,8 @@ export function plain(text: string): string {
 
 /** A line that a program wrote, with pictures in the place of what would steer the terminal; tabs stay. */
 export function inert(line: string): string {
-  return line
-    .replaceAll(/[\0-\x08\x0a-\x1f]/g, (control) => String.fromCodePoint(0x2400 + control.charCodeAt(0)))
-    .replaceAll(/[\x7f-\x9f\u202a-\u202e\u2066-\u2069]/g, "\u2421");
+  return line.replaceAll(/(?!\t)[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, (control) => {
+    const code = control.charCodeAt(0);
+    return code < 0x20 ? String.fromCodePoint(0x2400 + code) : "\u2421";
+  });
 }
