@@ -164,6 +164,50 @@ describe.each(["postgres", "redis"])("with the queues on %s", (store) => {
     expect((await api.call("POST", "/sweeps/liveness/run")).status).toBe(202);
   });
 
+  it("its runs are listed, the newest first, each with its place, counts and error", async () => {
+    await registerSweeps(api.pool, [
+      { name: "retention", everyMs: 1_000 },
+      { name: "drain@east", everyMs: 1_000 },
+      { name: "drain@west", everyMs: 1_000 },
+    ]);
+    await api.pool.query(
+      `insert into sweep_runs (sweep, owner, started_at, finished_at, counts, error)
+       select sweep, 'worker-1', '2026-11-21T09:00:00Z'::timestamptz + n * interval '1 min',
+         case when n < 4 then '2026-11-21T09:00:02Z'::timestamptz + n * interval '1 min' end,
+         jsonb_build_object('looked_at', n), case when n = 2 then 'the provider answered with 503' end
+       from (values (1, 'drain@east'), (2, 'drain@west'), (3, 'retention'), (4, 'drain@east')) as runs (n, sweep) order by n`,
+    );
+    const { status, body } = await api.call("GET", "/sweeps/drain/runs");
+    expect(status).toBe(200);
+    expect(body).toEqual([
+      {
+        place: "east",
+        started_at: "2026-11-21T09:04:00.000Z",
+        finished_at: null,
+        counts: { looked_at: 4 },
+        error: null,
+      },
+      {
+        place: "west",
+        started_at: "2026-11-21T09:02:00.000Z",
+        finished_at: "2026-11-21T09:02:02.000Z",
+        counts: { looked_at: 2 },
+        error: "the provider answered with 503",
+      },
+      {
+        place: "east",
+        started_at: "2026-11-21T09:01:00.000Z",
+        finished_at: "2026-11-21T09:01:02.000Z",
+        counts: { looked_at: 1 },
+        error: null,
+      },
+    ]);
+    expect((await api.call("GET", "/sweeps/drain/runs?limit=1")).body).toHaveLength(1);
+    expect((await api.call("GET", "/sweeps/retention/runs")).body).toMatchObject([{ place: null }]);
+    expect((await api.call("GET", "/sweeps/dispatch/runs")).body).toEqual([]);
+    expect((await api.call("GET", "/sweeps/nothing/runs")).status).toBe(404);
+  });
+
   it("a sweep that isn't there is told from a bad query", async () => {
     for (const verb of ["run", "approve", "pause", "resume"])
       expect((await api.call("POST", `/sweeps/nothing/${verb}`)).body).toMatchObject({

@@ -184,14 +184,24 @@ describe("the console", () => {
     expect(await place()).toMatchObject({ cordoned: false, capacity: 50 });
     await press("Capacity", "any");
     expect(await place()).toMatchObject({ capacity: null });
+    await press("Empty it…");
+    await card.getByText("is emptied", { exact: true }).waitFor();
+    expect(await place()).toMatchObject({ cordoned: true, draining: { by: expect.any(String) } });
+    await press("Take workspaces again");
+    await card.getByText("served", { exact: true }).waitFor();
+    expect(await place()).toMatchObject({ cordoned: false, draining: null });
   });
 
-  it("shows webhooks and turns one off; makes a key, shows it once, and revokes it", async () => {
-    await scene.call("POST", "/webhooks", {
-      url: "https://hooks.example.com/berth",
-      types: ["workspace.online"],
-    });
+  it("makes a webhook, shows its secret once, and turns it off; makes a key, shows it once, and revokes it", async () => {
     await go("webhooks", "Webhooks");
+    await page.getByLabel("Where events are sent").fill("https://hooks.example.com/berth");
+    await page.getByLabel("Types of events").fill("workspace.online, workspace.failed");
+    await page.getByRole("button", { name: "Make a webhook" }).click();
+    const told = page.getByText(/^The secret of https:\/\/hooks.example.com/);
+    expect(await told.getByRole("code").textContent()).toMatch(/^whsec_/);
+    expect((await scene.call("GET", "/webhooks")).body).toMatchObject([
+      { url: "https://hooks.example.com/berth", types: ["workspace.online", "workspace.failed"] },
+    ]);
     await act("Turn off");
     await page.getByRole("button", { name: "Turn on" }).waitFor();
     await go("keys", "Keys");

@@ -1,13 +1,14 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
-import { OPERATION_KINDS } from "@berth/client";
-import { operationsQuery, type OperationState } from "../api/queries.js";
+import { OPERATION_KINDS, OPERATION_STATES } from "@berth/client";
+import { operationsQuery } from "../api/queries.js";
+import { Facet } from "../parts/facet.js";
 import { Read } from "../parts/read.js";
-import { toneOf, wordFor } from "../parts/status.js";
 import { changeQuery, useRoute } from "../route.js";
 import { OperationTable } from "./operation-table.js";
 
-const STATES: readonly OperationState[] = ["queued", "running", "failed", "cancelled", "succeeded"];
+/** What has gone well is what one looks for last. */
+const STATES = OPERATION_STATES.toSorted((a, b) => Number(a === "succeeded") - Number(b === "succeeded"));
 const STEP = 100;
 
 /** The newest first, live. */
@@ -26,27 +27,21 @@ export function OperationsView(): ReactNode {
       <h1>Operations</h1>
       <div className="facets" role="group" aria-label="Which">
         {STATES.map((one) => (
-          <button
+          <Facet
             key={one}
-            type="button"
-            className="facet"
-            aria-pressed={states.includes(one)}
+            status={one}
+            chosen={states.includes(one)}
             onClick={() => toggle("state", states, one)}
-          >
-            <span className={`status ${toneOf(one)}`}>{wordFor(one)}</span>
-          </button>
+          />
         ))}
         <span className="between" />
         {OPERATION_KINDS.map((one) => (
-          <button
+          <Facet
             key={one}
-            type="button"
-            className="facet"
-            aria-pressed={kinds.includes(one)}
+            text={one}
+            chosen={kinds.includes(one)}
             onClick={() => toggle("kind", kinds, one)}
-          >
-            {one}
-          </button>
+          />
         ))}
       </div>
       <Read from={found}>

@@ -32,15 +32,17 @@ export function PlacesView(): ReactNode {
   );
 }
 
-function stateOf({ lost, served, cordoned, backend, workers }: Place): readonly [string, string] {
+function stateOf({ lost, served, cordoned, draining, backend, workers }: Place): readonly [string, string] {
   if (lost !== null) return ["bad", "lost"];
   if (backend === "external") return ["rest", "elsewhere"];
   if (!served) return ["bad", workers.length === 0 ? "no worker" : "not reached"];
+  if (draining !== null) return ["warn", "is emptied"];
   return cordoned ? ["warn", "takes no more"] : ["good", "served"];
 }
 
 function PlaceCard({ place }: { place: Place }): ReactNode {
-  const { name, capacity, held, running, waiting, obligations, lost, workers, identity } = place;
+  const { name, capacity, held, running, waiting, obligations, lost, draining } = place;
+  const { workers, identity } = place;
   const [tone, word] = stateOf(place);
   const full = capacity === null ? null : Math.min(1, held / Math.max(1, capacity));
   const troubles = [...new Set(workers.flatMap(({ problem }) => problem ?? []))];
@@ -77,6 +79,12 @@ function PlaceCard({ place }: { place: Place }): ReactNode {
           {problem}
         </p>
       ))}
+      {draining !== null && lost === null && (
+        <p className="warn">
+          {draining.by} wants it empty since <Ago at={draining.since} />: {count(held, "workspace")} still
+          hold something there. Those that may not leave it stay.
+        </p>
+      )}
       {lost !== null && (
         <p className="bad">
           {lost.by} said <Ago at={lost.at} /> that it is gone for good: {lost.reason}
@@ -88,7 +96,7 @@ function PlaceCard({ place }: { place: Place }): ReactNode {
 }
 
 function PlaceActs({
-  place: { name, cordoned, capacity, backend, identity, workers },
+  place: { name, cordoned, draining, capacity, backend, identity, workers },
 }: {
   place: Place;
 }): ReactNode {
@@ -124,6 +132,19 @@ function PlaceActs({
           run={() => change({ cordoned: true })}
         >
           <p>Those that are there stay and run on.</p>
+        </Act>
+      )}
+      {draining === null && backend !== "external" && (
+        <Act
+          label="Empty it…"
+          danger
+          question={`Take elsewhere what may leave ${name}?`}
+          run={() => berth.POST("/places/{name}/drain", path)}
+        >
+          <p>
+            It takes no more workspaces. Those that have no data there, or that may move, are stopped and
+            start elsewhere; one that may move does so with an empty volume. The rest stay and run on.
+          </p>
         </Act>
       )}
       <Act

@@ -1,8 +1,8 @@
-import { useQuery } from "@tanstack/react-query";
-import type { ReactNode } from "react";
+import { useMutation, useQuery } from "@tanstack/react-query";
+import { useState, type ReactNode } from "react";
 import type { Webhook } from "@berth/client";
-import { berth } from "../api/berth.js";
-import { webhooksQuery } from "../api/queries.js";
+import { berth, wordsOf } from "../api/berth.js";
+import { queryClient, webhooksQuery } from "../api/queries.js";
 import { Act } from "../parts/act.js";
 import { count, Read, Table } from "../parts/read.js";
 import { Status } from "../parts/status.js";
@@ -14,10 +14,11 @@ export function WebhooksView(): ReactNode {
     <>
       <h1>Webhooks</h1>
       <p className="quiet">Who is told of events by HTTP.</p>
+      <NewWebhook />
       <Read from={useQuery(webhooksQuery)}>
         {(webhooks) =>
           webhooks.length === 0 ? (
-            <p className="quiet">None. POST /webhooks makes one.</p>
+            <p className="quiet">None yet.</p>
           ) : (
             <ul className="cards">
               {webhooks.map((webhook) => (
@@ -121,5 +122,62 @@ function Deliveries({ id }: { id: string }): ReactNode {
         </Table>
       )}
     </Read>
+  );
+}
+
+/** Its secret, by which the receiver knows Berth, is shown once. */
+function NewWebhook(): ReactNode {
+  const [url, setUrl] = useState("");
+  const [types, setTypes] = useState("");
+  const make = useMutation({
+    mutationFn: async () => {
+      const wanted = types.split(/[\s,]+/).filter(Boolean);
+      const body = { url: url.trim(), ...(wanted.length === 0 ? {} : { types: wanted }) };
+      return (await berth.POST("/webhooks", { body })).data;
+    },
+    onSuccess: () => {
+      setUrl("");
+      setTypes("");
+      return queryClient.invalidateQueries({ queryKey: ["webhooks"] });
+    },
+  });
+  return (
+    <>
+      <form
+        className="filters"
+        onSubmit={(event) => {
+          event.preventDefault();
+          make.mutate();
+        }}
+      >
+        <input
+          type="url"
+          aria-label="Where events are sent"
+          placeholder="https://example.com/berth"
+          value={url}
+          onChange={(event) => setUrl(event.target.value)}
+          required
+        />
+        <input
+          aria-label="Types of events; none: all"
+          placeholder="all events, or: workspace.failed …"
+          value={types}
+          onChange={(event) => setTypes(event.target.value)}
+        />
+        <button className="main" disabled={make.isPending}>
+          Make a webhook
+        </button>
+      </form>
+      {make.error !== null && (
+        <p className="bad" role="alert">
+          {wordsOf(make.error)}
+        </p>
+      )}
+      {make.data !== undefined && (
+        <p className="strip good" role="status">
+          The secret of {make.data.url}, shown this once: <code>{make.data.secret}</code>
+        </p>
+      )}
+    </>
   );
 }

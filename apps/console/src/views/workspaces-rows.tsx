@@ -1,5 +1,5 @@
 import { useWindowVirtualizer } from "@tanstack/react-virtual";
-import { memo, useRef, type ReactNode } from "react";
+import { memo, useCallback, useRef, type ReactNode } from "react";
 import { plain, Status } from "../parts/status.js";
 import { Ago } from "../parts/time.js";
 import { linkTo } from "../route.js";
@@ -9,15 +9,19 @@ const NARROW = matchMedia("(width < 45rem)");
 /** As the style has them, in px. */
 const HEIGHT = { wide: 34, narrow: 58 };
 
+const heightOf = (): number => (NARROW.matches ? HEIGHT.narrow : HEIGHT.wide);
+
 /** Only those in sight are in the page, however many there are. */
 export function Rows({ rows, empty }: { rows: readonly Shown[]; empty: string }): ReactNode {
   const list = useRef<HTMLDivElement>(null);
+  // The same function as long as the rows are the same: with another one all of them are measured anew.
+  const keyOf = useCallback((at: number) => rows[at]!.row.id, [rows]);
   const virtual = useWindowVirtualizer({
     count: rows.length,
-    estimateSize: () => (NARROW.matches ? HEIGHT.narrow : HEIGHT.wide),
+    estimateSize: heightOf,
     overscan: 12,
     scrollMargin: list.current?.offsetTop ?? 0,
-    getItemKey: (at) => rows[at]!.row.id,
+    getItemKey: keyOf,
   });
   if (rows.length === 0) return <p className="quiet">{empty}</p>;
   return (

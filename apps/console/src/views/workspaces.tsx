@@ -1,6 +1,6 @@
 import { useDeferredValue, useEffect, useMemo, useRef, type ReactNode } from "react";
 import { useFleet, type Row } from "../api/fleet.js";
-import { toneOf, wordFor } from "../parts/status.js";
+import { Facet } from "../parts/facet.js";
 import { changeQuery, useRoute } from "../route.js";
 import { Rows } from "./workspaces-rows.js";
 import { arrange, matches, type SortBy } from "./workspaces-order.js";
@@ -134,10 +134,9 @@ function Facets({
       {statuses.map(([name, n]) => (
         <Facet
           key={name}
+          status={name}
           chosen={status === name}
-          tone={toneOf(name)}
           onClick={() => changeQuery({ status: name })}
-          text={wordFor(name)}
           n={n}
         />
       ))}
@@ -156,27 +155,6 @@ function Facets({
           />
         ))}
     </div>
-  );
-}
-
-function Facet({
-  chosen,
-  text,
-  n,
-  tone,
-  onClick,
-}: {
-  chosen: boolean;
-  text: string;
-  n?: number;
-  tone?: string;
-  onClick: () => void;
-}): ReactNode {
-  return (
-    <button type="button" className="facet" aria-pressed={chosen} onClick={onClick}>
-      <span className={tone === undefined ? undefined : `status ${tone}`}>{text}</span>
-      {n !== undefined && <span className="quiet"> {n.toLocaleString()}</span>}
-    </button>
   );
 }
 

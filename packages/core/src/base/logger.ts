@@ -1,4 +1,5 @@
 import { type DestinationStream, type Logger, pino } from "pino";
+import { PinoPretty } from "pino-pretty";
 import type { Config } from "../config/config.js";
 
 export type { Logger } from "pino";
@@ -17,11 +18,11 @@ const SECRET_FIELDS = [
 ];
 const PLACES = ["", "*.", "req.headers.", "res.headers.", "headers.", "req.headers.*."];
 
-/** JSON lines on standard output, or on `destination`. `name` tells processes apart. */
+/** JSON lines on standard output, or on `destination`; on a terminal lines for people. `name` tells processes apart. */
 export function createLogger(
   config: Pick<Config, "logLevel">,
   name: string,
-  destination?: DestinationStream,
+  destination: DestinationStream & { isTTY?: boolean } = process.stdout,
 ): Logger {
   const paths = PLACES.flatMap((place) =>
     SECRET_FIELDS.map((field) =>
@@ -34,5 +35,17 @@ export function createLogger(
     redact: { paths, censor: "[redacted]" },
     timestamp: pino.stdTimeFunctions.isoTime,
   };
-  return destination ? pino(options, destination) : pino(options);
+  if (destination.isTTY === true) return pino(options, forPeople(destination));
+  return destination === process.stdout ? pino(options) : pino(options, destination);
+}
+
+/** One line for each, with the time here; what hangs on it, such as a stack trace, is indented below. */
+function forPeople(destination: DestinationStream): DestinationStream {
+  return PinoPretty({
+    destination: destination as NodeJS.WritableStream,
+    ignore: "pid,hostname,name,part",
+    translateTime: "SYS:HH:MM:ss",
+    singleLine: true,
+    sync: true,
+  });
 }
