@@ -19,6 +19,7 @@ import { limitKeys } from "./limits/keys.js";
 import { shedLoad } from "./limits/pressure.js";
 import { refuseUnknown } from "./http/not-found.js";
 import { sendProblem } from "./http/problem.js";
+import { traceRequests } from "./http/trace-requests.js";
 import { consoleRoutes } from "./routes/console.js";
 import { bulkRoutes } from "./routes/operations/bulk.js";
 import { auditRoutes } from "./routes/audit.js";
@@ -100,6 +101,7 @@ export async function createApp(services: Services, logger: Logger, registry: Re
   readJsonBodies(app);
   limitBodies(app, config);
   measureRequests(app, registry);
+  if (config.otlpEndpoint !== null) traceRequests(app);
   await allowOrigins(app, config.corsOrigins);
   await shedLoad(app, services.pool, config, logger);
   slowGuessing(app, limits, config);

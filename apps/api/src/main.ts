@@ -5,12 +5,14 @@ import { createPool } from "@berth/core/db/pool";
 import { createLogger } from "@berth/core/base/logger";
 import { requireAll } from "@berth/core/doctor/requirements";
 import { openQueues } from "@berth/core/queues/producer";
+import { exportTraces } from "@berth/core/base/trace-export";
 import { serve } from "@berth/core/base/serve";
 import { API_CONNECTIONS, startApi } from "./start.js";
 
 await serve("berth-api", async () => {
   const config = readConfig("api");
   const logger = createLogger(config, "api");
+  const endTraces = await exportTraces(config, "berth-api");
   const away = await requireAll({ ...config, connections: API_CONNECTIONS }, (line) => logger.warn(line));
   for (const line of away) logger.warn(`${line}: requests wait until it is back`);
   await migrate(config.databaseUrl);
@@ -24,6 +26,7 @@ await serve("berth-api", async () => {
       await api.close();
       await queues.close();
       await pool.end();
+      await endTraces();
     },
   };
 });

@@ -6,6 +6,7 @@ import { within } from "@berth/core/base/deadline";
 import { connectionsFor, createPool } from "@berth/core/db/pool";
 import type { BackendName } from "@berth/core/domain/backend";
 import type { Logger } from "@berth/core/base/logger";
+import { exportTraces } from "@berth/core/base/trace-export";
 import { requireAll } from "@berth/core/doctor/requirements";
 import { openQueues } from "@berth/core/queues/producer";
 import { openBackends } from "@berth/worker/backends";
@@ -49,6 +50,7 @@ export async function startStandalone(
   surroundings: Surroundings,
 ): Promise<string> {
   const { endings, signal, fail } = surroundings;
+  endings.add("traces", await exportTraces(given, "berth"));
   const directory = await openDataDirectory(given.dataDir, (error) =>
     fail(new StartError(`the lock of the data directory was lost (${reasonOf(error)})`, error)),
   );

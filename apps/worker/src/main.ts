@@ -7,6 +7,7 @@ import { requireAll } from "@berth/core/doctor/requirements";
 import { openQueues } from "@berth/core/queues/producer";
 import { Registry } from "prom-client";
 import { measureProcess } from "@berth/core/metrics/process";
+import { exportTraces } from "@berth/core/base/trace-export";
 import { serve } from "@berth/core/base/serve";
 import { openBackends } from "./backends.js";
 import { faultAtStep } from "./fault.js";
@@ -19,6 +20,7 @@ import { tellOfPlaces } from "./tell-of-places.js";
 await serve("berth-worker", async () => {
   const config = readConfig("worker");
   const logger = createLogger(config, "worker");
+  const endTraces = await exportTraces(config, "berth-worker");
   const max = connectionsFor(config.concurrency);
   const away = await requireAll({ ...config, connections: max + 1 }, (line) => logger.warn(line));
   for (const line of away) logger.warn(`${line}: work waits until it is back`);
@@ -62,6 +64,7 @@ await serve("berth-worker", async () => {
       await queues.close();
       await places.close();
       await pool.end();
+      await endTraces();
     },
   };
 });

@@ -1,4 +1,5 @@
 import { DelayedError, UnrecoverableError } from "bullmq";
+import { traced } from "@berth/core/base/tracing";
 import type { Gate } from "@berth/core/gate/gate";
 import type { createRunner } from "@berth/core/operations/runner";
 import type { AnyJob, OperationJob } from "@berth/core/queues/names";
@@ -62,7 +63,13 @@ async function process(
   if (options.shutdown.aborted) return park(job, token, 0);
   const claimed = await options.gate.claim(workspaceId, ticket);
   if (claimed === null) return wait(options, job, token);
-  const outcome = await options.run(claimed, options.shutdown);
+  const { id, kind, attempt } = claimed.operation;
+  const attributes = {
+    "berth.operation.id": id,
+    "berth.workspace.id": workspaceId,
+    "berth.operation.attempt": attempt,
+  };
+  const outcome = await traced(`operation ${kind}`, attributes, () => options.run(claimed, options.shutdown));
   switch (outcome.kind) {
     case "succeeded":
     case "cancelled":

@@ -1,5 +1,6 @@
 import { defined } from "@berth/core/base/defined";
 import { isDatabaseUnavailable } from "@berth/core/db/pool";
+import { traceIds } from "@berth/core/base/tracing";
 import { BerthError, type ErrorCode, ERRORS } from "@berth/core/base/errors";
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
 import { explain } from "../schemas/validation/explain.js";
@@ -32,7 +33,12 @@ const FASTIFY_CODES: Readonly<Record<string, ErrorCode>> = {
 export function problemDocument(
   code: ErrorCode,
   detail: string,
-  about: { instance?: string; requestId?: string; details?: Readonly<Record<string, unknown>> },
+  about: {
+    instance?: string;
+    requestId?: string;
+    traceId?: string;
+    details?: Readonly<Record<string, unknown>>;
+  },
 ) {
   const { status, title, retryable: byCode } = ERRORS[code];
   // A problem's own `status` is that of HTTP.
@@ -46,7 +52,7 @@ export function problemDocument(
     detail,
     code,
     retryable: retryable === true,
-    ...defined({ instance: about.instance, request_id: about.requestId }),
+    ...defined({ instance: about.instance, request_id: about.requestId, trace_id: about.traceId }),
   };
 }
 
@@ -57,7 +63,12 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   // Overload is told of once, not by each request that it refuses.
   if (status >= 500 && code !== "overloaded") request.log.error({ err: error, code }, "request failed");
   const instance = request.url.split("?", 1)[0]!;
-  const document = problemDocument(code, message, { instance, requestId: request.id, details });
+  const document = problemDocument(code, message, {
+    instance,
+    requestId: request.id,
+    details,
+    ...defined({ traceId: traceIds().trace_id }),
+  });
   if (document.retryable && !reply.hasHeader("retry-after"))
     void reply.header("retry-after", RETRY_AFTER_S[code] ?? DEFAULT_RETRY_AFTER_S);
   if (status === 503 && document.retryable && wantsPage(request)) {

@@ -1,6 +1,7 @@
 import { type DestinationStream, type Logger, pino } from "pino";
 import { PinoPretty } from "pino-pretty";
 import type { Config } from "../config/config.js";
+import { traceIds } from "./tracing.js";
 
 export type { Logger } from "pino";
 
@@ -33,6 +34,7 @@ export function createLogger(
     name,
     level: config.logLevel,
     redact: { paths, censor: "[redacted]" },
+    mixin: traceIds,
     timestamp: pino.stdTimeFunctions.isoTime,
   };
   if (destination.isTTY === true) return pino(options, forPeople(destination));
@@ -43,7 +45,7 @@ export function createLogger(
 function forPeople(destination: DestinationStream): DestinationStream {
   return PinoPretty({
     destination: destination as NodeJS.WritableStream,
-    ignore: "pid,hostname,name,part",
+    ignore: "pid,hostname,name,part,trace_id,span_id",
     translateTime: "SYS:HH:MM:ss",
     singleLine: true,
     sync: true,

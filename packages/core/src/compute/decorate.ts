@@ -1,4 +1,5 @@
 import type { Logger } from "../base/logger.js";
+import { traced } from "../base/tracing.js";
 import type { BackendName } from "../domain/backend.js";
 import type { Backend } from "./backend.js";
 import { BackendError, type BackendErrorCode } from "./backend-error.js";
@@ -54,7 +55,7 @@ export interface ObservedCall {
 const OBSERVED = ["createVolume", "removeVolume", "launch", "stop", "probe", "listOwned", "logs"] as const;
 type ObservedMethod = (typeof OBSERVED)[number];
 
-/** Tells `observe` of each call's end, and changes nothing about it. */
+/** Tells `observe` of each call's end, traces it, and changes nothing about it. */
 export function measured(backend: Backend, observe: (call: ObservedCall) => void): Backend {
   const measuredOf = <M extends ObservedMethod>(method: M): Backend[M] => {
     const call = async (...args: unknown[]): Promise<unknown> => {
@@ -62,7 +63,9 @@ export function measured(backend: Backend, observe: (call: ObservedCall) => void
       const told = (outcome: ObservedCall["outcome"]): void =>
         observe({ backend: backend.name, method, ms: performance.now() - begun, outcome });
       try {
-        const result = await (backend[method] as (...given: unknown[]) => Promise<unknown>)(...args);
+        const ask = backend[method] as (...given: unknown[]) => Promise<unknown>;
+        const attributes = { "berth.backend": backend.name };
+        const result = await traced(`provider ${method}`, attributes, () => ask(...args));
         told("ok");
         return result;
       } catch (error) {

@@ -207,6 +207,8 @@ export const KEYS = {
   logFollowMs: key("BERTH_LOG_FOLLOW_MS", milliseconds(), "900000"),
   maxLoopDelayMs: key("BERTH_OVERLOAD_LOOP_DELAY_MS", milliseconds(0), "1000"),
   maxPoolWaitMs: key("BERTH_OVERLOAD_POOL_WAIT_MS", milliseconds(0), "3000"),
+  otlpEndpoint: optional("OTEL_EXPORTER_OTLP_ENDPOINT", url("http", "https")),
+  otlpServiceName: optional("OTEL_SERVICE_NAME", matching(/./, "a name")),
   logLevel: key("LOG_LEVEL", oneOf(["trace", "debug", "info", "warn", "error", "fatal", "silent"]), {
     api: "info",
     worker: "info",

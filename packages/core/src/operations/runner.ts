@@ -1,6 +1,7 @@
 import { createHmac } from "node:crypto";
 import { untilAny } from "../base/deadline.js";
 import type { Logger } from "../base/logger.js";
+import { traced } from "../base/tracing.js";
 import type { Backend, CallPriority } from "../compute/backend.js";
 import { BackendError } from "../compute/backend-error.js";
 import type { Hold } from "../db/gates.js";
@@ -99,11 +100,12 @@ async function runAttempt(options: RunnerOptions, attempt: Attempt): Promise<Out
     // Before what runs is stopped for it.
     if (operation.phase === null && statusAfter(operation.kind) === "online" && hasCompute(workspace.backend))
       await launchSpecOf(workspace.spec, options.secretSources);
+    const running = context;
     for (const step of stepsOf(operation, workspace)) {
       context.check();
       await recording.enter(step);
       options.onStep?.(operation, step.name, "before");
-      await step.run(context);
+      await traced(`step ${step.name}`, {}, () => step.run(running));
       options.onStep?.(operation, step.name, "after");
     }
     await recording.flushWrites();

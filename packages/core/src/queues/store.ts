@@ -1,5 +1,6 @@
 import { createPostgresBackend, createRedisBackend, type Queue } from "bullmq";
 import type { BackendFactory, ConnectionOptions } from "bullmq";
+import { BullMQOtel } from "bullmq-otel";
 import { within } from "../base/deadline.js";
 import { BerthError } from "../base/errors.js";
 import { connectionTo, QuietClient } from "../db/connect.js";
@@ -14,12 +15,14 @@ export interface QueueConfig extends RedisConfig {
   readonly queuePrefix: string;
   readonly parkMs: number;
   readonly retryDelayMs: number;
+  /** Where traces go; absent or null: nowhere. */
+  readonly otlpEndpoint?: string | null;
 }
 
 /** What BullMQ runs on: everything above this file is the same on Redis and on PostgreSQL. */
 export interface Store {
   connection: ConnectionOptions;
-  options: { prefix?: string };
+  options: { prefix?: string; telemetry?: BullMQOtel };
   factory: BackendFactory;
   redis: RedisClient | null;
 }
@@ -46,7 +49,9 @@ export function openStore(
   role: "producer" | "worker",
   onError: (error: Error) => void,
 ): Store {
-  const { redisUrl, redisCa } = config;
+  const { redisUrl, redisCa, otlpEndpoint = null } = config;
+  // A job has the trace of who added it, and is carried out as a part of that.
+  const telemetry = otlpEndpoint === null ? {} : { telemetry: new BullMQOtel({ tracerName: "berth" }) };
   if (redisUrl === null) {
     const connection = {
       ...connectionTo(queuesUrl(config)),
@@ -55,7 +60,7 @@ export function openStore(
     };
     return {
       connection: connection as ConnectionOptions,
-      options: {},
+      options: telemetry,
       factory: createPostgresBackend as unknown as Store["factory"],
       redis: null,
     };
@@ -67,7 +72,7 @@ export function openStore(
   const redis = openRedis({ redisUrl, redisCa }, settings, onError);
   return {
     connection: redis as unknown as ConnectionOptions,
-    options: { prefix: config.queuePrefix },
+    options: { prefix: config.queuePrefix, ...telemetry },
     factory: createRedisBackend as unknown as Store["factory"],
     redis,
   };
