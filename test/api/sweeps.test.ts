@@ -203,7 +203,7 @@ describe.each(["postgres", "redis"])("with the queues on %s", (store) => {
       },
     ]);
     expect((await api.call("GET", "/sweeps/drain/runs?limit=1")).body).toHaveLength(1);
-    expect((await api.call("GET", "/sweeps/retention/runs")).body).toMatchObject([{ place: null }]);
+    expect((await api.call("GET", "/sweeps/retention/runs?limit=1")).body).toMatchObject([{ place: null }]);
     expect((await api.call("GET", "/sweeps/dispatch/runs")).body).toEqual([]);
     expect((await api.call("GET", "/sweeps/nothing/runs")).status).toBe(404);
   });

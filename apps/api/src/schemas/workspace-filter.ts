@@ -34,6 +34,10 @@ export const WORKSPACE_FILTER = {
   ...CREATED,
 };
 
+export const IDS = expecting(
+  "one to 100 UUIDs, repeated or with commas between them",
+  Type.Array(uuid(), { description: "Only these.", minItems: 1, maxItems: 100 }),
+);
 export const ID_PREFIX = expecting(
   "the beginning of an id: four hexadecimal digits or more, such as 0d9f6f2e",
   Type.String({

@@ -12,6 +12,7 @@ export interface WorkspaceFilter {
   parentId?: string;
   /** The whole name. */
   name?: string;
+  ids?: readonly string[];
   /** How its id begins: four hexadecimal digits or more. */
   idPrefix?: string;
   labels?: Readonly<Record<string, string>>;
@@ -25,7 +26,7 @@ export interface WorkspaceFilter {
 export async function listWorkspaces(db: Queryable, filter: WorkspaceFilter): Promise<Page<Workspace>> {
   const query = values();
   const { put } = query;
-  const { statuses, backends, places, parentId, name, idPrefix, labels = {} } = filter;
+  const { statuses, backends, places, parentId, name, ids, idPrefix, labels = {} } = filter;
   const { createdAfter, createdBefore } = filter;
   const [label] = Object.entries(labels);
   const live = "w.status <> 'removed'";
@@ -49,6 +50,7 @@ export async function listWorkspaces(db: Queryable, filter: WorkspaceFilter): Pr
         },
       ];
     }
+    if (ids !== undefined) return [source(`w.id = any (${put(ids)}::uuid[])`)];
     if (name !== undefined) return [source(`w.name = ${put(name)}`)];
     if (parentId !== undefined) return [source(`w.parent_id = ${put(parentId)}`)];
     if (label !== undefined)

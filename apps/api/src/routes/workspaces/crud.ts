@@ -28,13 +28,14 @@ import {
 import { oneOrMore } from "../../schemas/filters.js";
 import { problems } from "../../schemas/problem.js";
 import { createBody, expiryOf, PatchBody, viewWorkspace, Workspace } from "../../schemas/workspace.js";
-import { ID_PREFIX, readWorkspaceFilter, WORKSPACE_FILTER } from "../../schemas/workspace-filter.js";
+import { ID_PREFIX, IDS, readWorkspaceFilter, WORKSPACE_FILTER } from "../../schemas/workspace-filter.js";
 import type { App, Services } from "../../services.js";
 
 const TAGS = ["workspaces"];
 
 const ListQuery = query({
   ...WORKSPACE_FILTER,
+  id: Type.Optional(IDS),
   id_prefix: Type.Optional(ID_PREFIX),
   include_removed: flag("Removed ones too.", { default: false }),
   ...PAGE,
@@ -135,11 +136,11 @@ export function workspaceRoutes(app: App, services: Services): void {
       },
     },
     async (request, reply) => {
-      const { include_removed = false, limit = 100, after, id_prefix } = request.query;
+      const { include_removed = false, limit = 100, after, id, id_prefix } = request.query;
       const filter = readWorkspaceFilter(request.query);
       const found = await listWorkspaces(pool, {
         ...filter,
-        ...defined({ idPrefix: id_prefix }),
+        ...defined({ ids: id, idPrefix: id_prefix }),
         includeRemoved: include_removed || filter.includeRemoved,
         after: positionOf(after),
         limit,
