@@ -73,9 +73,15 @@ it(`three Regions in two accounts, a worker for all and workers of some, ${WORKS
       AWS_CONFIG_FILE: join(directory, "none"),
     };
     const main = new URL("../../apps/worker/src/main.ts", import.meta.url);
-    const worker = startProcess(main, fleetEnvironment(fleet.database.url, inject("redis").url, env));
-    workers.set(name, worker);
-    await worker.said(/worker started/);
+    // As a supervisor does: on a busy machine one may end because PostgreSQL didn't answer in time.
+    for (let started = false; !started;) {
+      const worker = startProcess(main, fleetEnvironment(fleet.database.url, inject("redis").url, env));
+      workers.set(name, worker);
+      started = await worker.said(/worker started/).then(
+        () => true,
+        () => false,
+      );
+    }
   };
   onTestFinished(async () => void (await Promise.all([...workers.values()].map((worker) => worker.kill()))));
   for (const name of Object.keys(WORKERS) as (keyof typeof WORKERS)[]) await start(name);
@@ -88,6 +94,7 @@ it(`three Regions in two accounts, a worker for all and workers of some, ${WORKS
 
   const wrong = new Set<string>();
   const over = new AbortController();
+  onTestFinished(() => over.abort());
   const watching = (async () => {
     while (!over.signal.aborted) {
       for (const what of await lookAt(fleet.pool, fleet)) wrong.add(what);
