@@ -41,6 +41,8 @@ test("all that is wrong is told by its field, with what was expected or meant", 
   c: {backend: docker, host: "tcp://c", cert: ${PEM}}
   d: {backend: docker, host: "unix:///d.sock", ca: ${PEM}}
   e: {backend: docker, host: "ssh://e", ca: /no/such.pem}
+  f: {host: "unix:///f.sock"}
+  external: {backend: docker}
 `),
   ).toEqual([
     "places.a.hots is no field: did you mean host?",
@@ -50,6 +52,8 @@ test("all that is wrong is told by its field, with what was expected or meant", 
     "places.d.host: has certificates, expected tcp:// or https://",
     expect.stringMatching(/^places\.e\.host: got "ssh:\/\/e", expected /),
     'places.e.ca: got "/no/such.pem", expected the path of a PEM file that can be read',
+    expect.stringMatching(/^places\.f\.backend: is missing, expected one of /),
+    'places.external.backend: got "docker", expected external: a place of that name is one of that backend',
   ]);
 });
 

@@ -120,9 +120,15 @@ function readPlace(name: string, given: unknown, problems: string[]): FilePlace 
   const { labels = {}, backend: wanted, ...rest } = objectOf(given, at, problems);
   const backend = BACKENDS.find((known) => known === wanted);
   if (backend === undefined) {
-    problems.push(`${at}.backend: got ${JSON.stringify(wanted)}, expected ${oneOf(BACKENDS).expected}`);
+    const got = wanted === undefined ? "is missing" : `got ${JSON.stringify(wanted)}`;
+    problems.push(`${at}.backend: ${got}, expected ${oneOf(BACKENDS).expected}`);
     return null;
   }
+  // What names no place may go to the place that is named like its backend.
+  if (BACKENDS.some((other) => other === name && other !== backend))
+    problems.push(
+      `${at}.backend: got "${backend}", expected ${name}: a place of that name is one of that backend`,
+    );
   const kinds: Fields = { ...COMMON, ...OF_BACKEND[backend] };
   const fields: Record<string, unknown> = {};
   for (const [field, value] of Object.entries(rest)) {
