@@ -1,25 +1,17 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { BerthError } from "@berth/core/base/errors";
 import { listPlaceWorkers } from "@berth/core/db/place-workers";
 import { ensurePlace } from "@berth/core/db/places";
-import { createWorkspace } from "@berth/core/requests/create";
-import { removeWorkspace } from "@berth/core/requests/delete";
-import { requestRestart } from "@berth/core/requests/restart";
-import { requestResume } from "@berth/core/requests/resume";
-import { requestPause } from "@berth/core/requests/suspend";
 import { expect, inject, it, onTestFinished, vi } from "vitest";
 import { createRandom } from "../harness/random.js";
-import { BY_TEST, fleetEnvironment, newWorkspace, startFleet } from "../support/fleet.js";
+import { fleetEnvironment, startFleet } from "../support/fleet.js";
 import { BUSYBOX_IMAGE } from "../support/images.js";
 import { startProcess, type TestProcess } from "../support/worker-process.js";
 import { type Host, lookAt, openHost } from "./hosts.js";
+import { mixedLoad } from "./load.js";
 
 // The run that the places were built for: BERTH_TEST_PLACES_WORKSPACES=200 npx vitest run test/places/two-daemons.long
 const WORKSPACES = Number(process.env["BERTH_TEST_PLACES_WORKSPACES"] ?? "12");
-const OPERATIONS = 10 * WORKSPACES;
-const CALLERS = 6;
 const FAULT_EVERY_MS = [3_000, 6_000] as const;
-const ENDED_BETWEEN_FAULTS = 6;
 const SETTINGS = {
   BERTH_BACKENDS: "docker",
   BERTH_CONCURRENCY: "6",
@@ -38,11 +30,11 @@ const SETTINGS = {
 };
 const SPEC = { image: BUSYBOX_IMAGE, command: ["sleep", "3600"], readiness: "running" as const };
 
-it(`two daemons whose workers see one each, ${WORKSPACES} workspaces and ${OPERATIONS} operations, while workers and daemons are killed: nothing overlaps, nothing that runs is called gone, nothing is left (I1, I4, I12)`, async () => {
+it(`two daemons whose workers see one each, ${WORKSPACES} workspaces and ${10 * WORKSPACES} operations, while workers and daemons are killed: nothing overlaps, nothing that runs is called gone, nothing is left (I1, I4, I12)`, async () => {
   const redisUrl = inject("redis").url;
   const fleet = await startFleet({ redisUrl, env: SETTINGS });
   onTestFinished(() => fleet.close());
-  const { pool, context } = fleet;
+  const { pool } = fleet;
   const hosts = [await openHost("docker-a"), await openHost("docker-b")] as const;
   for (const { place } of hosts) await ensurePlace(pool, { name: place, backend: "docker" });
   const start = (place: string, { socketPath }: Host) =>
@@ -76,79 +68,33 @@ it(`two daemons whose workers see one each, ${WORKSPACES} workspaces and ${OPERA
       await delay(300);
     }
   })();
-  const count = async (where: string) =>
-    (await pool.query<{ n: number }>(`select count(*)::int as n from operations where ${where}`)).rows[0]!.n;
-  let lastEnded = 0;
+  const load = mixedLoad(fleet, random, {
+    workspaces: WORKSPACES,
+    places: hosts.map(({ place }) => place),
+    input: { backend: "docker", spec: SPEC },
+  });
   const kills = { workers: 0, daemons: 0 };
-  const stop = new AbortController();
-  const breaking = (async () => {
-    while (!stop.signal.aborted) {
-      await delay(random.between(...FAULT_EVERY_MS), undefined, { signal: stop.signal }).catch(
-        () => undefined,
-      );
-      // On a busy machine they get less done: whatever it is broken for, something has ended in between.
-      const ended = (await count("finished_at is not null")) - lastEnded;
-      if (ended < ENDED_BETWEEN_FAULTS) continue;
-      lastEnded += ended;
-      const host = random.pick(hosts);
-      if (kills.workers <= 2 * kills.daemons) {
-        await workers.get(host.place)!.kill();
-        startWorker(host);
-        // On a busy machine it takes a while: none is killed before it has worked.
-        await workers.get(host.place)!.said(/^worker ready$/m);
-        kills.workers++;
-      } else {
-        await host.crash();
-        kills.daemons++;
-      }
-    }
-  })();
-
-  const ids: string[] = [];
-  const create = async () => {
-    const { workspace } = await createWorkspace(
-      context,
-      { ...newWorkspace(), backend: "docker", spec: SPEC, place: random.pick(hosts).place },
-      BY_TEST,
-    );
-    ids.push(workspace.id);
-  };
-  const remove = async (id: string) => {
-    ids.splice(ids.indexOf(id), 1);
-    await removeWorkspace(context, id, { cascade: false, purge: false, ...BY_TEST });
-  };
-  const act = async () => {
-    if (ids.length < WORKSPACES) return create();
-    const id = random.pick(ids);
-    const draw = random.fraction();
-    if (draw < 0.5) return requestRestart(context, id, BY_TEST);
-    if (draw < 0.7) return requestPause(context, id, BY_TEST);
-    return draw < 0.9 ? requestResume(context, id, BY_TEST) : remove(id);
-  };
-  let accepted = 0;
-  const backlog = () => count("finished_at is null");
-  const call = async () => {
-    while (accepted < OPERATIONS) {
-      accepted++;
-      try {
-        await act();
-      } catch (error) {
-        // Refused, as what can't be done in its state is.
-        if (!(error instanceof BerthError)) throw error;
-        accepted--;
-      }
-      while ((await backlog()) > 4 * CALLERS) await delay(200);
+  const harm = async () => {
+    const host = random.pick(hosts);
+    if (kills.workers <= 2 * kills.daemons) {
+      await workers.get(host.place)!.kill();
+      startWorker(host);
+      // On a busy machine it takes a while: none is killed before it has worked.
+      await workers.get(host.place)!.said(/^worker ready$/m);
+      kills.workers++;
+    } else {
+      await host.crash();
+      kills.daemons++;
     }
   };
-  await Promise.all(Array.from({ length: CALLERS }, call));
-  stop.abort();
-  await breaking;
-  while (ids.length > 0) await remove(ids[0]!);
+  const work = load.run(10 * WORKSPACES);
+  await Promise.all([work, load.breaking(FAULT_EVERY_MS, harm, work)]);
+  await load.removeAll();
   await vi.waitFor(
     async () => {
       const left = (await Promise.all(hosts.map((host) => host.left()))).flat();
       const { rows } = await pool.query("select id from resources where state <> 'gone'");
-      expect([left, rows, await backlog()]).toEqual([[], [], 0]);
+      expect([left, rows, await load.backlog()]).toEqual([[], [], 0]);
     },
     { timeout: 200_000, interval: 1_000 },
   );
