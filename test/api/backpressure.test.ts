@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { longestWait } from "@berth/core/db/pool";
-import { startTestApi, type TestApi } from "./api.js";
+import { PROCESS_SPEC, startTestApi, type TestApi } from "./api.js";
 
 let api: TestApi;
 afterEach(() => api.close());
@@ -57,6 +57,27 @@ describe("2,000 changes of one workspace at once", () => {
 });
 
 describe("while every connection to the database is in use", () => {
+  it("creates and bulk operations are refused before all else is", async () => {
+    await start({ BERTH_OVERLOAD_POOL_WAIT_MS: "60000" });
+    const { max } = api.pool.options;
+    const taken = await Promise.all(Array.from({ length: max }, () => api.pool.connect()));
+    const early = api.call("GET", "/workspaces");
+    await expect.poll(() => longestWait(api.pool), { interval: 10 }).toBeGreaterThan(0);
+    // It needn't wait for so long: half of the bound is over as if it had.
+    for (const one of api.pool.waiting) one.since -= 40_000;
+    const create = { name: "w", spec: PROCESS_SPEC };
+    const bulk = { kind: "pause", filter: { name: "w" } };
+    for (const [path, body] of [
+      ["/workspaces", create],
+      ["/operations/bulk", bulk],
+    ] as const)
+      expect((await api.call("POST", path, { body })).body, path).toMatchObject({ code: "overloaded" });
+    const read = api.call("GET", "/operations");
+    await expect.poll(() => api.pool.waiting.size, { interval: 10 }).toBe(2);
+    for (const client of taken) client.release();
+    expect([(await early).status, (await read).status]).toEqual([200, 200]);
+  });
+
   it("new requests are refused at once, heartbeats and readiness aren't, and all is well afterwards", async () => {
     const { beat } = await start({ BERTH_OVERLOAD_POOL_WAIT_MS: "300" });
     const { max } = api.pool.options;

@@ -15,6 +15,8 @@ declare module "fastify" {
     unlimited?: boolean;
     /** What an operator needs when there is too much to do: overload doesn't refuse it, rate limits count it. */
     relieves?: boolean;
+    /** It makes more to do, and can be asked for later: refused before all else, at half of what refuses the rest. */
+    burdens?: boolean;
   }
   interface FastifyRequest {
     caller: Caller;

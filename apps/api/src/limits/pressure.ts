@@ -11,6 +11,9 @@ const TELL_EVERY_MS = 5_000;
 /** From so much of the heap on requests are refused. */
 const HEAP_SHARE = 0.85;
 
+/** What makes more to do is refused from this part of a bound on, so that there is room for all else. */
+const BURDENS_SHARE = 0.5;
+
 /**
  * Refuses requests at once, before their keys are looked at, while those that were let in already wait too
  * long for the event loop or for a connection to the database. What keeps workspaces and this process alive
@@ -40,10 +43,13 @@ export async function shedLoad(
       if (!isKept(routeOptions.config)) refuse("this process has more to do than it can");
     },
   });
-  if (maxPoolWaitMs === 0) return;
-  app.addHook("onRequest", async ({ routeOptions }) => {
-    if (isKept(routeOptions.config) || longestWait(pool) <= maxPoolWaitMs) return;
-    refuse("all connections to the database are in use");
+  app.addHook("onRequest", async ({ routeOptions: { config: route } }) => {
+    if (isKept(route)) return;
+    const share = route.burdens === true ? BURDENS_SHARE : 1;
+    if (maxPoolWaitMs > 0 && longestWait(pool) > maxPoolWaitMs * share)
+      refuse("all connections to the database are in use");
+    if (share < 1 && maxLoopDelayMs > 0 && app.memoryUsage().eventLoopDelay > maxLoopDelayMs * share)
+      refuse("this process has much to do");
   });
 }
 

@@ -32,7 +32,7 @@ export function bulkRoutes(app: App, { pool, requests, queues }: Services): void
   app.post(
     "/operations/bulk",
     {
-      config: { access: "operator", tenants: "filter", bodyBytes: BULK_BODY_BYTES },
+      config: { access: "operator", tenants: "filter", burdens: true, bodyBytes: BULK_BODY_BYTES },
       schema: {
         operationId: "startBulkOperation",
         summary: "Ask for an operation on many workspaces",

@@ -54,7 +54,7 @@ export function workspaceRoutes(app: App, services: Services): void {
   app.post(
     "/workspaces",
     {
-      config: { access: "operator", tenants: "create", bodyBytes: SPEC_BODY_BYTES },
+      config: { access: "operator", tenants: "create", burdens: true, bodyBytes: SPEC_BODY_BYTES },
       schema: {
         operationId: "createWorkspace",
         summary: "Create a workspace",
