@@ -17,7 +17,7 @@ await serve("test-worker", async () => {
   const logger = createLogger(config, `worker-${process.pid}`);
   const pool = createPool(config.databaseUrl, { name: `worker-${process.pid}` });
   const queues = await openQueues(config, () => undefined);
-  const { backends } = openBackends(config, pool, await openInstallation(pool), logger);
+  const { backends } = await openBackends(config, pool, await openInstallation(pool), logger);
   const worker = startWorker({
     config,
     pool,

@@ -63,7 +63,7 @@ async function examinePlaces(config: Config, pool: Pool | null): Promise<[string
     asked === null ? [] : (await asked.query<typeof UNKNOWN>("select id, created_at from installation")).rows;
   const logger = createLogger({ logLevel: "silent" }, "doctor");
   // A backend keeps what it learns in the database only while it works.
-  const places = openBackends(wanted, asked ?? (null as never), known[0] ?? UNKNOWN, logger);
+  const places = await openBackends(wanted, asked ?? (null as never), known[0] ?? UNKNOWN, logger);
   try {
     const asking = [...places.backends].filter(([, { name }]) => name !== "external");
     return await Promise.all(

@@ -112,7 +112,7 @@ async function startServers(
   if (doubt !== null) log.error(doubt);
   await queues.lease({ id: installation.id, pool }, (sentence) => log.error(sentence));
   const registry = new Registry();
-  const places = openBackends(config, pool, installation, log, { registry, aws });
+  const places = await openBackends(config, pool, installation, log, { registry, aws });
   endings.add("backends", places.close);
   signal.throwIfAborted();
 

@@ -1,9 +1,6 @@
 import type { Backend } from "@berth/core/compute/backend";
-import { createDockerBackend } from "@berth/core/compute/docker/backend";
 import type { Absences } from "@berth/core/compute/ec2/absence";
-import { createEc2Backend } from "@berth/core/compute/ec2/backend";
 import { createExternalBackend } from "@berth/core/compute/external";
-import { createProcessBackend } from "@berth/core/compute/process/backend";
 import type { WorkerConfig } from "@berth/core/config/config";
 import type { FilePlace } from "@berth/core/config/places-file";
 import type { BackendName } from "@berth/core/domain/backend";
@@ -18,20 +15,21 @@ import { type OpenPlaces, openPlaces } from "./places.js";
 
 /**
  * The places that a worker of this installation with this configuration is to serve. `aws` is where EC2 is, if not where
- * the SDK looks.
+ * the SDK looks. Clients of providers are loaded only where there is a place for them: AWS's is half of a start's CPU.
  * @throws PlacesFileError
  */
-export function openBackends(
+export async function openBackends(
   config: WorkerConfig,
   pool: Pool,
   { id: installationId }: Installation,
   logger: Logger,
   { registry = new Registry(), aws }: { registry?: Registry; aws?: AwsPlace | undefined } = {},
-): OpenPlaces {
+): Promise<OpenPlaces> {
   const figures = backendFigures(registry);
-  const open: Record<BackendName, (fields: FilePlace["fields"], place: string) => Backend> = {
-    docker: ({ host, ca, cert, key, network }) =>
-      createDockerBackend({
+  const open: Record<BackendName, (fields: FilePlace["fields"], place: string) => Promise<Backend>> = {
+    docker: async ({ host, ca, cert, key, network }) => {
+      const { createDockerBackend } = await import("@berth/core/compute/docker/backend");
+      return createDockerBackend({
         deploymentId: config.deploymentId,
         installationId,
         host: host ?? config.dockerHost ?? undefined,
@@ -42,25 +40,30 @@ export function openBackends(
         pullStallMs: config.dockerPullStallMs,
         stopGraceMs: config.stopGraceMs,
         logger,
-      }),
-    process: ({ data_dir: dataDir }) =>
-      createProcessBackend({
+      });
+    },
+    process: async ({ data_dir: dataDir }) => {
+      const { createProcessBackend } = await import("@berth/core/compute/process/backend");
+      return createProcessBackend({
         deploymentId: config.deploymentId,
         installationId,
         dataDir: dataDir ?? config.dataDir,
         stopGraceMs: config.stopGraceMs,
         logger,
-      }),
-    ec2: (fields, place) =>
-      createEc2Backend({
+      });
+    },
+    ec2: async (fields, place) => {
+      const { createEc2Backend } = await import("@berth/core/compute/ec2/backend");
+      return createEc2Backend({
         ...ec2Options(config, fields, installationId, absencesIn(pool), aws),
         logger,
         observe: figures.ec2(place),
-      }),
-    external: createExternalBackend,
+      });
+    },
+    external: async () => createExternalBackend(),
   };
-  return openPlaces(config, ({ name, backend, fields }) =>
-    figures.measure(name, open[backend](fields, name)),
+  return openPlaces(config, async ({ name, backend, fields }) =>
+    figures.measure(name, await open[backend](fields, name)),
   );
 }
 

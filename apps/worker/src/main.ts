@@ -33,7 +33,7 @@ await serve("berth-worker", async () => {
   await queues.lease({ id: installation.id, pool }, (sentence) => logger.error(sentence));
   const registry = new Registry();
   measureProcess(registry, { role: "worker", pools: () => ({ worker: pool }) });
-  const places = openBackends(config, pool, installation, logger, { registry });
+  const places = await openBackends(config, pool, installation, logger, { registry });
   const worker = startWorker({
     config,
     pool,

@@ -10,7 +10,7 @@ export interface OpenPlaces extends ServedPlaces {
    * Reads the file anew: a place that it gives otherwise than before has a new backend from then on.
    * @throws PlacesFileError, and all stays as it was
    */
-  reload(): void;
+  reload(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -24,15 +24,15 @@ interface Opened {
  * What a worker is to serve: the places of the file, or one of each backend; and `external`, which any worker reaches.
  * @throws PlacesFileError
  */
-export function openPlaces(
+export async function openPlaces(
   { placesFile, backends }: Pick<WorkerConfig, "placesFile" | "backends">,
-  open: (place: FilePlace) => Backend,
-): OpenPlaces {
+  open: (place: FilePlace) => Promise<Backend>,
+): Promise<OpenPlaces> {
   let places = new Map<string, Opened>();
   let first: ReadonlyMap<string, FirstSettings> = new Map();
   // Those of places that were taken from the file go on to serve what had begun, so they are closed at the end.
   const all: Backend[] = [];
-  const reload = (): void => {
+  const readAnew = async (): Promise<void> => {
     const wanted = placesFile === null ? backends.map(usual) : readPlacesFile(placesFile);
     const now = new Map<string, Opened>();
     for (const place of [...wanted, usual("external")]) {
@@ -40,13 +40,21 @@ export function openPlaces(
       if (now.has(name)) continue;
       const said = JSON.stringify([backend, fields]);
       const before = places.get(name);
-      now.set(name, before?.said === said ? before : { said, backend: opened(place, open) });
+      if (before?.said === said) {
+        now.set(name, before);
+        continue;
+      }
+      const made = await opened(place, open);
+      all.push(made);
+      now.set(name, { said, backend: made });
     }
-    for (const [name, { backend }] of now) if (places.get(name)?.backend !== backend) all.push(backend);
     places = now;
     first = new Map(wanted.map((place) => [place.name, place.first]));
   };
-  reload();
+  let reading = readAnew();
+  // One after the other: each compares the file with what the one before has opened.
+  const reload = (): Promise<void> => (reading = reading.catch(() => undefined).then(readAnew));
+  await reading;
   return {
     get backends() {
       return new Map([...places].map(([name, { backend }]) => [name, backend]));
@@ -67,9 +75,9 @@ export function reloadOnHangup(
   worker: { serve(places: ServedPlaces): void },
   logger: Logger,
 ): () => void {
-  const reload = (): void => {
+  const reload = async (): Promise<void> => {
     try {
-      places.reload();
+      await places.reload();
     } catch (error) {
       if (!(error instanceof PlacesFileError)) throw error;
       for (const problem of error.problems) logger.error(`${problem}; the places stay as before`);
@@ -78,8 +86,9 @@ export function reloadOnHangup(
     worker.serve(places);
     logger.info({ places: [...places.backends.keys()] }, "places read anew");
   };
-  process.on("SIGHUP", reload);
-  return () => void process.off("SIGHUP", reload);
+  const onHangup = () => void reload();
+  process.on("SIGHUP", onHangup);
+  return () => void process.off("SIGHUP", onHangup);
 }
 
 function usual(backend: FilePlace["backend"]): FilePlace {
@@ -91,9 +100,9 @@ function usual(backend: FilePlace["backend"]): FilePlace {
   };
 }
 
-function opened(place: FilePlace, open: (place: FilePlace) => Backend): Backend {
+async function opened(place: FilePlace, open: (place: FilePlace) => Promise<Backend>): Promise<Backend> {
   try {
-    return open(place);
+    return await open(place);
   } catch (error) {
     // What only the client of a backend can tell: a host of an impossible form, a certificate that is none.
     throw new PlacesFileError([`places.${place.name}: ${(error as Error).message}`]);

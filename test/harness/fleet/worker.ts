@@ -23,14 +23,13 @@ await serve("berth-worker", async () => {
   });
   const installation = await openInstallation(pool);
   const queues = await openQueues(config, (error) => logger.debug({ err: error }, "queue producer"), pool);
-  const open = ({ region, key }: ReachedPlace) =>
-    openBackends({ ...config, backends: ["ec2"] }, pool, installation, logger, {
-      aws: { region, credentials: { accessKeyId: key, secretAccessKey: "none" } },
-    }).backends.get("ec2")!;
-  const backends = new Map([
-    ...openBackends(config, pool, installation, logger).backends,
-    ...places.map((place) => [place.name, open(place)] as const),
-  ]);
+  const own = await openBackends(config, pool, installation, logger);
+  const backends = new Map(own.backends);
+  for (const { name, region, key } of places) {
+    const aws = { region, credentials: { accessKeyId: key, secretAccessKey: "none" } };
+    const there = await openBackends({ ...config, backends: ["ec2"] }, pool, installation, logger, { aws });
+    backends.set(name, there.backends.get("ec2")!);
+  }
   const worker = startWorker({
     config,
     pool,
