@@ -10,8 +10,6 @@ import { startRedis, type TestRedis, type TestRedisOptions } from "./redis.js";
 
 /** What the Sentinels call the primary. */
 const NAME = "berth";
-/** How long a primary must be silent before the Sentinels take it for down, in ms. */
-const DOWN_AFTER_MS = 1_000;
 
 /** A primary, a replica, and three Sentinels that watch them. */
 export interface RedisSentinels {
@@ -32,14 +30,23 @@ export interface RedisSentinels {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-export async function startRedisSentinels(
-  options: Pick<TestRedisOptions, "durable" | "parent"> = {},
-): Promise<RedisSentinels> {
+export async function startRedisSentinels({
+  downAfterMs = 1_000,
+  logs,
+  ...options
+}: Pick<TestRedisOptions, "durable" | "parent"> & {
+  /** How long a primary must be silent before the Sentinels take it for down. */
+  downAfterMs?: number;
+  /** The directory for their logs; absent: they keep none. */
+  logs?: string;
+} = {}): Promise<RedisSentinels> {
   const primary = await startRedis(options);
   const replica = await startRedis({ ...options, extra: ["--replicaof", `127.0.0.1 ${primary.port}`] });
   const servers: TestRedis[] = [primary, replica];
   const directory = await mkdtemp(join(tmpdir(), "sentinel-"));
-  const started = await Promise.all([0, 1, 2].map((n) => startSentinel(directory, n, primary.port)));
+  const started = await Promise.all(
+    [0, 1, 2].map((n) => startSentinel({ directory, n, primaryPort: primary.port, downAfterMs, logs })),
+  );
   const asked = new Redis(started[0]!.port, "127.0.0.1");
   // It may be asked before it listens.
   asked.on("error", () => undefined);
@@ -86,7 +93,19 @@ export async function startRedisSentinels(
   };
 }
 
-async function startSentinel(directory: string, n: number, primaryPort: number) {
+async function startSentinel({
+  directory,
+  n,
+  primaryPort,
+  downAfterMs,
+  logs,
+}: {
+  directory: string;
+  n: number;
+  primaryPort: number;
+  downAfterMs: number;
+  logs: string | undefined;
+}) {
   const port = await freePort();
   const file = join(directory, `${n}.conf`);
   await writeFile(
@@ -96,8 +115,9 @@ async function startSentinel(directory: string, n: number, primaryPort: number) 
       "bind 127.0.0.1",
       `dir ${directory}`,
       `sentinel monitor ${NAME} 127.0.0.1 ${primaryPort} 2`,
-      `sentinel down-after-milliseconds ${NAME} ${DOWN_AFTER_MS}`,
+      `sentinel down-after-milliseconds ${NAME} ${downAfterMs}`,
       `sentinel failover-timeout ${NAME} 6000`,
+      ...(logs === undefined ? [] : [`logfile ${join(logs, `sentinel-${n}.log`)}`]),
       "",
     ].join("\n"),
   );

@@ -115,7 +115,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     );
     toClose.push(() => postgres.end("stop"));
     // Its clock stays right: libfaketime and the jemalloc in Debian's Redis block each other at the start.
-    const sentinels = options.sentinel ? await startFleetSentinels(join(root, "redis")) : null;
+    const sentinels = options.sentinel ? await startFleetSentinels(join(root, "redis"), logs) : null;
     const redis = sentinels?.redis ?? (await startRedis({ durable: true, parent: join(root, "redis") }));
     toClose.push(sentinels?.close ?? (() => redis[Symbol.asyncDispose]()));
     const redisUrl = sentinels?.url ?? redis.url;

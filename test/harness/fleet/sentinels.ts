@@ -13,8 +13,11 @@ export interface FleetSentinels {
   close(): Promise<void>;
 }
 
-export async function startFleetSentinels(parent: string): Promise<FleetSentinels> {
-  const sentinels = await startRedisSentinels({ durable: true, parent });
+/** On a machine that is fully used a primary that is well may say nothing for a second or two. */
+const DOWN_AFTER_MS = 4_000;
+
+export async function startFleetSentinels(parent: string, logs: string): Promise<FleetSentinels> {
+  const sentinels = await startRedisSentinels({ durable: true, parent, logs, downAfterMs: DOWN_AFTER_MS });
   const primary = async (): Promise<TestRedis> => {
     const port = await sentinels.primaryPort();
     return sentinels.servers.find((server) => server.port === port)!;

@@ -17,6 +17,8 @@ export const crashes: Check = {
               (fault.kind === "kill-at-step"
                 ? fault.program === program && at <= until
                 : (fault.kind === "postgres" ||
+                    // One that connects anew is refused: "could not write init file".
+                    (fault.kind === "disk" && fault.of === "postgres") ||
                     (fault.kind === "network" && fault.link === `${program}-postgres`)) &&
                   at <= until + AFTERMATH_MS),
           ),
