@@ -104,15 +104,6 @@ export function healthRoutes(app: App, services: Services): void {
           queues: queue,
           queues_on,
         });
-      const upMs = performance.now() - startedAt;
-      const silent = (sweeps ?? []).filter((sweep) => isMissed(sweep, upMs));
-      if (silent.length > 0)
-        throw new BerthError("sweeps_silent", `silent: ${silent.map((sweep) => sweep.name).join(", ")}`, {
-          silent: silent.map(({ name, every_ms, quiet_ms }) => ({ name, every_ms, quiet_ms })),
-          postgres,
-          queues: queue,
-          queues_on,
-        });
       const degraded = [
         queue === "up" ? null : QUEUES_DOWN,
         queues.other,
@@ -120,6 +111,16 @@ export function healthRoutes(app: App, services: Services): void {
         ...wrongPlaces(contacts ?? []),
         ...unworked(contacts, waiting ?? []),
       ].filter((one) => one !== null);
+      const upMs = performance.now() - startedAt;
+      const silent = (sweeps ?? []).filter((sweep) => isMissed(sweep, upMs));
+      if (silent.length > 0)
+        throw new BerthError("sweeps_silent", `silent: ${silent.map((sweep) => sweep.name).join(", ")}`, {
+          silent: silent.map(({ name, every_ms, quiet_ms }) => ({ name, every_ms, quiet_ms })),
+          degraded,
+          postgres,
+          queues: queue,
+          queues_on,
+        });
       return {
         status: "ready" as const,
         postgres,
