@@ -60,7 +60,8 @@ test("a data directory that was copied to another machine touches nothing where 
   await original.client.POST("/workspaces/{id}/pause", { params: { path: { id: paused.id } } } as never);
   await original.client.waitFor(paused, "paused", { timeoutMs: 60_000 } as never);
   const { data: places } = await copy.client.GET("/places", {} as never);
-  expect(places).toMatchObject([{ name: "docker", served: false, workers: [{ state: "copied" }] }]);
+  const workers = [expect.objectContaining({ state: "copied" })];
+  expect(places).toContainEqual(expect.objectContaining({ name: "docker", served: false, workers }));
 
   const docker = (...args: string[]) =>
     promisify(execFile)("docker", ["-H", env.DOCKER_HOST, ...args]).then(({ stdout }) => stdout);
