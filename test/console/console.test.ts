@@ -126,6 +126,7 @@ describe("the console", () => {
 
   it("shows operations, and retries one that failed", async () => {
     await go("operations?state=failed", "Operations");
+    await page.getByRole("link", { name: "broken-1", exact: true }).first().waitFor();
     await act("Retry");
     await expect
       .poll(async () =>

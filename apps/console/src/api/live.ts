@@ -9,6 +9,9 @@ const AGAIN_EVERY_MS = 1_000;
 /** Between two connections that failed at once, in ms. */
 const CONNECT_EVERY_MS = 3_000;
 
+/** What no event is of any moment to: runs of sweeps, and what workspaces are called. */
+const OF_OTHERS: readonly unknown[] = ["runs", "names"];
+
 const listeners = new Set<Told>();
 let due: ReturnType<typeof setTimeout> | undefined;
 
@@ -37,6 +40,6 @@ export async function followEvents(): Promise<never> {
 function refresh(): void {
   due ??= setTimeout(() => {
     due = undefined;
-    void queryClient.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] !== "runs" });
+    void queryClient.invalidateQueries({ predicate: ({ queryKey }) => !OF_OTHERS.includes(queryKey[0]) });
   }, AGAIN_EVERY_MS);
 }

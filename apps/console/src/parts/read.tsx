@@ -49,8 +49,9 @@ export function Table({
   );
 }
 
+/** A UUID by its beginning; an instance's id of EC2 has 19 characters, and is shown whole. */
 export function Id({ id }: { id: string }): ReactNode {
-  return <code title={id}>{id.length > 12 ? `${id.slice(0, 8)}…` : id}</code>;
+  return <code title={id}>{id.length > 20 ? `${id.slice(0, 8)}…` : id}</code>;
 }
 
 /** A figure with its word, in one or in many. */

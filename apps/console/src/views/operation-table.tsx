@@ -1,6 +1,7 @@
 import type { ReactNode } from "react";
 import type { Operation } from "@berth/client";
 import { berth } from "../api/berth.js";
+import { useNames } from "../api/names.js";
 import { Act } from "../parts/act.js";
 import { Id, Table } from "../parts/read.js";
 import { Status } from "../parts/status.js";
@@ -26,6 +27,7 @@ export function OperationTable({
     "Trouble",
     "",
   ];
+  const names = useNames(ofWorkspaces ? operations.map((one) => one.workspace_id) : []);
   return (
     <Table of="Operations" columns={columns}>
       {operations.map((one) => (
@@ -40,7 +42,7 @@ export function OperationTable({
           {ofWorkspaces && (
             <td data-of="Workspace">
               <a href={linkTo(`workspaces/${one.workspace_id}`)}>
-                <Id id={one.workspace_id} />
+                {names.get(one.workspace_id) ?? <Id id={one.workspace_id} />}
               </a>
             </td>
           )}

@@ -32,9 +32,19 @@ export function PlacesView(): ReactNode {
   );
 }
 
-function stateOf({ lost, served, cordoned, draining, backend, workers }: Place): readonly [string, string] {
+function stateOf({
+  lost,
+  served,
+  cordoned,
+  draining,
+  backend,
+  workers,
+  held,
+  served_at,
+}: Place): readonly [string, string] {
   if (lost !== null) return ["bad", "lost"];
   if (backend === "external") return ["rest", "elsewhere"];
+  if (!served && held === 0 && served_at === null) return ["rest", "not in use"];
   if (!served) return ["bad", workers.length === 0 ? "no worker" : "not reached"];
   if (draining !== null) return ["warn", "is emptied"];
   return cordoned ? ["warn", "takes no more"] : ["good", "served"];

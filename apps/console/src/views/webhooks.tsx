@@ -54,7 +54,7 @@ function WebhookCard({ webhook }: { webhook: Webhook }): ReactNode {
       </p>
       {webhook.disabled_reason !== null && <p className="bad">{webhook.disabled_reason}</p>}
       <p>
-        {pending === 0 ? "Nothing waits" : `${count(pending, "delivery", "deliveries")} wait`}
+        {pending === 0 ? "Nothing waits" : count(pending, "delivery waits", "deliveries wait")}
         {dead > 0 && <> · {count(dead, "delivery", "deliveries")} given up</>}
         {failing > 0 && (
           <>
