@@ -10,8 +10,10 @@ export function banner(options: {
   queues: string;
   /** URL of the simulated EC2; null: none. */
   simulator: string | null;
+  /** What to beware of; null: nothing. */
+  beware: string | null;
 }): string {
-  const { url, adminKey, backend, dataDir, database, queues, simulator } = options;
+  const { url, adminKey, backend, dataDir, database, queues, simulator, beware } = options;
   const curl = `curl -sS -H 'authorization: Bearer ${adminKey}' -H 'prefer: wait=60'`;
   const body = JSON.stringify({ name: "hello", backend, spec: BACKEND_RULES[backend].example });
   const workspace = `${url}/workspaces/$id`;
@@ -23,7 +25,7 @@ export function banner(options: {
   Queues   ${url}/admin/queues
   Key      ${adminKey}
   Backend  ${backend}${simulator === null ? "" : `, simulated at ${simulator} (what exists: ${simulator}/_sim/state)`}
-  Storage  ${database}, queues in ${queues}, files in ${dataDir}
+  Storage  ${database}, queues in ${queues}, files in ${dataDir}${beware === null ? "" : `\n  Beware   ${beware}`}
 
 Create, restart and delete a workspace:
 

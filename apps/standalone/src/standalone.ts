@@ -22,6 +22,7 @@ import { dockerAnswers } from "./docker-daemon.js";
 import { startEmbeddedPostgres } from "./embedded-postgres.js";
 import type { Endings } from "./endings.js";
 import { lookHome } from "./home.js";
+import { processAsRoot } from "@berth/core/compute/process/beware";
 import { migrateOrExplain } from "./reachable.js";
 import { forSimulator, type SimulatedEc2, simulateEc2 } from "./simulated-ec2.js";
 import { reasonOf, StartError } from "./start-error.js";
@@ -93,6 +94,7 @@ export async function startStandalone(
       given.databaseUrl === null ? `PostgreSQL in ${join(directory.path, "postgres")}` : "your PostgreSQL",
     queues: given.redisUrl === null ? "PostgreSQL" : "Redis",
     simulator: simulated?.url ?? null,
+    beware: processAsRoot(config.backends),
   });
 }
 

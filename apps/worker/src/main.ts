@@ -1,3 +1,4 @@
+import { processAsRoot } from "@berth/core/compute/process/beware";
 import { readConfig } from "@berth/core/config/config";
 import { migrate } from "@berth/core/db/migrate";
 import { noteDatabase, openInstallation } from "@berth/core/db/installation";
@@ -31,6 +32,8 @@ await serve("berth-worker", async () => {
   if (doubt !== null) logger.error(doubt);
   const queues = await openQueues(config, (error) => logger.debug({ err: error }, "queue producer"), pool);
   await queues.lease({ id: installation.id, pool }, (sentence) => logger.error(sentence));
+  const beware = processAsRoot(config.backends);
+  if (beware !== null) logger.warn(beware);
   const registry = new Registry();
   measureProcess(registry, { role: "worker", pools: () => ({ worker: pool }) });
   const places = await openBackends(config, pool, installation, logger, { registry });
