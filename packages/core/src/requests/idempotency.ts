@@ -80,10 +80,10 @@ export async function answerIdempotently<T>(
       if (fresh.length > 0) await giveKeysBack(tx, fresh);
       answer = error;
     }
-  const answers = requests.map((one) => {
+  const answers = requests.map(async (one): Promise<T | BerthError> => {
     const row = one === undefined ? undefined : kept.get(idOf(one));
     if (one === undefined || fresh.includes(one)) return answer as T | BerthError;
-    if (row !== undefined) return withSpec(tx, replay(one, row)) as Promise<T | BerthError>;
+    if (row !== undefined) return (await withSpec(tx, replay(one, row))) as T | BerthError;
     // The same key twice in one batch.
     const twin = fresh.find((use) => idOf(use) === idOf(one))!;
     if (!twin.requestHash.equals(one.requestHash)) return reused(one);
