@@ -84,6 +84,7 @@ async function add(api: TestApi, tenant: Tenant, team: Team): Promise<void> {
     labels: { team, mark: marks[1] },
     spec: { ...PROCESS_SPEC, env: { MARK: marks[2] } },
   });
+  if (created.id === undefined) throw new Error(`not created: ${JSON.stringify(created)}`);
   tenant.workspaces[tenant.workspaces.length % 6] = created.id;
   tenant.operations[tenant.operations.length % 6] = created.operation.id;
   for (const one of [...marks, created.id, created.operation.id as string]) tenant.own.add(one);
