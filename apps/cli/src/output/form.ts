@@ -38,5 +38,5 @@ export function formed(wanted: Form, value: unknown): string {
 /** What a command takes for it: its name, or else its id. */
 function nameOf(one: unknown): string {
   const { name, id } = one as { name?: string; id?: string };
-  return String(name ?? id ?? "");
+  return name ?? id ?? "";
 }
