@@ -32,6 +32,19 @@ const operations = async (query: string) => {
 };
 
 describe("GET /workspaces", () => {
+  it("gives those with one of these ids, or whose id begins so, as far as all else is so too", async () => {
+    const { red, blue, out } = ids as Record<"red" | "blue" | "out", string>;
+    expect(await names(`?id=${red},${blue}&id=${out}`)).toEqual(["red", "blue", "out"]);
+    // What a tenant's key adds.
+    expect(await names(`?id=${red},${blue}&label=team:red`)).toEqual(["red"]);
+    expect(await names(`?id=${red},${blue}&name=blue`)).toEqual(["blue"]);
+    expect(await names(`?id_prefix=${blue.slice(0, 8)}`)).toEqual(["blue"]);
+    expect(await names(`?id_prefix=${blue.slice(0, 20).toUpperCase()}`)).toEqual(["blue"]);
+    expect(await names(`?id_prefix=${blue.slice(0, 8)}&label=team:red`)).toEqual([]);
+    for (const bad of ["?id=no", "?id_prefix=abc", "?id_prefix=wxyz", `?id=${Array(101).fill(red).join()}`])
+      expect((await api.call("GET", `/workspaces${bad}`)).status, bad).toBe(400);
+  });
+
   it.each([
     ["?label=team:red", ["red", "red-web", "out"]],
     ["?label=team:red&backend=process", ["red", "red-web"]],
