@@ -120,6 +120,45 @@ it("what a drain can't see to its end stays in its place, with all that is asked
   ]);
 });
 
+it("what is asked of one that is just leaving is done first, in the place that it was asked of; then it leaves (I2, I14)", async () => {
+  const scene = await openScene(QUICKLY);
+  const { pool, context } = scene;
+  const [a, b] = [await scene.machine(), await scene.machine()];
+  const reach = b.open();
+  const removeVolume = reach.removeVolume.bind(reach);
+  let asked: Promise<string> | undefined;
+  reach.removeVolume = async (volume, call) => {
+    // The drain holds the gate, and all that is left is to move.
+    asked ??= requestRestart(context, volume.workspaceId, BY_TEST).then(({ operation }) => operation.id);
+    await asked;
+    return removeVolume(volume, call);
+  };
+  scene.startWorker({ backends: new Map([["process", a.open()]]) });
+  scene.startWorker({ backends: new Map([["machine-b", reach]]) });
+  await Promise.all([scene.contact("process", "confirmed"), scene.contact("machine-b", "confirmed")]);
+  const id = await scene.online({ place: "machine-b", may_move: true });
+  await drainPlace(pool, "machine-b", BY_TEST);
+  await vi.waitFor(() => expect(asked).toBeDefined());
+  const restart = await asked!;
+  await ended(pool, [restart]);
+  expect(await getOperation(pool, restart)).toMatchObject({ state: "succeeded", place: "machine-b" });
+  const { rows } = await pool.query(
+    "select place from resources where workspace_id = $1 and kind = 'instance' and generation = 2",
+    [id],
+  );
+  expect(rows).toEqual([{ place: "machine-b" }]);
+  await vi.waitFor(async () =>
+    expect(await getWorkspace(pool, id)).toMatchObject({ place: "process", status: "online" }),
+  );
+  expect(await b.owned()).toEqual([]);
+  const { rows: moved } = await pool.query(
+    `select e.created_at > o.finished_at as after_it from structure_events e, operations o
+     where e.workspace_id = $1 and e.event_type = 'workspace.moved' and o.id = $2`,
+    [id, restart],
+  );
+  expect(moved).toEqual([{ after_it: true }]);
+});
+
 it("what no place takes runs on as it was until one does, and a child goes where its parent went", async () => {
   const scene = await openScene(QUICKLY);
   const { pool } = scene;
