@@ -49,7 +49,7 @@ const FILTERS: FilterFields<LaunchTemplate> = {
 
 export const describeLaunchTemplates: Action = {
   accepts: ["DryRun", "Filter", "LaunchTemplateId", "LaunchTemplateName", "MaxResults", "NextToken"],
-  ignores: [],
+  ignores: ["IncludeManagedResources"],
   run(context) {
     const { request, region, name } = context;
     const all = [...region.launchTemplates.values()];
