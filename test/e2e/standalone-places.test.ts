@@ -13,7 +13,7 @@ test("who is told that Berth is ready finds its places reached, the slow ones, t
   );
   await writeFile(join(dataDir, "places.json"), JSON.stringify({ places }));
   const { faults } = simulator.sim.world;
-  faults.add({ kind: "latency", region: regions.slow, ms: 2_000 });
+  faults.add({ kind: "latency", region: regions.slow, ms: 500 });
   faults.add({ kind: "latency", region: regions.silent, ms: 3_600_000 });
   const { ready, interrupt } = startStandalone(dataDir, {
     BERTH_BACKENDS: "ec2",
