@@ -9,8 +9,11 @@ import type { Random } from "../harness/random.js";
 import { BY_TEST, newWorkspace, type Fleet } from "../support/fleet.js";
 
 const CALLERS = 6;
-/** How many operations may have ended between two faults at least: on a busy machine less gets done in a time. */
-const ENDED_BETWEEN_FAULTS = 6;
+/**
+ * How many operations have ended between two faults at least, of so many workspaces: a busy machine gets less done in a time,
+ * and a daemon that dies takes half of them with it, all of which are restarted.
+ */
+const endedBetweenFaults = (workspaces: number): number => Math.max(6, workspaces / 2);
 
 export interface Load {
   /** Asks for so many operations, one after another by each of some callers. */
@@ -78,7 +81,7 @@ export function mixedLoad(
       for (let lastEnded = 0; !stop.signal.aborted;) {
         await delay(random.between(...everyMs), undefined, { signal: stop.signal }).catch(() => undefined);
         const ended = (await count("finished_at is not null")) - lastEnded;
-        if (ended < ENDED_BETWEEN_FAULTS || stop.signal.aborted) continue;
+        if (ended < endedBetweenFaults(given.workspaces) || stop.signal.aborted) continue;
         lastEnded += ended;
         await harm();
       }
