@@ -1,9 +1,8 @@
 import { readFileSync } from "node:fs";
-import { parse, YAMLParseError } from "yaml";
 import { BACKENDS, type BackendName } from "../domain/backend.js";
 import { PLACE_NAME } from "../domain/place.js";
 import { ConfigError } from "./config.js";
-import { didYouMean } from "./did-you-mean.js";
+import { labelsOf, objectOf, textOfFile, unknownField, valueOf } from "./fields-file.js";
 import { ec2Text, ec2Texts } from "./keys.js";
 import { integer, type Kind, matching, oneOf, path, url } from "./kinds.js";
 
@@ -81,13 +80,7 @@ type Fields = Readonly<Record<string, Kind<unknown>>>;
  * @throws PlacesFileError
  */
 export function readPlacesFile(file: string): readonly FilePlace[] {
-  let source: string;
-  try {
-    source = readFileSync(file, "utf8");
-  } catch (error) {
-    throw new PlacesFileError([`can't be read: ${(error as Error).message}`]);
-  }
-  return parsePlacesFile(source);
+  return parsePlacesFile(textOfFile(file, PlacesFileError));
 }
 
 /**
@@ -96,22 +89,14 @@ export function readPlacesFile(file: string): readonly FilePlace[] {
  */
 export function parsePlacesFile(source: string): readonly FilePlace[] {
   const problems: string[] = [];
-  const root = objectOf(read(source), "the file", problems);
-  for (const key of Object.keys(root)) if (key !== "places") problems.push(unknown(key, key, ["places"]));
+  const root = objectOf(valueOf(source, PlacesFileError), "the file", problems);
+  for (const key of Object.keys(root))
+    if (key !== "places") problems.push(unknownField(key, key, ["places"]));
   const places = Object.entries(objectOf(root["places"], "places", problems)).map(([name, given]) =>
     readPlace(name, given, problems),
   );
   if (problems.length > 0) throw new PlacesFileError(problems);
   return places.filter((place) => place !== null);
-}
-
-function read(source: string): unknown {
-  try {
-    return parse(source);
-  } catch (error) {
-    if (error instanceof YAMLParseError) throw new PlacesFileError([error.message.split("\n")[0]!]);
-    throw error;
-  }
 }
 
 function readPlace(name: string, given: unknown, problems: string[]): FilePlace | null {
@@ -134,7 +119,7 @@ function readPlace(name: string, given: unknown, problems: string[]): FilePlace 
   for (const [field, value] of Object.entries(rest)) {
     const kind = kinds[field];
     if (kind === undefined)
-      problems.push(unknown(`${at}.${field}`, field, [...Object.keys(kinds), "backend", "labels"]));
+      problems.push(unknownField(`${at}.${field}`, field, [...Object.keys(kinds), "backend", "labels"]));
     else fields[field] = readField(`${at}.${field}`, kind, value, problems);
   }
   if ((fields["cert"] === undefined) !== (fields["key"] === undefined))
@@ -143,7 +128,7 @@ function readPlace(name: string, given: unknown, problems: string[]): FilePlace 
   const tls = [reach.ca, reach.cert, reach.key].some((one) => one !== undefined);
   if (tls && !/^(tcp|https):/.test(reach.host ?? ""))
     problems.push(`${at}.host: has certificates, expected tcp:// or https://`);
-  const first = { capacity, weight, labels: readLabels(`${at}.labels`, labels, problems) };
+  const first = { capacity, weight, labels: labelsOf(`${at}.labels`, labels, problems) };
   return { name, backend, fields: reach, first };
 }
 
@@ -161,24 +146,4 @@ function readField(at: string, kind: Kind<unknown>, value: unknown, problems: st
   const parsed = isText(whole) ? kind.parse(String(whole)) : undefined;
   if (parsed === undefined) problems.push(`${at}: got ${JSON.stringify(value)}, expected ${kind.expected}`);
   return parsed;
-}
-
-function readLabels(at: string, given: unknown, problems: string[]): Record<string, string> {
-  const labels = Object.entries(objectOf(given, at, problems));
-  for (const [name, value] of labels)
-    if (typeof value !== "string")
-      problems.push(`${at}.${name}: got ${JSON.stringify(value)}, expected a text`);
-  return Object.fromEntries(labels) as Record<string, string>;
-}
-
-function objectOf(value: unknown, at: string, problems: string[]): Record<string, unknown> {
-  if (typeof value === "object" && value !== null && !Array.isArray(value))
-    return value as Record<string, unknown>;
-  problems.push(`${at}: expected fields with names`);
-  return {};
-}
-
-function unknown(at: string, word: string, known: readonly string[]): string {
-  const meant = didYouMean(word, known);
-  return `${at} is no field: ${meant === null ? `expected one of ${known.join(", ")}` : `did you mean ${meant}?`}`;
 }

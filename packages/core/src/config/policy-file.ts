@@ -1,10 +1,8 @@
-import { readFileSync } from "node:fs";
-import { parse, YAMLParseError } from "yaml";
 import { BACKENDS } from "../domain/backend.js";
 import type { Policy, Rules, Section } from "../domain/policy.js";
 import { labelText } from "../domain/quota.js";
 import { ConfigError } from "./config.js";
-import { didYouMean } from "./did-you-mean.js";
+import { labelsOf, objectOf, textOfFile, unknownField, valueOf } from "./fields-file.js";
 import { integer, type Kind, listOf, matching, textsOf } from "./kinds.js";
 
 /** What is wrong with the file, all of it. */
@@ -54,21 +52,15 @@ const FIELDS = [...Object.keys(KINDS), "place_labels"];
 /** Reads the policy; null without a file. @throws PolicyFileError */
 export function readPolicyFile(file: string | null): Policy {
   if (file === null) return null;
-  let source: string;
-  try {
-    source = readFileSync(file, "utf8");
-  } catch (error) {
-    throw new PolicyFileError([`can't be read: ${(error as Error).message}`]);
-  }
-  return parsePolicy(source);
+  return parsePolicy(textOfFile(file, PolicyFileError));
 }
 
 /** @throws PolicyFileError with every problem, by the path of its field. */
 export function parsePolicy(source: string): Policy {
   const problems: string[] = [];
-  const root = objectOf(read(source), "the file", problems);
+  const root = objectOf(valueOf(source, PolicyFileError), "the file", problems);
   for (const key of Object.keys(root))
-    if (key !== "all" && key !== "tenants") problems.push(unknown(key, key, ["all", "tenants"]));
+    if (key !== "all" && key !== "tenants") problems.push(unknownField(key, key, ["all", "tenants"]));
   const tenants = root["tenants"] ?? [];
   if (!Array.isArray(tenants)) problems.push("tenants: expected a list");
   const sections: Section[] = [
@@ -81,18 +73,9 @@ export function parsePolicy(source: string): Policy {
   return sections;
 }
 
-function read(source: string): unknown {
-  try {
-    return parse(source);
-  } catch (error) {
-    if (error instanceof YAMLParseError) throw new PolicyFileError([error.message.split("\n")[0]!]);
-    throw error;
-  }
-}
-
 function readTenant(at: string, given: unknown, problems: string[]): Section {
   const { labels, ...rules } = objectOf(given, at, problems);
-  const own = readLabels(`${at}.labels`, labels, problems);
+  const own = labelsOf(`${at}.labels`, labels, problems);
   // One without labels would be everybody's.
   if (Object.keys(own).length === 0) problems.push(`${at}.labels: expected those of a tenant's keys`);
   const name = Object.entries(own).map(([key, value]) => labelText({ key, value }));
@@ -103,8 +86,8 @@ function readRules(at: string, given: unknown, problems: string[]): Rules {
   const rules: Record<string, unknown> = {};
   for (const [field, value] of Object.entries(objectOf(given, at, problems))) {
     const kind = (KINDS as Record<string, Kind<unknown> | undefined>)[field];
-    if (field === "place_labels") rules[field] = readLabels(`${at}.${field}`, value, problems);
-    else if (kind === undefined) problems.push(unknown(`${at}.${field}`, field, FIELDS));
+    if (field === "place_labels") rules[field] = labelsOf(`${at}.${field}`, value, problems);
+    else if (kind === undefined) problems.push(unknownField(`${at}.${field}`, field, FIELDS));
     else rules[field] = readField(`${at}.${field}`, kind, value, problems);
   }
   return rules as Rules;
@@ -117,24 +100,4 @@ function readField(at: string, kind: Kind<unknown>, value: unknown, problems: st
   const parsed = typeof value === "object" && !Array.isArray(value) ? undefined : kind.parse(text);
   if (parsed === undefined) problems.push(`${at}: got ${JSON.stringify(value)}, expected ${kind.expected}`);
   return parsed;
-}
-
-function readLabels(at: string, given: unknown, problems: string[]): Record<string, string> {
-  const labels = objectOf(given, at, problems);
-  for (const [name, value] of Object.entries(labels))
-    if (typeof value !== "string")
-      problems.push(`${at}.${name}: got ${JSON.stringify(value)}, expected a text`);
-  return labels as Record<string, string>;
-}
-
-function objectOf(value: unknown, at: string, problems: string[]): Record<string, unknown> {
-  if (typeof value === "object" && value !== null && !Array.isArray(value))
-    return value as Record<string, unknown>;
-  problems.push(`${at}: expected fields with names`);
-  return {};
-}
-
-function unknown(at: string, word: string, known: readonly string[]): string {
-  const meant = didYouMean(word, known);
-  return `${at} is no field: ${meant === null ? `expected one of ${known.join(", ")}` : `did you mean ${meant}?`}`;
 }
