@@ -1,9 +1,8 @@
 import { WORKER_SILENT_MS } from "./place-workers.js";
-import type { TenantLabels } from "./tenants.js";
+import { ofTenant, type TenantLabels } from "./tenants.js";
 import type { Queryable } from "./pool.js";
 
-/** What is of a tenant, given as $1; null: of all. */
-const OF_TENANT = "($1::jsonb is null or labels @> $1)";
+/** What is of the tenant that is given as $1; null: of all. */
 const OPERATIONS_OF_TENANT = `($1::jsonb is null or workspace_id in (select id from workspaces where labels @> $1))`;
 
 /** Operations that are unfinished, and those that ended within the last hour: what an index finds. */
@@ -37,7 +36,7 @@ export async function countWorkspaces(
   tenant: TenantLabels | null = null,
 ): Promise<{ backend: string; status: string; n: number }[]> {
   const { rows } = await db.query<{ backend: string; status: string; n: number }>(
-    `select backend, status, count(*)::int as n from workspaces where status <> 'removed' and ${OF_TENANT}
+    `select backend, status, count(*)::int as n from workspaces where status <> 'removed' and ${ofTenant("$1")}
      group by backend, status`,
     [tenant && JSON.stringify(tenant)],
   );

@@ -1,4 +1,4 @@
-import type { TenantLabels } from "./tenants.js";
+import { ofTenant, type TenantLabels } from "./tenants.js";
 import type { Queryable } from "./pool.js";
 
 /** Workspaces that are not where they should be, of one status and for one reason. */
@@ -24,7 +24,7 @@ export async function listUnwell(
     `select status, status_reason as reason, count(*)::int as n, min(updated_at) as since,
        min(next_restart_at) as next_restart_at, (array_agg(id order by updated_at))[1] as id,
        (array_agg(name order by updated_at))[1] as name
-     from workspaces where status in ('failed', 'offline') and ($2::jsonb is null or labels @> $2)
+     from workspaces where status in ('failed', 'offline') and ${ofTenant("$2")}
      group by status, status_reason order by status, n desc, since limit $1`,
     [limit, tenant && JSON.stringify(tenant)],
   );
@@ -59,7 +59,7 @@ export async function listWaiting(
        where before.workspace_id = o.workspace_id and before.ticket < o.ticket)) as since) due
      where o.state = 'queued' and o.ticket = g.head + 1 and not g.paused
        and due.since < now() - $1 * interval '1 millisecond'
-       and ($2::jsonb is null or w.labels @> $2)
+       and ${ofTenant("$2", "w.labels")}
      group by o.place order by since`,
     [ms, tenant && JSON.stringify(tenant)],
   );

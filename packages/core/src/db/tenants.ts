@@ -2,6 +2,11 @@ import type { Queryable } from "./pool.js";
 
 export type TenantLabels = Readonly<Record<string, string>>;
 
+/** A condition on a workspace's labels: what is of the tenant whose labels are this parameter, and all where that is null. */
+export function ofTenant(parameter: `$${number}`, labels = "labels"): string {
+  return `(${parameter}::jsonb is null or ${labels} @> ${parameter})`;
+}
+
 /** True if there is a workspace of this id that has all these labels. */
 export async function isOfTenant(db: Queryable, workspaceId: string, tenant: TenantLabels): Promise<boolean> {
   const { rowCount } = await db.query("select 1 from workspaces where id = $1 and labels @> $2", [
