@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { Worker, type WorkerOptions } from "bullmq";
+import { DelayedError, Worker, type WorkerOptions } from "bullmq";
 import { within } from "../base/deadline.js";
 import type { AnyJob } from "./names.js";
 import { openStore, type QueueConfig } from "./store.js";
@@ -8,8 +8,8 @@ import { openStore, type QueueConfig } from "./store.js";
 const RECONNECT_EVERY_MS = 1_000;
 
 /**
- * A worker of one queue. Its `error` events go to `onError`. `close` waits for its jobs for at most `limitMs`:
- * a store that is down must not keep the process.
+ * A worker of one queue. Its `error` events go to `onError`. `close` begins nothing more, and waits for its jobs for at
+ * most `limitMs`: a store that is down must not keep the process.
  */
 export function openWorker<Data>(
   config: QueueConfig,
@@ -23,10 +23,17 @@ export function openWorker<Data>(
 ): { close(limitMs: number): Promise<void> } {
   const { onError, ...rest } = options;
   const store = openStore(config, "worker", onError);
+  const closing = new AbortController();
+  // BullMQ's worker still takes the job that wakes it while it is being closed. Another one carries that out.
+  const process: typeof processor = async (job, token, signal) => {
+    if (!closing.signal.aborted) return processor(job, token, signal);
+    await job.moveToDelayed(Date.now(), token);
+    throw new DelayedError();
+  };
   const make = () => {
     const worker = new Worker(
       name,
-      processor as never,
+      process as never,
       { connection: store.connection, ...store.options, ...rest, autorun: store.redis !== null },
       store.factory,
     );
@@ -34,7 +41,6 @@ export function openWorker<Data>(
     return worker;
   };
   let worker = make();
-  const closing = new AbortController();
   // BullMQ's PostgreSQL store remembers a first connection that failed for ever, and its worker then spins
   // without yielding: such a worker is made anew until one has connected, and only that one runs.
   const runOnceConnected = async (): Promise<void> => {
