@@ -46,6 +46,7 @@ step "format" 5 npm run --silent format:check
 step "dead code" 5 npm run --silent knip
 step "packages" 5 scripts/check-packages.sh
 step "supply chain" 2 scripts/supply-chain.sh
+step "docs" 4 scripts/docs.sh
 tests "test" 25 npm run --silent test --
 tests "newest Node" 8 scripts/newest-node.sh
 told "test:long" 40 npm run --silent test:long --

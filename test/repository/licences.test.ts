@@ -10,18 +10,24 @@ const ALLOWED =
 /** Their LICENSE is MIT's; their package.json says it in a form that npm no longer reads. */
 const UNSAID = ["node_modules/ssh2", "node_modules/cpu-features", "node_modules/buildcheck"];
 
-it("each package that is installed has a licence that we may use, and is fixed by its hash", () => {
-  const { packages } = JSON.parse(readFileSync(join(HERE, "package-lock.json"), "utf8")) as {
-    packages: Record<string, { license?: string; integrity?: string; link?: boolean }>;
-  };
-  const installed = Object.entries(packages).filter(
-    ([path, { link }]) => path.includes("node_modules/") && link !== true,
-  );
-  expect(installed.length).toBeGreaterThan(100);
-  const wrong = installed.filter(
-    ([path, { license, integrity }]) =>
-      integrity === undefined ||
-      !ALLOWED.test(license ?? (UNSAID.some((name) => path.endsWith(name)) ? "MIT" : "")),
-  );
-  expect(wrong.map(([path, { license }]) => `${path}: ${license ?? "no licence"}`)).toEqual([]);
-});
+/** The repository's own, and those of tools that are installed beside it. */
+const LOCKFILES = ["package-lock.json", "docs/site/package-lock.json"];
+
+it.each(LOCKFILES)(
+  "each package of %s has a licence that we may use, and is fixed by its hash",
+  (lockfile) => {
+    const { packages } = JSON.parse(readFileSync(join(HERE, lockfile), "utf8")) as {
+      packages: Record<string, { license?: string; integrity?: string; link?: boolean }>;
+    };
+    const installed = Object.entries(packages).filter(
+      ([path, { link }]) => path.includes("node_modules/") && link !== true,
+    );
+    expect(installed.length).toBeGreaterThan(100);
+    const wrong = installed.filter(
+      ([path, { license, integrity }]) =>
+        integrity === undefined ||
+        !ALLOWED.test(license ?? (UNSAID.some((name) => path.endsWith(name)) ? "MIT" : "")),
+    );
+    expect(wrong.map(([path, { license }]) => `${path}: ${license ?? "no licence"}`)).toEqual([]);
+  },
+);
