@@ -8,6 +8,7 @@ import type { RateLimits } from "@berth/core/base/rate-limits";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from "fastify";
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Ended } from "./http/ended.js";
 import type { EventFeed } from "./live/feed.js";
 import type { Following } from "./live/log-streams.js";
 import type { Signals } from "./live/signals.js";
@@ -33,6 +34,7 @@ export interface Services {
   requests: RequestContext;
   signals: Pick<Signals, "deaf">;
   waiting: Waiting;
+  ended: Ended;
   feed: EventFeed;
   following: Following;
   heartbeats: Heartbeats;

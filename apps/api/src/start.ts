@@ -15,6 +15,7 @@ import { Registry } from "prom-client";
 import { countBeats } from "./metrics/process.js";
 import { listenForAgents } from "./agents-listener.js";
 import { createApp } from "./app.js";
+import { createEnded } from "./http/ended.js";
 import { createEventFeed } from "./live/feed.js";
 import { createFollowing } from "./live/log-streams.js";
 import type { App } from "./services.js";
@@ -81,6 +82,7 @@ export async function startApi(deps: ApiDeps): Promise<RunningApi> {
     requests,
     signals,
     waiting,
+    ended: createEnded(pool),
     feed,
     following,
     heartbeats,

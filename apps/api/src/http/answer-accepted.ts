@@ -6,7 +6,6 @@ import { viewWorkspace } from "../schemas/workspace.js";
 import type { Services } from "../services.js";
 import { awaitOperations } from "./await-operations.js";
 import { etagOf } from "./etag.js";
-import { requireWorkspace } from "./require-workspace.js";
 
 /** A change of a workspace that was accepted; of a tree with the operations of all that it concerns. */
 interface Accepted {
@@ -28,7 +27,7 @@ export async function answerAccepted(
   { workspace: before, operation, operations = [operation], cascaded }: Accepted,
 ) {
   const ended = await awaitOperations(services, request, reply, operations, before.id);
-  const workspace = ended === null ? before : await requireWorkspace(services, before.id);
+  const workspace = ended === null ? before : await services.ended.workspace(before.id);
   void reply.header("etag", etagOf(workspace.version));
   const shown = (ended ?? operations).map(viewOperation);
   return {

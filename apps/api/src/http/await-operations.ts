@@ -1,4 +1,4 @@
-import { getOperations, type Operation } from "@berth/core/db/operations";
+import type { Operation } from "@berth/core/db/operations";
 import { BerthError, type ErrorCode, ERRORS } from "@berth/core/base/errors";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { preferredWait } from "./prefer.js";
@@ -13,7 +13,7 @@ const FAILED_SHOWN = 100;
  * @throws BerthError of the first that did not succeed, the asked workspace's before others, with all of them in `failed`.
  */
 export async function awaitOperations(
-  { waiting, pool }: Services,
+  { waiting, ended: endings }: Services,
   request: FastifyRequest,
   reply: FastifyReply,
   operations: readonly Operation[],
@@ -29,7 +29,7 @@ export async function awaitOperations(
   void reply.header("preference-applied", `wait=${seconds}`);
   const { caller, signal } = request;
   if (!(await waiting.wait(ids, { timeoutMs: seconds * 1_000, signal, caller }))) return null;
-  const rows = new Map((await getOperations(pool, ids)).map((row) => [row.id, row]));
+  const rows = new Map((await endings.operations(ids)).map((row) => [row.id, row]));
   const ended = ids.flatMap((id) => rows.get(id) ?? []);
   const failed = ended.filter((operation) => operation.state !== "succeeded");
   const told = failed.find(isOwn) ?? failed[0];
