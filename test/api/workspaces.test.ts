@@ -84,6 +84,7 @@ describe("creating a workspace", () => {
         requested_by: "admin",
         coalesced: 1,
         part_of: null,
+        trace_id: null,
         attempt: 0,
         max_attempts: 5,
         next_attempt_at: null,

@@ -121,12 +121,12 @@ describe.each(["redis", "postgres"])("webhooks, the queue on %s", (store) => {
 
     const { rows } = await findEvents(fleet.pool, { types: ["thing.n7"], limit: 1 });
     const { body, headers } = receiver.received.find(({ type }) => type === "thing.n7")!;
-    const { id, event_type, workspace_id, operation_id, payload, created_at: at } = rows[0]!;
+    const { id, event_type, workspace_id, operation_id, trace_id, payload, created_at: at } = rows[0]!;
     const created_at = at.toISOString();
     expect(new Verifier(secret).verify(body, headers as Record<string, string>)).toEqual({
       type: "thing.n7",
       timestamp: created_at,
-      data: { id, event_type, workspace_id, operation_id, payload, created_at },
+      data: { id, event_type, workspace_id, operation_id, trace_id, payload, created_at },
     });
     expect(() => new Verifier("d3Jvbmc=").verify(body, headers as Record<string, string>)).toThrow(
       /signature/,

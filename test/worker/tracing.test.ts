@@ -6,10 +6,11 @@ import { exportTraces } from "@berth/core/base/trace-export";
 import { readConfig } from "@berth/core/config/config";
 import { createLogger } from "@berth/core/base/logger";
 import { startWorker } from "@berth/worker/start";
-import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, inject, it, vi } from "vitest";
 import { startTestApi, type TestApi } from "../api/api.js";
 import { fleetEnvironment } from "../support/fleet.js";
 import { createRecordedBackend } from "../support/recorded-backend.js";
+import { ended } from "../support/wait.js";
 
 interface Sent {
   name: string;
@@ -20,6 +21,8 @@ interface Sent {
 }
 
 const CALLER_SPAN = "00f067aa0ba902b7";
+const WISH = { name: "traced", backend: "process", spec: { command: ["true"], readiness: "running" } };
+const WEBHOOKS = { BERTH_WEBHOOKS_ALLOW: "127.0.0.1", BERTH_WEBHOOKS_SCHEMES: "http,https" };
 
 /** A collector: it keeps each span that is sent to it as OTLP in JSON. */
 async function startCollector() {
@@ -58,7 +61,7 @@ describe.each([
   const headers = { traceparent: `00-${trace}-${CALLER_SPAN}-01` };
   beforeAll(async () => {
     const redisUrl = store === "redis" ? inject("redis").url : null;
-    const extra = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, BERTH_BACKENDS: "process" };
+    const extra = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, BERTH_BACKENDS: "process", ...WEBHOOKS };
     api = await startTestApi(redisUrl, extra);
     const backend = await createRecordedBackend(api.pool);
     const worker = startWorker({
@@ -77,7 +80,7 @@ describe.each([
 
   it("lead from the caller's span over the request and the job to each step and call of the provider", async () => {
     const { body } = await api.call("POST", "/workspaces", {
-      body: { name: "traced", backend: "process", spec: { command: ["true"], readiness: "running" } },
+      body: WISH,
       headers,
     });
     const mine = () => collector.spans.filter(({ traceId }) => traceId === trace);
@@ -97,6 +100,38 @@ describe.each([
       key: "berth.operation.id",
       value: { stringValue: body.operation.id },
     });
+  });
+
+  it("have their id on the operation that they accepted, its events and what webhooks are told", async () => {
+    // Nothing listens there: what is to be sent is there to be read.
+    const { body: webhook } = await api.call("POST", "/webhooks", { body: { url: "http://127.0.0.1:9/" } });
+    const { body } = await api.call("POST", "/workspaces", { body: WISH, headers });
+    const { id, operation } = body;
+    expect(operation.trace_id).toBe(trace);
+    await ended(api.pool, [operation.id]);
+    const shown = await api.call("GET", `/operations/${operation.id}`);
+    expect([shown.body.state, shown.body.trace_id]).toEqual(["succeeded", trace]);
+    const { body: events } = await api.call("GET", `/events/${id}`);
+    expect(events.map((one: { trace_id: string }) => one.trace_id)).toEqual(Array(4).fill(trace));
+    const deliveries = await vi.waitFor(async () => {
+      const { body: planned } = await api.call("GET", `/webhooks/${webhook.id}/deliveries`);
+      expect(planned.length).toBeGreaterThanOrEqual(2);
+      return planned;
+    });
+    expect(deliveries[0].data).toMatchObject({ operation_id: operation.id, trace_id: trace });
+  });
+
+  it("of equal restarts at once are each its own, and the operation has the first one's", async () => {
+    const { body } = await api.call("POST", "/workspaces", { body: WISH });
+    await ended(api.pool, [body.operation.id]);
+    const others = ["a", "b", "c", "d"].map((last) => trace.slice(0, -1) + last);
+    const asked = others.map((other) =>
+      api.call("POST", `/workspaces/${body.id}/restart`, {
+        headers: { traceparent: `00-${other}-${CALLER_SPAN}-01` },
+      }),
+    );
+    for (const { body: answer } of await Promise.all(asked))
+      expect(others).toContain(answer.operation.trace_id);
   });
 
   it("have their id in problems", async () => {

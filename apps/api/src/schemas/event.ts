@@ -14,6 +14,9 @@ export const StructureEvent = named(
       event_type: Type.String(),
       workspace_id: nullable(uuid()),
       operation_id: nullable(uuid()),
+      trace_id: nullable(Type.String(), {
+        description: "That of its operation.",
+      }),
       payload: Type.Record(Type.String(), Type.Unknown()),
       created_at: time("When it was written."),
     },
@@ -57,6 +60,7 @@ export function viewEvent(row: Row): Static<typeof StructureEvent> {
     event_type: row.event_type,
     workspace_id: row.workspace_id,
     operation_id: row.operation_id,
+    trace_id: row.trace_id,
     payload: payloadOf(row),
     created_at: row.created_at.toISOString(),
   };

@@ -64,6 +64,7 @@ export const OPERATION_EXAMPLE = {
   cancel_requested_at: null,
   retry_of: null,
   part_of: null,
+  trace_id: null,
   error: null,
   created_at: TIME,
   started_at: null,
@@ -106,6 +107,7 @@ export const EVENT_EXAMPLE = {
   event_type: "workspace.provisioning",
   workspace_id: WORKSPACE_ID,
   operation_id: OPERATION_ID,
+  trace_id: null,
   payload: {
     name: "echo",
     backend: "docker",

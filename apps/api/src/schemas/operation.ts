@@ -44,6 +44,9 @@ export const Operation = named(
       part_of: nullable(uuid(), {
         description: "In a cascade, the operation of the workspace that was asked for: follow that one.",
       }),
+      trace_id: nullable(Type.String(), {
+        description: "The trace of the request that it was accepted by, where requests are traced.",
+      }),
       error: nullable(Failure, { description: "Why it, or its last attempt, failed." }),
       created_at: time("When it was accepted."),
       started_at: nullable(time("When it first began.")),
@@ -95,6 +98,7 @@ export function viewOperation(row: Row): Static<typeof Operation> {
     // An API beside an older one, or an answer kept by one, may have no such member.
     retry_of: row.retry_of ?? null,
     part_of: row.part_of ?? null,
+    trace_id: row.trace_id ?? null,
     error: row.error,
     created_at: row.created_at.toISOString(),
     started_at: iso(row.started_at),

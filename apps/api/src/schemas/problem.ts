@@ -15,6 +15,9 @@ export const Problem = named(
       retryable: Type.Boolean({ description: "The same request may succeed later." }),
       instance: Type.Optional(Type.String({ description: "The path that was asked for." })),
       request_id: Type.Optional(Type.String({ description: "Finds it in Berth's log." })),
+      trace_id: Type.Optional(
+        Type.String({ description: "The trace of the request, where requests are traced." }),
+      ),
       errors: Type.Optional(
         Type.Array(Type.Object({ field: Type.String(), expected: Type.String() }), {
           description: "Every field that was refused.",

@@ -148,6 +148,7 @@ export const DELIVERY_EXAMPLE = {
     event_type: "workspace.online",
     workspace_id: "0d9f6f2e-3a5b-4c1d-9e8f-7a6b5c4d3e2f",
     operation_id: null,
+    trace_id: null,
     payload: {},
     created_at: "2026-11-24T09:31:00.000Z",
   },

@@ -203,6 +203,7 @@ async function show(context: Context, one: Followed): Promise<void> {
       ],
       ["retry of", one.retry_of],
       ["part of", one.part_of],
+      ["trace", one.trace_id],
       ...partsOf(one),
       ["accepted", at(one.created_at)],
       ["started", at(one.started_at)],

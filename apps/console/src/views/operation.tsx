@@ -3,6 +3,7 @@ import type { ReactNode } from "react";
 import type { Operation } from "@berth/client";
 import { berth } from "../api/berth.js";
 import { LOOK_EVERY_MS } from "../api/queries.js";
+import { Copied } from "../parts/copied.js";
 import { Read } from "../parts/read.js";
 import { Status } from "../parts/status.js";
 import { Ago } from "../parts/time.js";
@@ -99,6 +100,7 @@ function factsOf(one: Operation): [string, ReactNode][] {
       one.cancel_requested_at === null ? null : <Ago key="stop" at={one.cancel_requested_at} />,
     ],
     ["Ended", one.finished_at === null ? null : <Ago key="ended" at={one.finished_at} />],
-    ["Id", <code key="id">{one.id}</code>],
+    ["Id", <Copied key="id" text={one.id} />],
+    ["Trace", one.trace_id === null ? null : <Copied key="trace" text={one.trace_id} />],
   ];
 }

@@ -11,6 +11,8 @@ export interface StructureEvent {
   operation_id: string | null;
   payload: Record<string, unknown>;
   created_at: Date;
+  /** Of what accepted its operation: {@link TRACE}. */
+  trace_id: string | null;
 }
 
 /** Appends events, in the transaction that changes the state they tell of. */
@@ -102,7 +104,10 @@ export async function listEvents(
   return rows;
 }
 
-const SHOWN = "e.id, e.event_type, e.workspace_id, e.operation_id, e.payload, e.created_at";
+/** An event is part of the trace that its operation is part of, for as long as that is kept. */
+export const TRACE = "(select o.trace_id from operations o where o.id = e.operation_id)";
+
+const SHOWN = `e.id, e.event_type, e.workspace_id, e.operation_id, e.payload, e.created_at, ${TRACE} as trace_id`;
 
 /** Where to go on after an event: its place, or, where retention has deleted it, that before those that are left. */
 async function placeBefore(db: Queryable, id: number): Promise<number> {

@@ -43,6 +43,8 @@ export interface Operation {
   retry_of: string | null;
   /** The operation of whose request it is a part: a cascade's. */
   part_of: string | null;
+  /** Of the request, or the run of a sweep, that accepted it; null: nothing was traced. */
+  trace_id: string | null;
   /** Where its volume has vanished, an empty one takes its place. */
   new_volume: boolean;
   error: OperationError | null;
@@ -60,6 +62,7 @@ export interface NewOperation {
   max_attempts: number;
   retry_of?: string;
   part_of?: string;
+  trace_id?: string;
   new_volume?: boolean;
 }
 
@@ -67,8 +70,9 @@ export interface NewOperation {
 export async function insertOperation(tx: Tx, operation: NewOperation): Promise<Operation> {
   const { rows } = await tx.query<Operation>(
     `with taken as (update gates set tail = tail + 1 where workspace_id = $2 returning tail)
-     insert into operations (id, workspace_id, ticket, kind, source, requested_by, max_attempts, retry_of, new_volume, part_of)
-     select $1, $2, tail, $3, $4, $5, $6, $7, $8, $9 from taken returning *`,
+     insert into operations (id, workspace_id, ticket, kind, source, requested_by, max_attempts, retry_of, new_volume, part_of,
+       trace_id)
+     select $1, $2, tail, $3, $4, $5, $6, $7, $8, $9, $10 from taken returning *`,
     [
       operation.id,
       operation.workspace_id,
@@ -79,6 +83,7 @@ export async function insertOperation(tx: Tx, operation: NewOperation): Promise<
       operation.retry_of ?? null,
       operation.new_volume ?? false,
       operation.part_of ?? null,
+      operation.trace_id ?? null,
     ],
   );
   return rows[0]!;

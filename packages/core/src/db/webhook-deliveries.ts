@@ -1,4 +1,4 @@
-import { settleEvents } from "./events.js";
+import { settleEvents, TRACE } from "./events.js";
 import { readPage, values, type Page } from "./page.js";
 import { transaction, type Pool, type Queryable, type Tx } from "./pool.js";
 import type { DeliveryState } from "./webhooks.js";
@@ -24,7 +24,7 @@ export interface Delivery {
 const TOLD = "e.event_type not like 'webhook.%'";
 
 const DATA = `jsonb_build_object('id', e.id, 'event_type', e.event_type, 'workspace_id', e.workspace_id,
-  'operation_id', e.operation_id, 'payload', e.payload,
+  'operation_id', e.operation_id, 'trace_id', ${TRACE}, 'payload', e.payload,
   'created_at', to_char(e.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))`;
 
 /**

@@ -1,5 +1,7 @@
 import { randomUUID } from "node:crypto";
+import { defined } from "../base/defined.js";
 import { BerthError, workspaceNotFound } from "../base/errors.js";
+import { traceIds } from "../base/tracing.js";
 import { insertEvents } from "../db/events.js";
 import type { EventPayload, NewEvent } from "../domain/events.js";
 import { lockGates, type Gate } from "../db/gates.js";
@@ -176,6 +178,7 @@ export async function enqueue(
       ? {}
       : { retry_of: requester.retryOf }),
     ...(requester.partOf === undefined ? {} : { part_of: requester.partOf }),
+    ...defined({ trace_id: traceIds().trace_id }),
     ...(requester.newVolume === true && { new_volume: true }),
   });
 }
