@@ -155,10 +155,7 @@ async function runIn(root: string, options: RunOptions): Promise<RunResult> {
     ]);
     const settledAt = await settle(fleet, sampler, faultsEndedAt + PATIENCE_MS, say);
     const processes = { running: await runningAgents(root), volumes: await volumesIn(root, fleet) };
-    giveUp.abort();
-    await Promise.all(clients.map(({ ended }) => ended));
-    await listener.close();
-    await sampler.close();
+    // Agents go on beating meanwhile: where they fell silent, what is read last would show the restarts that follow.
     const record = await collect({
       about: {
         seed,
@@ -180,6 +177,8 @@ async function runIn(root: string, options: RunOptions): Promise<RunResult> {
       open: [logs, records, join(fleet.redis.directory, "appendonlydir")],
       secrets: [...fleet.secrets, ...tokensIn(await readFile(secretsFile, "utf8").catch(() => ""))],
     });
+    giveUp.abort();
+    await Promise.all(clients.map(({ ended }) => ended));
     const verdicts = audit(record);
     const report = reportOf(record, verdicts);
     if (options.reportDirectory !== null) await save(options.reportDirectory, report, record, logs);
