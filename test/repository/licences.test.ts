@@ -11,7 +11,7 @@ const ALLOWED =
 const UNSAID = ["node_modules/ssh2", "node_modules/cpu-features", "node_modules/buildcheck"];
 
 /** The repository's own, and those of tools that are installed beside it. */
-const LOCKFILES = ["package-lock.json", "docs/site/package-lock.json"];
+const LOCKFILES = ["package-lock.json", "docs/site/package-lock.json", "deploy/tools/package-lock.json"];
 
 it.each(LOCKFILES)(
   "each package of %s has a licence that we may use, and is fixed by its hash",
@@ -22,7 +22,7 @@ it.each(LOCKFILES)(
     const installed = Object.entries(packages).filter(
       ([path, { link }]) => path.includes("node_modules/") && link !== true,
     );
-    expect(installed.length).toBeGreaterThan(100);
+    expect(installed.length).toBeGreaterThan(20);
     const wrong = installed.filter(
       ([path, { license, integrity }]) =>
         integrity === undefined ||

@@ -20,7 +20,18 @@ export const SECTIONS = [
   ["Tutorial", ["README.md", ...docs("console")]],
   [
     "How to",
-    docs("deployment", "ec2", "places", "upgrades", "backups", "webhooks", "quotas", "policy", "alerts"),
+    docs(
+      "deployment",
+      "kubernetes",
+      "ec2",
+      "places",
+      "upgrades",
+      "backups",
+      "webhooks",
+      "quotas",
+      "policy",
+      "alerts",
+    ),
   ],
   [
     "Reference",
