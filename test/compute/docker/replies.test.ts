@@ -1,46 +1,13 @@
-import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { createServer, type RequestListener, type Server } from "node:http";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { createServer, type RequestListener } from "node:http";
 import { createDockerBackend } from "@berth/core/compute/docker/backend";
 import { messageOf } from "@berth/core/compute/docker/failure";
-import { afterEach, describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { failure } from "../conformance/harness.js";
 import { INSTALLATION } from "../../support/installations.js";
+import { backendOn, newInstance } from "./fake-daemon.js";
 
 const call = { signal: new AbortController().signal };
-const servers: Server[] = [];
-
-afterEach(() => {
-  for (const server of servers.splice(0)) {
-    server.closeAllConnections();
-    server.close();
-  }
-});
-
-/** A backend on something that answers in place of a daemon. */
-async function backendOn(listener: RequestListener) {
-  const directory = await mkdtemp(join(tmpdir(), "fake-docker-"));
-  onTestFinished(() => rm(directory, { recursive: true, force: true }));
-  const socketPath = join(directory, "docker.sock");
-  const server = createServer(listener).listen(socketPath);
-  servers.push(server);
-  await once(server, "listening");
-  return createDockerBackend({
-    installationId: INSTALLATION,
-    deploymentId: "test",
-    host: `unix://${socketPath}`,
-    callTimeoutMs: 300,
-  });
-}
-
-function instance() {
-  const workspaceId = randomUUID();
-  const row = { resourceId: randomUUID(), providerId: null, clientToken: randomUUID(), details: {} };
-  return { ...row, askedAt: null, workspaceId, generation: 1, name: `ws-${workspaceId}` };
-}
 
 describe("docker: replies that prove nothing (I4, I5)", () => {
   const replies: Record<string, RequestListener> = {
@@ -62,19 +29,17 @@ describe("docker: replies that prove nothing (I4, I5)", () => {
   };
   test.for(Object.entries(replies))("%s makes states unknown, and no stop a success", async ([, reply]) => {
     const backend = await backendOn(reply);
-    const ref = instance();
+    const ref = newInstance();
     expect([...(await backend.probe([ref], call)).values()]).toEqual(["unknown"]);
     await expect(backend.stop(ref, call)).rejects.toMatchObject({ name: "BackendError", kind: "transient" });
     await expect(backend.listOwned(call)).rejects.toMatchObject({ name: "BackendError", kind: "transient" });
     await expect(backend.removeVolume(ref, call)).rejects.toMatchObject({ name: "BackendError" });
-    await backend.close();
   });
 
   test("a reply that can't be read says nothing of who a volume belongs to", async () => {
     const backend = await backendOn((_request, response) => response.end());
-    const removed = backend.removeVolume(instance(), call);
+    const removed = backend.removeVolume(newInstance(), call);
     await expect(removed).rejects.toThrow(failure("backend_failed", "transient"));
-    await backend.close();
   });
 
   test("a list of volumes with a warning is a part, and refused", async () => {
@@ -83,7 +48,6 @@ describe("docker: replies that prove nothing (I4, I5)", () => {
       response.end(volumes ? '{"Volumes":[],"Warnings":["driver x didn\'t answer"]}' : "[]");
     });
     await expect(backend.listOwned(call)).rejects.toThrow(/driver x didn't answer/);
-    await backend.close();
   });
 
   test.for([401, 403])(
@@ -92,13 +56,12 @@ describe("docker: replies that prove nothing (I4, I5)", () => {
       const backend = await backendOn(
         (_request, response) => void response.writeHead(status).end('{"message":"no"}'),
       );
-      await expect(backend.stop(instance(), call)).rejects.toMatchObject({
+      await expect(backend.stop(newInstance(), call)).rejects.toMatchObject({
         code: "credentials",
         kind: "permanent",
         passing: true,
         providerCode: String(status),
       });
-      await backend.close();
     },
   );
 
@@ -118,11 +81,10 @@ describe("docker: replies that prove nothing (I4, I5)", () => {
       ["mine", null],
       ["my-own-data", null],
     ]);
-    await backend.close();
   });
 
   test("a removal that another has begun is the end only when the container is in no list any more", async () => {
-    const ref = instance();
+    const ref = newInstance();
     const labels = {
       "berth.deployment": "test",
       "berth.workspace": ref.workspaceId,
@@ -137,11 +99,10 @@ describe("docker: replies that prove nothing (I4, I5)", () => {
     });
     expect(await backend.stop(ref, call)).toBe("gone");
     expect(lists).toBe(4);
-    await backend.close();
   });
 
   test("a start that the daemon calls done already is looked after: a stop may have been pending", async () => {
-    const ref = instance();
+    const ref = newInstance();
     const labels = { "berth.deployment": "test", "berth.workspace": ref.workspaceId };
     const backend = await backendOn((request, response) => {
       const [path] = (request.url ?? "").split("?");
@@ -159,13 +120,11 @@ describe("docker: replies that prove nothing (I4, I5)", () => {
       save: async () => undefined,
     };
     await expect(backend.launch(request, call)).rejects.toThrow(failure("backend_failed", "transient"));
-    await backend.close();
   });
 
   test("a call has a time limit of its own, and says that it was that", async () => {
     const backend = await backendOn(() => undefined);
     await expect(backend.listOwned(call)).rejects.toThrow(failure("backend_timeout", "transient"));
-    await backend.close();
   });
 
   test("a call ends at once when it is given up, and not at its time limit", async () => {
@@ -175,7 +134,6 @@ describe("docker: replies that prove nothing (I4, I5)", () => {
     const given = new AbortController();
     const list = backend.listOwned({ signal: given.signal });
     await Promise.all([expect(list).rejects.toThrow(failure("aborted")), request.then(() => given.abort())]);
-    await backend.close();
   });
 
   test("nothing listening is an unreachable daemon, by TCP as well", async () => {

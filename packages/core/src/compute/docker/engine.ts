@@ -96,12 +96,28 @@ export function tailsWell(podman: boolean): boolean {
   return !podman;
 }
 
+/** What is asked of `GET /containers/{id}/top`: Docker gives it to its machine's `ps`, Podman has words of its own. */
+export function topWords(podman: boolean): string {
+  return podman ? "pid,state,args" : "-o pid,stat,args";
+}
+
+/** Its answer: a row for each process. */
+export interface Top {
+  Processes: [pid: string, state: string, command: string][];
+}
+
 /**
- * When, in ms after each other, to look whether what was started could be run at all: with an init process any start is
- * called a success, and what can't be run ends 30 to 150 ms later. Podman on a busy machine takes longer to say so.
+ * Whether the init process has executed the program that it was given: until then there is only itself, and a fork that has its
+ * command line. What has ended and isn't reaped yet (`Z`) runs nothing, and has no command line.
  */
-export function looksAfterStart(podman: boolean): number[] {
-  return podman ? [0, 100, 400] : [0, 100];
+export function hasExecuted({ Processes: processes }: Top): boolean {
+  const alive = processes.filter(([, state]) => !state.startsWith("Z"));
+  return new Set(alive.map(([, , command]) => command)).size > 1;
+}
+
+/** Docker on a machine without `ps`, or with one that doesn't know these words: 500 `ps: …`. */
+export function isTopUnknown({ status, message }: Refusal): boolean {
+  return status === 500 && /\bps\b/.test(message);
 }
 
 export async function askWhetherPodman(docker: Docker, abortSignal: AbortSignal): Promise<boolean> {

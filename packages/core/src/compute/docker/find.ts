@@ -1,7 +1,7 @@
-import type { ContainerInfo } from "dockerode";
+import type { ContainerInfo, ContainerInspectInfo } from "dockerode";
 import type { CallOptions, InstanceRef, InstanceState } from "../backend.js";
 import { BackendError } from "../backend-error.js";
-import { demand } from "./ask.js";
+import { ask, demand } from "./ask.js";
 import type { DockerClient } from "./client.js";
 import { STATES } from "./engine.js";
 import { generationIn, insistOnOwnership, type Labels, ownedBy, RESOURCE, WORKSPACE } from "./labels.js";
@@ -82,4 +82,16 @@ function describe(info: ContainerInfo): FoundContainer {
     name: (info.Names[0] ?? info.Id).replace(/^\//, ""),
     exitCode: exitCode === undefined ? null : Number(exitCode),
   };
+}
+
+/** Null if it isn't there. @throws BackendError */
+export async function inspectContainer(
+  client: DockerClient,
+  idOrName: string,
+  options: CallOptions,
+): Promise<ContainerInspectInfo | null> {
+  const found = await ask(client, `inspect ${idOrName}`, { ...options, expects: [404] }, (abortSignal) =>
+    client.docker.getContainer(idOrName).inspect({ abortSignal }),
+  );
+  return found.ok ? found.value : null;
 }

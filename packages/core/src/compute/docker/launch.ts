@@ -13,10 +13,11 @@ import {
   isNetworkMissing,
   type Refusal,
 } from "./engine.js";
+import { inspectContainer } from "./find.js";
 import { generationIn, insistOnOwnership } from "./labels.js";
 import { pullImage, type PullLimits } from "./pull.js";
 import { secretsOf } from "../redact.js";
-import { inspectContainer, startContainer } from "./start.js";
+import { startContainer } from "./start.js";
 
 const PACE = { firstMs: 50, longestMs: 50 };
 /** What Docker says of a container that has never run. */

@@ -2,8 +2,7 @@ import type { CallOptions, InstanceRef, InstanceState } from "../backend.js";
 import { BackendError } from "../backend-error.js";
 import { type Ends, reasonOfExit } from "../ends.js";
 import type { DockerClient } from "./client.js";
-import { type FoundContainer, listContainers, meantBy } from "./find.js";
-import { inspectContainer } from "./start.js";
+import { type FoundContainer, inspectContainer, listContainers, meantBy } from "./find.js";
 
 /** Of SIGKILL, which is also how the kernel ends what has no memory left. */
 const KILLED = 137;
