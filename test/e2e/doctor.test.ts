@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { doctor } from "@berth/standalone/doctor";
 import { ensurePlace } from "@berth/core/db/places";
 import { createWorkspace } from "@berth/core/requests/create";
+import { EC2Client, RunInstancesCommand } from "@aws-sdk/client-ec2";
 import { startSimulator, type RunningSimulator } from "berth-ec2-simulator/server";
 import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it, onTestFinished, vi } from "vitest";
@@ -144,7 +145,9 @@ describe("berth doctor on EC2", () => {
   it("says who we are, and tries what the policy must allow without making anything", async () => {
     const { code, ok, others } = await onEc2();
     expect({ code, others }).toEqual({ code: 0, others: [] });
-    expect(ok.at(-1)).toMatch(/^ok {5}place cloud: EC2, aws:\d{12}:eu-west-1$/);
+    expect(ok.at(-1)).toMatch(
+      /^ok {5}place cloud: EC2, aws:\d{12}:eu-west-1, 640 of 640 vCPUs left \(Standard\)$/,
+    );
     expect(calls()).toEqual(
       expect.arrayContaining(["RunInstances DryRunOperation", "CreateVolume DryRunOperation"]),
     );
@@ -159,6 +162,51 @@ describe("berth doctor on EC2", () => {
       others: [
         expect.stringMatching(
           /^warn {3}place cloud: refuses ec2:CreateLaunchTemplate .*copies of this installation/,
+        ),
+      ],
+    });
+  });
+
+  it("says how many vCPUs are left, where too few are for one workspace more, and that none can ever be", async () => {
+    const { settings: world } = simulator.sim.world;
+    const before = world.vcpuLimits;
+    onTestFinished(() => void (world.vcpuLimits = before));
+    const cure =
+      /ask for more vCPUs of "Running On-Demand Standard instances" \(L-1216C47A\) at Service Quotas$/;
+    const endpoint = { endpoint: simulator.url, region: REGION, credentials: CREDENTIALS };
+    const client = new EC2Client(endpoint);
+    onTestFinished(() => client.destroy());
+    const spot = { InstanceMarketOptions: { MarketType: "spot" as const } };
+    const three = { ImageId: IMAGE, InstanceType: "t3.micro" as const, MinCount: 3, MaxCount: 3 };
+    // Spot has a limit of its own, and so has another family.
+    for (const more of [{}, spot, { InstanceType: "g5.xlarge" as const }])
+      await client.send(new RunInstancesCommand({ ...three, ...more }));
+    world.vcpuLimits = { "L-1216C47A": 8 };
+    expect((await onEc2()).ok.at(-1)).toMatch(/, 2 of 8 vCPUs left \(Standard\)$/);
+    world.vcpuLimits = { "L-1216C47A": 7 };
+    expect(await onEc2()).toMatchObject({
+      code: 0,
+      others: [expect.stringMatching(/^warn {3}place cloud: has no vCPU left for another t3.micro, of 7: /)],
+    });
+    world.vcpuLimits = { "L-1216C47A": 0 };
+    const none = await onEc2();
+    expect(none).toMatchObject({
+      code: 1,
+      others: [
+        expect.stringMatching(/^WRONG {2}place cloud: may run no t3.micro, its limit of vCPUs being 0: /),
+      ],
+    });
+    expect(none.others[0]).toMatch(cure);
+  });
+
+  it("goes on without the right to ask for limits, and says which one that is", async () => {
+    const action = "GetServiceQuota";
+    simulator.sim.world.faults.add({ kind: "error", action, code: "AccessDeniedException", count: 1 });
+    expect(await onEc2()).toMatchObject({
+      code: 0,
+      others: [
+        expect.stringMatching(
+          /^warn {3}place cloud: can't be asked for its limit of vCPUs \(AccessDeniedException\): give the role servicequotas:GetServiceQuota/,
         ),
       ],
     });

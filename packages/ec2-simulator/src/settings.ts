@@ -56,6 +56,8 @@ export interface Settings {
   /** Account of each access key id; keys that aren't listed belong to {@link Settings.defaultAccount}. */
   accounts: Readonly<Record<string, string>>;
   defaultAccount: string;
+  /** What Service Quotas says of vCPUs in each Region, by the quota's code. It is told, and no launch is refused by it. */
+  vcpuLimits: Readonly<Record<string, number>>;
   /** Calls kept in the log. */
   callLogSize: number;
 }
@@ -71,6 +73,8 @@ export const DEFAULT_SETTINGS: Settings = {
   hostedZones: { ZSIMULATOR: "sim.example." },
   accounts: {},
   defaultAccount: "123456789012",
+  // Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances.
+  vcpuLimits: { "L-1216C47A": 640 },
   callLogSize: 5_000,
 };
 

@@ -6,7 +6,7 @@ export interface Call {
   seq: number;
   /** Milliseconds since the epoch on the simulator's clock. */
   at: number;
-  service: "ec2" | "route53";
+  service: "ec2" | "route53" | "servicequotas";
   action: string;
   /** The caller's access key id. Null if the call wasn't signed. */
   key: string | null;

@@ -3,6 +3,8 @@ export interface HttpRequest {
   method: string;
   url: URL;
   authorization: string | undefined;
+  /** `X-Amz-Target`, in which some services are told what is asked. */
+  target: string | undefined;
   body: string;
 }
 

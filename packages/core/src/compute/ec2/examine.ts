@@ -16,9 +16,11 @@ import type { Caller, Ec2 } from "./context.js";
 import { codeOf, failureOf } from "./failure.js";
 import type { Identify } from "./account.js";
 import { listOwned } from "./owned.js";
+import { EC2_TIER_TYPES } from "../../domain/ec2-spec.js";
 import { noteTemplate } from "./notes.js";
 import { runInputOf } from "./run-input.js";
 import { tagsOf } from "./tags.js";
+import { vcpuLimitOf } from "./vcpus.js";
 import { type Wanted, wantedOf } from "./wanted.js";
 
 /** What EC2 says to a dry run of what it would have done. */
@@ -68,7 +70,39 @@ export async function examineAccount(ec2: Ec2, identify: Identify, caller: Calle
     // A thing of ours may be in no state for this just now.
     else if (makes) lacks.push(failureOf(`dry run of ${action}`, error).message);
   }
-  return { found: `EC2, ${found}`, lacks, warnings };
+  const room = await roomFor(ec2, caller, { lacks, warnings });
+  return { found: [`EC2, ${found}`, ...room].join(", "), lacks, warnings };
+}
+
+/** What the account may still run of the first type that a workspace gets where its spec names none. */
+async function roomFor(
+  { aws, options }: Ec2,
+  caller: Caller,
+  { lacks, warnings }: Pick<Examination, "lacks" | "warnings">,
+): Promise<string[]> {
+  const type = options.defaults.instance_types?.[0] ?? EC2_TIER_TYPES[1][0]!;
+  try {
+    const room = await vcpuLimitOf(aws, type, caller);
+    if (room === null) return [];
+    const { limit, left, needed } = room;
+    const cure = `ask for more vCPUs of "Running On-Demand ${room.name} instances" (${room.code}) at Service Quotas`;
+    if (limit < needed) lacks.push(`may run no ${type}, its limit of vCPUs being ${limit}: ${cure}`);
+    else if (left < needed)
+      warnings.push(`has no vCPU left for another ${type}, of ${limit}: end some, or ${cure}`);
+    return [`${left} of ${limit} vCPUs left (${room.name})`];
+  } catch (error) {
+    warnings.push(
+      `can't be asked for its limit of vCPUs (${reasonOf(error as Error)}): give the role servicequotas:GetServiceQuota, ` +
+        "as docs/iam-policy.json has it, and a way to Service Quotas",
+    );
+    return [];
+  }
+}
+
+/** `fetch` has the reason in its error's cause. */
+function reasonOf({ message, cause }: Error): string {
+  const { code } = (cause ?? {}) as { code?: unknown };
+  return typeof code === "string" ? code : message;
 }
 
 async function triesOf(

@@ -32,6 +32,8 @@ export function presentInstance(instance: Instance, region: Region, highByte: nu
     sourceDestCheck: gone ? undefined : true,
     stateReason: instance.reason ? { ...instance.reason } : undefined,
     architecture: "x86_64",
+    // Of every type, whatever it is called.
+    cpuOptions: { coreCount: 1, threadsPerCore: 2 },
     rootDeviceType: "ebs",
     rootDeviceName: launch.spec.rootDevice,
     blockDeviceMapping: instance.volumes.map((volume) => ({

@@ -1,0 +1,105 @@
+import { DescribeInstancesCommand, type DescribeInstancesCommandOutput } from "@aws-sdk/client-ec2";
+import { type Aws, type Call, send } from "./aws.js";
+import type { Caller } from "./context.js";
+
+/**
+ * Which limit of running on-demand vCPUs a type counts into, by what its family begins with
+ * (https://docs.aws.amazon.com/ec2/latest/instancetypes/ec2-instance-quotas.html). EC2's own `max-instances` doesn't tell it any more.
+ */
+const LIMITS: readonly { families: RegExp; name: string; code: string }[] = [
+  { families: /^(?:g|vt)\d/, name: "G and VT", code: "L-DB2E81BA" },
+  { families: /^p\d/, name: "P", code: "L-417A185B" },
+  { families: /^x\d/, name: "X", code: "L-7295265B" },
+  { families: /^f\d/, name: "F", code: "L-74FC7D96" },
+  { families: /^inf\d/, name: "Inf", code: "L-1945791B" },
+  { families: /^(?:[acdhimrtz]\d|im\d|is\d)/, name: "Standard", code: "L-1216C47A" },
+];
+/** The doctor's other questions wait for this one. */
+const TIMEOUT_MS = 5_000;
+
+/** What the account may run of a type in this Region, and how much of that it has left; both in vCPUs. */
+export interface VcpuLimit {
+  /** `Standard`, `G and VT`, … */
+  name: string;
+  code: string;
+  limit: number;
+  left: number;
+  /** Of one instance of the type; 1 where none runs by which it could be told. */
+  needed: number;
+}
+
+/** Null for a type of which no limit is known here. @throws Error in AWS's words, or BackendError, where it can't be told */
+export async function vcpuLimitOf(aws: Aws, type: string, caller: Caller): Promise<VcpuLimit | null> {
+  const meant = LIMITS.find(({ families }) => families.test(type));
+  if (meant === undefined) return null;
+  const limit = await askQuota(aws, meant.code, caller.signal);
+  let used = 0;
+  let needed = 1;
+  for (const { type: other, vcpus } of await running(aws, caller)) {
+    if (meant.families.test(other)) used += vcpus;
+    if (other === type) needed = vcpus;
+  }
+  return { name: meant.name, code: meant.code, limit, left: Math.max(0, limit - used), needed };
+}
+
+/** Everybody's in the account, as the limit counts them: without Spot, which has limits of its own. */
+async function running(aws: Aws, caller: Caller): Promise<{ type: string; vcpus: number }[]> {
+  const call: Call = { what: "count running vCPUs", ...caller };
+  const seen: { type: string; vcpus: number }[] = [];
+  for (let token: string | undefined; ;) {
+    const page: DescribeInstancesCommandOutput = await send(
+      aws,
+      aws.ec2,
+      new DescribeInstancesCommand({
+        Filters: [{ Name: "instance-state-name", Values: ["pending", "running"] }],
+        MaxResults: 1_000,
+        NextToken: token,
+      }),
+      call,
+    );
+    for (const { Instances = [] } of page.Reservations ?? [])
+      for (const { InstanceType = "", InstanceLifecycle, CpuOptions: cpus } of Instances)
+        if (InstanceLifecycle === undefined)
+          seen.push({ type: InstanceType, vcpus: (cpus?.CoreCount ?? 1) * (cpus?.ThreadsPerCore ?? 1) });
+    token = page.NextToken || undefined;
+    if (token === undefined) return seen;
+  }
+}
+
+/** Asks Service Quotas, signed by EC2's client: its own client would be a package more for one call. */
+async function askQuota({ ec2 }: Aws, code: string, signal: AbortSignal): Promise<number> {
+  const region = await ec2.config.region();
+  const own = await ec2.config.endpoint?.();
+  const url = new URL(
+    own === undefined
+      ? `https://servicequotas.${region}.amazonaws.com${region.startsWith("cn-") ? ".cn" : ""}/`
+      : `${own.protocol}//${own.hostname}${own.port === undefined ? "" : `:${own.port}`}/`,
+  );
+  const signer = await ec2.config.signer();
+  const request = await signer.sign(
+    {
+      method: "POST",
+      protocol: url.protocol,
+      hostname: url.hostname,
+      path: "/",
+      query: {},
+      headers: {
+        host: url.host,
+        "content-type": "application/x-amz-json-1.1",
+        "x-amz-target": "ServiceQuotasV20190624.GetServiceQuota",
+      },
+      body: JSON.stringify({ ServiceCode: "ec2", QuotaCode: code }),
+    },
+    { signingService: "servicequotas", signingRegion: region },
+  );
+  const answer = await fetch(url, {
+    method: "POST",
+    headers: request.headers,
+    body: request.body as string,
+    signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
+  });
+  const said = (await answer.json()) as { Quota?: { Value?: unknown }; ["__type"]?: string };
+  const value = said.Quota?.Value;
+  if (answer.ok && typeof value === "number") return value;
+  throw new Error(said["__type"]?.replace(/.*#/, "") ?? `HTTP ${answer.status}`);
+}
