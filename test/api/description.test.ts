@@ -51,6 +51,7 @@ describe("the API's description", () => {
       "AuditEntry",
       "BulkOperation",
       "Leak",
+      "ListedWorkspace",
       "Operation",
       "Place",
       "Problem",

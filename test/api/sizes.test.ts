@@ -135,7 +135,10 @@ describe("a page", () => {
     await Promise.all(Array.from({ length: 40 }, (_, n) => api.create({ name: `large-${n}`, labels, spec })));
     const pages: number[] = [];
     const seen = new Set<string>();
-    for (let path: string | undefined = "/workspaces?label=size:large&limit=1000"; path !== undefined;) {
+    for (
+      let path: string | undefined = "/workspaces?label=size:large&limit=1000&fields=spec";
+      path !== undefined;
+    ) {
       const { body, headers } = await api.call("GET", path);
       pages.push(body.length);
       for (const { id } of body) seen.add(id as string);
@@ -143,5 +146,32 @@ describe("a page", () => {
     }
     expect(pages).toEqual([35, 5]);
     expect(seen.size).toBe(40);
+  });
+
+  it("has no specs unless they are asked for", async () => {
+    const { body } = await api.call("GET", "/workspaces?label=size:large");
+    expect(body).toHaveLength(40);
+    expect(body.filter((one: object) => "spec" in one)).toEqual([]);
+    const asked = await api.call("GET", "/workspaces?label=size:large&limit=1&fields=spec");
+    expect(asked.body[0].spec.command[0]).toBe("sleep");
+    const wrong = await api.call("GET", "/workspaces?fields=specs");
+    expect([wrong.status, wrong.body.errors[0]]).toEqual([
+      400,
+      { field: "fields[0]", expected: "spec, which is all that a list leaves out" },
+    ]);
+  });
+
+  it("ends at 2 MiB of labels too", async () => {
+    const labels = Object.fromEntries(Array.from({ length: 64 }, (_, n) => [`large-${n}`, "x".repeat(256)]));
+    const parent = await api.create();
+    await api.pool.query(
+      `with made as (
+         insert into workspaces (id, name, parent_id, backend, spec, labels, status)
+         select gen_random_uuid(), 'w', $1, 'process', '{}', $2, 'online' from generate_series(1, 150) returning id
+       ) insert into gates (workspace_id) select id from made`,
+      [parent.id, labels],
+    );
+    const { body, headers } = await api.call("GET", `/workspaces?parent_id=${parent.id}&limit=1000`);
+    expect([body.length < 150, headers.get("link") !== null]).toEqual([true, true]);
   });
 });

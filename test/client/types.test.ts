@@ -1,4 +1,4 @@
-import { createClient, type Operation, type StructureEvent } from "@berth/client";
+import { createClient, type ListedWorkspace, type Operation, type StructureEvent } from "@berth/client";
 import { expectTypeOf, it } from "vitest";
 
 const berth = createClient({ url: "http://nowhere", key: "none" });
@@ -16,6 +16,7 @@ it("gives each route's answer its type", () => {
   expectTypeOf<Answers["created"]["data"]["token"]>().toEqualTypeOf<string | undefined>();
   expectTypeOf<Answers["created"]["data"]["operation"]["kind"]>().toEqualTypeOf<Operation["kind"]>();
   expectTypeOf<Answers["paused"]["data"]["cascaded"]>().toBeNumber();
+  expectTypeOf<Answers["listed"]["data"][number]>().toEqualTypeOf<ListedWorkspace>();
   expectTypeOf<Answers["listed"]["data"][number]["labels"]>().toEqualTypeOf<Record<string, string>>();
   expectTypeOf<Answers["metrics"]["data"]>().toBeString();
   expectTypeOf(berth.rows("/events")[Symbol.asyncIterator]().next()).resolves.toEqualTypeOf<

@@ -46,6 +46,7 @@ import { whyRoutes } from "./routes/workspaces/why.js";
 import { deleteRoutes } from "./routes/workspaces/delete.js";
 import { verbRoutes } from "./routes/workspaces/verbs.js";
 import { workspaceRoutes } from "./routes/workspaces/crud.js";
+import { workspaceListRoute } from "./routes/workspaces/list.js";
 import { webhookDeliveryRoutes } from "./routes/webhooks/deliveries.js";
 import { webhookManageRoutes } from "./routes/webhooks/manage.js";
 import type { App, Services } from "./services.js";
@@ -132,6 +133,7 @@ export function addRoutes(
   { keyring, registry }: { keyring: Keyring; registry: Registry },
 ): void {
   workspaceRoutes(app, services);
+  workspaceListRoute(app, services);
   verbRoutes(app, services);
   deleteRoutes(app, services);
   whyRoutes(app, services);

@@ -1,4 +1,4 @@
-import type { Workspace } from "@berth/client";
+import type { ListedWorkspace, Workspace } from "@berth/client";
 import type { Context } from "./context.js";
 import { CliError, EXIT } from "./exit.js";
 
@@ -17,15 +17,14 @@ export async function findWorkspace(
   { berth, signal }: Pick<Context, "berth" | "signal">,
   given: string,
   { removed = false }: { removed?: boolean } = {},
-): Promise<Workspace> {
-  if (UUID.test(given))
-    return (await berth.GET("/workspaces/{id}", { params: { path: { id: given } }, signal })).data;
+): Promise<ListedWorkspace> {
+  if (UUID.test(given)) return read({ berth, signal }, given);
   const those = async (query: {
     name?: string;
     id_prefix?: string;
     include_removed?: boolean;
-  }): Promise<Workspace[]> => {
-    const found: Workspace[] = [];
+  }): Promise<ListedWorkspace[]> => {
+    const found: ListedWorkspace[] = [];
     for await (const one of berth.rows("/workspaces", { params: { query }, signal })) {
       found.push(one);
       if (found.length > MAX_ALIKE) break;
@@ -56,6 +55,19 @@ export async function findWorkspace(
     if (begun[0] !== undefined) return begun[0];
   }
   throw new CliError(EXIT.notFound, `there is no workspace ${given}`, "see: berth ls --all");
+}
+
+/** As {@link findWorkspace}, with its spec, which lists leave out. @throws CliError */
+export async function readWorkspace(
+  context: Pick<Context, "berth" | "signal">,
+  given: string,
+  options: { removed?: boolean } = {},
+): Promise<Workspace> {
+  return read(context, UUID.test(given) ? given : (await findWorkspace(context, given, options)).id);
+}
+
+async function read({ berth, signal }: Pick<Context, "berth" | "signal">, id: string): Promise<Workspace> {
+  return (await berth.GET("/workspaces/{id}", { params: { path: { id } }, signal })).data;
 }
 
 /** The names of workspaces, for tables; of one that is purged its id. */

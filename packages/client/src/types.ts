@@ -3,6 +3,8 @@ import type { components, paths } from "./generated/openapi.js";
 type Schemas = components["schemas"];
 
 export type Workspace = Schemas["Workspace"];
+/** As lists have it: its `spec` only where `fields` asked for it. */
+export type ListedWorkspace = Schemas["ListedWorkspace"];
 export type Operation = Schemas["Operation"];
 export type BulkOperation = Schemas["BulkOperation"];
 export type Resource = Schemas["Resource"];

@@ -12,13 +12,14 @@ import { Quota } from "../schemas/quota.js";
 import { Resource } from "../schemas/resource.js";
 import { Sweep } from "../schemas/sweep.js";
 import { Delivery, Webhook } from "../schemas/webhook.js";
-import { Workspace } from "../schemas/workspace.js";
+import { ListedWorkspace, Workspace } from "../schemas/workspace.js";
 import type { App } from "../services.js";
 
 /** Gathers the description of all routes that are added after it. */
 export async function describeRoutes(app: App): Promise<void> {
   for (const schema of [
     Workspace,
+    ListedWorkspace,
     Operation,
     Bulk,
     Resource,

@@ -47,6 +47,9 @@ export const ONLINE_EXAMPLE = {
   updated_at: LATER,
 };
 
+const { spec: _spec, ...LISTED } = ONLINE_EXAMPLE;
+export const LISTED_EXAMPLE = LISTED;
+
 export const OPERATION_EXAMPLE = {
   id: OPERATION_ID,
   workspace_id: WORKSPACE_ID,

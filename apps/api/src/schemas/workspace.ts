@@ -1,3 +1,4 @@
+import type { ListedWorkspace as ListedRow } from "@berth/core/db/workspace-lists";
 import type { Workspace as Row } from "@berth/core/db/workspaces";
 import { BACKENDS, type BackendName } from "@berth/core/domain/backend";
 import { shown } from "@berth/core/domain/secrets";
@@ -110,48 +111,67 @@ export const PatchBody = expecting(
   ),
 );
 
+const FIELDS = {
+  id: uuid(),
+  name: Type.String(),
+  parent_id: nullable(uuid()),
+  backend: Type.Enum([...BACKENDS]),
+  place: Type.String({ description: "Where its things are made." }),
+  place_labels: Type.Record(Type.String(), Type.String(), {
+    description: "What the labels of any place that it gets must be.",
+  }),
+  may_move: Type.Boolean({
+    description: "When its place is drained it starts elsewhere, with an empty volume.",
+  }),
+  labels: Type.Record(Type.String(), Type.String()),
+  status: Type.Enum([...STATUSES]),
+  status_reason: nullable(Type.String()),
+  generation: Type.Integer({ description: "The number of its incarnation; 0 before the first launch." }),
+  instance_id: nullable(Type.String(), {
+    description: "The provider's id of what runs now. A removed workspace keeps it until it is proven gone.",
+  }),
+  url: nullable(Type.String()),
+  version: Type.Integer({ description: "Counts its changes; the ETag." }),
+  last_heartbeat_at: nullable(time("When its agent last reported.")),
+  active_tasks: Type.Integer(),
+  error_rate: Type.Number(),
+  last_launched_at: nullable(time("When it was last launched.")),
+  hibernate_after_minutes: nullable(Type.Integer()),
+  expires_at: nullable(time("When it is deleted by itself.")),
+  next_restart_at: nullable(time("Of one that is offline: when Berth tries a restart by itself.")),
+  created_at: time("When it was accepted."),
+  updated_at: time("When it last changed."),
+  removed_at: nullable(time("When its delete was accepted.")),
+};
+/** What a list leaves out unless it is asked for. */
+const MORE = { spec: ShownSpec };
+
+export const LIST_FIELDS = Type.Array(
+  expecting(
+    "spec, which is all that a list leaves out",
+    Type.Enum(Object.keys(MORE) as (keyof typeof MORE)[]),
+  ),
+  { description: "What a list leaves out, told of each workspace too.", minItems: 1, maxItems: 8 },
+);
+
 export const Workspace = named(
   "Workspace",
+  Type.Object({ ...FIELDS, ...MORE }, { description: "One workspace." }),
+);
+
+export const ListedWorkspace = named(
+  "ListedWorkspace",
   Type.Object(
-    {
-      id: uuid(),
-      name: Type.String(),
-      parent_id: nullable(uuid()),
-      backend: Type.Enum([...BACKENDS]),
-      place: Type.String({ description: "Where its things are made." }),
-      place_labels: Type.Record(Type.String(), Type.String(), {
-        description: "What the labels of any place that it gets must be.",
-      }),
-      may_move: Type.Boolean({
-        description: "When its place is drained it starts elsewhere, with an empty volume.",
-      }),
-      spec: ShownSpec,
-      labels: Type.Record(Type.String(), Type.String()),
-      status: Type.Enum([...STATUSES]),
-      status_reason: nullable(Type.String()),
-      generation: Type.Integer({ description: "The number of its incarnation; 0 before the first launch." }),
-      instance_id: nullable(Type.String(), {
-        description:
-          "The provider's id of what runs now. A removed workspace keeps it until it is proven gone.",
-      }),
-      url: nullable(Type.String()),
-      version: Type.Integer({ description: "Counts its changes; the ETag." }),
-      last_heartbeat_at: nullable(time("When its agent last reported.")),
-      active_tasks: Type.Integer(),
-      error_rate: Type.Number(),
-      last_launched_at: nullable(time("When it was last launched.")),
-      hibernate_after_minutes: nullable(Type.Integer()),
-      expires_at: nullable(time("When it is deleted by itself.")),
-      next_restart_at: nullable(time("Of one that is offline: when Berth tries a restart by itself.")),
-      created_at: time("When it was accepted."),
-      updated_at: time("When it last changed."),
-      removed_at: nullable(time("When its delete was accepted.")),
-    },
-    { description: "One workspace." },
+    { ...FIELDS, spec: Type.Optional(ShownSpec) },
+    { description: "A workspace as lists have it: with its `spec` where `fields=spec` asks for it." },
   ),
 );
 
 export function viewWorkspace(row: Row): Static<typeof Workspace> {
+  return { ...viewListed(row), spec: shown(row.spec) };
+}
+
+export function viewListed(row: ListedRow): Static<typeof ListedWorkspace> {
   return {
     id: row.id,
     name: row.name,
@@ -160,7 +180,7 @@ export function viewWorkspace(row: Row): Static<typeof Workspace> {
     place: row.place,
     place_labels: row.place_labels,
     may_move: row.may_move,
-    spec: shown(row.spec),
+    ...(row.spec === undefined ? {} : { spec: shown(row.spec) }),
     labels: row.labels,
     status: row.status,
     status_reason: row.status_reason,

@@ -5,7 +5,7 @@ import { action, examples, type Register, workspaceArgument } from "../command.j
 import { type Context, printJson } from "../context.js";
 import { CliError, EXIT } from "../exit.js";
 import { duration, label, labelsOf, labelsText, moment, words } from "../parse.js";
-import { findWorkspace } from "../workspaces.js";
+import { readWorkspace } from "../workspaces.js";
 import { minutes, readSpec, type SpecOptions, specOptions } from "../spec.js";
 
 type Changes = paths["/workspaces/{id}"]["patch"]["requestBody"]["content"]["application/json"];
@@ -117,7 +117,7 @@ async function change(
 ): Promise<{ workspace: Workspace; changed: Changes }> {
   const { berth, signal } = context;
   for (let tries = 1; ; tries++) {
-    const seen = await findWorkspace(context, given);
+    const seen = await readWorkspace(context, given);
     const params = { path: { id: seen.id }, header: { "if-match": `"${seen.version}"` } };
     const body = await changesTo(seen);
     try {

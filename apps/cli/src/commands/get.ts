@@ -3,7 +3,7 @@ import { printJson } from "../context.js";
 import { details, table } from "../output/table.js";
 import { relative } from "../output/times.js";
 import { labelsText } from "../parse.js";
-import { findWorkspace } from "../workspaces.js";
+import { readWorkspace } from "../workspaces.js";
 
 export const get: Register = (program, surroundings) => {
   const command = program
@@ -15,7 +15,7 @@ export const get: Register = (program, surroundings) => {
     .action(
       action<{ resources?: true }>(surroundings, async (context, { resources }, given: string) => {
         const { berth, signal, paint, print, now, json } = context;
-        const one = await findWorkspace(context, given, { removed: true });
+        const one = await readWorkspace(context, given, { removed: true });
         const params = { path: { id: one.id } };
         const ledger =
           resources === undefined

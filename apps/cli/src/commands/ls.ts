@@ -1,4 +1,4 @@
-import type { Workspace } from "@berth/client";
+import type { ListedWorkspace } from "@berth/client";
 import { action, examples, type Register } from "../command.js";
 import { type Context, printJson } from "../context.js";
 import { repeat } from "../output/repeat.js";
@@ -10,7 +10,7 @@ import { type FilterOptions, filterOf, filters } from "../workspace-filter.js";
 
 const REASON_CHARACTERS = 48;
 
-type Cell = (one: Workspace, now: number) => string | null;
+type Cell = (one: ListedWorkspace, now: number) => string | null;
 /** What may be shown of each, by the names that `--columns` takes. */
 const COLUMNS = {
   name: (one) => one.name,
@@ -75,7 +75,7 @@ async function list(
     ...(all === undefined ? {} : { include_removed: true }),
     ...(await filterOf(context, given, { removed: all === true })),
   };
-  const found: Workspace[] = [];
+  const found: ListedWorkspace[] = [];
   for await (const one of berth.rows("/workspaces", { params: { query }, signal })) {
     found.push(one);
     if (found.length > limit) break;

@@ -1,10 +1,10 @@
 import { useEffect, useSyncExternalStore } from "react";
-import { nextOf, type Status, type StructureEvent, type Workspace } from "@berth/client";
+import { type ListedWorkspace, nextOf, type Status, type StructureEvent } from "@berth/client";
 import { berth, isLoggedOut, isRefusal, logIn, wordsOf } from "./berth.js";
 import { onEvent } from "./live.js";
 
 /** A row of the list: all of a workspace but what it runs. */
-export type Row = Omit<Workspace, "spec" | "place_labels" | "may_move">;
+export type Row = Omit<ListedWorkspace, "spec" | "place_labels" | "may_move">;
 
 export interface Fleet {
   rows: readonly Row[];
@@ -62,7 +62,7 @@ export function openFleet(wanted: Wanted) {
       show({ rows: [...rows.values()] });
     }, SHOW_EVERY_MS);
   };
-  const keep = ({ spec: _spec, place_labels: _labels, may_move: _move, ...row }: Workspace): void => {
+  const keep = ({ spec: _spec, place_labels: _labels, may_move: _move, ...row }: ListedWorkspace): void => {
     if ((row.status === "removed") !== wanted.removed) rows.delete(row.id);
     else rows.set(row.id, row);
   };
@@ -70,7 +70,7 @@ export function openFleet(wanted: Wanted) {
   const load = async (): Promise<void> => {
     let after: string | null = null;
     for (let first = true; first || after !== null; first = false) {
-      const { data, response }: { data: Workspace[]; response: Response } = await berth.GET("/workspaces", {
+      const { data, response }: { data: ListedWorkspace[]; response: Response } = await berth.GET("/workspaces", {
         params: {
           query: {
             limit: first ? FIRST : PAGE,

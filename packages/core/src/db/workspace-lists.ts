@@ -1,7 +1,10 @@
 import type { Status } from "../domain/status.js";
 import { readPage, values, type Page, type PageSource } from "./page.js";
 import type { Queryable } from "./pool.js";
-import { WORKSPACE_COLUMNS, type Workspace } from "./workspaces.js";
+import { LISTED_COLUMNS, type Workspace } from "./workspaces.js";
+
+/** What lists tell of one: its spec, which may be large, only where it was asked for. */
+export type ListedWorkspace = Omit<Workspace, "spec"> & Partial<Pick<Workspace, "spec">>;
 
 /** Which workspaces: all that is given must be so. */
 export interface WorkspaceFilter {
@@ -20,10 +23,12 @@ export interface WorkspaceFilter {
   createdBefore?: string;
   after?: readonly string[] | null;
   limit: number;
+  /** With their specs. */
+  specs?: boolean;
 }
 
 /** A page of workspaces, oldest first. */
-export async function listWorkspaces(db: Queryable, filter: WorkspaceFilter): Promise<Page<Workspace>> {
+export async function listWorkspaces(db: Queryable, filter: WorkspaceFilter): Promise<Page<ListedWorkspace>> {
   const query = values();
   const { put } = query;
   const { statuses, backends, places, parentId, name, ids, idPrefix, labels = {} } = filter;
@@ -80,19 +85,21 @@ export async function listWorkspaces(db: Queryable, filter: WorkspaceFilter): Pr
     ...(parentId === undefined ? [] : [`w.parent_id = ${put(parentId)}`]),
     ...(label === undefined ? [] : [`w.labels @> ${put(JSON.stringify(labels))}`]),
   ];
-  return readPage<Workspace>(
+  const columns = [...LISTED_COLUMNS.split(","), ...(filter.specs === true ? ["spec"] : [])].map((one) =>
+    one.trim(),
+  );
+  const large = ["labels", "place_labels", ...(filter.specs === true ? ["spec"] : [])];
+  return readPage<ListedWorkspace>(
     db,
     {
-      columns: WORKSPACE_COLUMNS.split(",")
-        .map((column) => `w.${column.trim()}`)
-        .join(", "),
+      columns: columns.map((column) => `w.${column}`).join(", "),
       sources,
       types: ["timestamptz", "uuid"],
       direction: "asc",
       where,
       after: filter.after ?? null,
       limit: filter.limit,
-      bytes: "octet_length(spec::text)",
+      bytes: large.map((column) => `octet_length(${column}::text)`).join(" + "),
     },
     query,
   );

@@ -39,10 +39,11 @@ export interface Workspace {
   removed_at: Date | null;
 }
 
-/** Everything but the token's hash, which no reader needs. */
-export const WORKSPACE_COLUMNS = `id, name, parent_id, backend, place, place_labels, may_move, spec, labels, status, status_reason, generation, instance_id, url,
+/** Everything but the spec, which may be large, and the token's hash, which no reader needs. */
+export const LISTED_COLUMNS = `id, name, parent_id, backend, place, place_labels, may_move, labels, status, status_reason, generation, instance_id, url,
   version, last_heartbeat_at, active_tasks, error_rate, last_launched_at, hibernate_after_minutes, expires_at,
   next_restart_at, restart_tries, created_at, updated_at, removed_at`;
+export const WORKSPACE_COLUMNS = `${LISTED_COLUMNS}, spec`;
 
 export interface NewWorkspace {
   id: string;

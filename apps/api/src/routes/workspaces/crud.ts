@@ -3,7 +3,6 @@ import { defined } from "@berth/core/base/defined";
 import { agentOf } from "@berth/core/db/agents";
 import { getPlace } from "@berth/core/db/places";
 import type { Pool } from "@berth/core/db/pool";
-import { listWorkspaces } from "@berth/core/db/workspace-lists";
 import type { BackendName } from "@berth/core/domain/backend";
 import { STATUSES } from "@berth/core/domain/status";
 import { createWorkspace } from "@berth/core/requests/create";
@@ -13,12 +12,11 @@ import Type from "typebox";
 import { etagOf, isKnown } from "../../http/etag.js";
 import { answerAccepted } from "../../http/answer-accepted.js";
 import { preferredWait } from "../../http/prefer.js";
-import { pageOf, positionOf } from "../../http/pages.js";
 import { requireWorkspace } from "../../http/require-workspace.js";
 import { requesterOf } from "../../http/requester.js";
 import { AGENT_EXAMPLE, WorkspaceWithAgent } from "../../schemas/agent.js";
-import { Created, ETAG, LOCATION, NEXT_PAGE, WAITED, answer } from "../../schemas/answers.js";
-import { ConditionHeaders, flag, IdParams, PAGE, query, ref, WaitHeaders } from "../../schemas/common.js";
+import { Created, ETAG, LOCATION, WAITED, answer } from "../../schemas/answers.js";
+import { ConditionHeaders, IdParams, query, ref, WaitHeaders } from "../../schemas/common.js";
 import {
   DONE_EXAMPLE,
   ONLINE_EXAMPLE,
@@ -28,18 +26,9 @@ import {
 import { oneOrMore } from "../../schemas/filters.js";
 import { problems } from "../../schemas/problem.js";
 import { createBody, expiryOf, PatchBody, viewWorkspace, Workspace } from "../../schemas/workspace.js";
-import { ID_PREFIX, IDS, readWorkspaceFilter, WORKSPACE_FILTER } from "../../schemas/workspace-filter.js";
 import type { App, Services } from "../../services.js";
 
 const TAGS = ["workspaces"];
-
-const ListQuery = query({
-  ...WORKSPACE_FILTER,
-  id: Type.Optional(IDS),
-  id_prefix: Type.Optional(ID_PREFIX),
-  include_removed: flag("Removed ones too.", { default: false }),
-  ...PAGE,
-});
 
 const ReadQuery = query({
   wait_for: Type.Optional(oneOrMore(STATUSES, "Wait until it is in one of these statuses.")),
@@ -114,38 +103,6 @@ export function workspaceRoutes(app: App, services: Services): void {
       const { token, ...rest } = accepted;
       const answered = await answerAccepted(services, request, reply, rest);
       return { ...answered, ...(token === null ? {} : { token }) };
-    },
-  );
-
-  app.get(
-    "/workspaces",
-    {
-      config: { access: "viewer", tenants: "labels" },
-      schema: {
-        operationId: "listWorkspaces",
-        summary: "List workspaces",
-        description:
-          "Oldest first; all that is given must be so. Removed ones are left out unless asked for. Follow `Link`: where few " +
-          "pass the filter, pages are shorter than their limit, even empty.",
-        tags: TAGS,
-        querystring: ListQuery,
-        response: {
-          200: answer("A page.", Type.Array(ref(Workspace)), [ONLINE_EXAMPLE], NEXT_PAGE),
-          ...problems("invalid_request"),
-        },
-      },
-    },
-    async (request, reply) => {
-      const { include_removed = false, limit = 100, after, id, id_prefix } = request.query;
-      const filter = readWorkspaceFilter(request.query);
-      const found = await listWorkspaces(pool, {
-        ...filter,
-        ...defined({ ids: id, idPrefix: id_prefix }),
-        includeRemoved: include_removed || filter.includeRemoved,
-        after: positionOf(after),
-        limit,
-      });
-      return pageOf(request, reply, found, limit).map(viewWorkspace);
     },
   );
 

@@ -1,4 +1,4 @@
-import type { StructureEvent, Workspace } from "@berth/client";
+import type { ListedWorkspace, StructureEvent } from "@berth/client";
 import { berth } from "../../api/berth.js";
 
 /** What nothing tells us of, such as a resource that is gone, is looked for again after this, in ms. */
@@ -61,8 +61,8 @@ async function eventsOf(workspaceId: string): Promise<StructureEvent[]> {
 }
 
 /** Those that are deleted with it, the nearest first. */
-export async function descendantsOf(id: string): Promise<Workspace[]> {
-  const found: Workspace[] = [];
+export async function descendantsOf(id: string): Promise<ListedWorkspace[]> {
+  const found: ListedWorkspace[] = [];
   for (let parents = [id]; parents.length > 0 && found.length < MAX_DESCENDANTS;) {
     const pages = await Promise.all(
       parents.map((parent_id) =>
