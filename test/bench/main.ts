@@ -1,5 +1,5 @@
 /**
- * Berth beside what a user would take instead: `npm run bench [-- a b c]`. Each round runs every system once, in turn, on a
+ * Berth beside what a user would take instead: `npm run bench [-- a b c]`; `-- fairness` is fairness.ts. Each round runs every system once, in turn, on a
  * durable PostgreSQL and Redis of their own; what broke a promise has no figure. Writes docs/benchmarks.
  */
 import { randomUUID } from "node:crypto";
@@ -17,6 +17,10 @@ import { installPeers } from "./peers/install.js";
 import { writeReport } from "./peers/report.js";
 import { openPeer, PEERS } from "./peers/systems.js";
 
+if (process.argv.includes("fairness")) {
+  await import("./fairness.js");
+  process.exit(0);
+}
 const ROUNDS = Number(process.env["BENCH_ROUNDS"] ?? 5);
 const SYSTEMS = ["berth", ...Object.keys(PEERS)];
 const asked = process.argv.slice(2).filter((name): name is CaseName => Object.hasOwn(CASES, name));

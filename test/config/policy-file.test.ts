@@ -1,5 +1,5 @@
 import { parsePolicy, PolicyFileError } from "@berth/core/config/policy-file";
-import { brokenRule, confinementOf, imageParts } from "@berth/core/domain/policy";
+import { brokenRule, confinementOf, imageParts, weightOf } from "@berth/core/domain/policy";
 import { describe, expect, it } from "vitest";
 
 const problemsOf = (source: string): readonly string[] => {
@@ -36,6 +36,23 @@ others: {}`),
     const spec = { image: "anything", memory_mb: 1_000_000 };
     expect(brokenRule(parsePolicy("all: {}"), { backend: "docker", labels: {}, spec }, false)).toBeNull();
   });
+});
+
+it("says how much a tenant weighs, which is 1 unless it does", () => {
+  const policy = parsePolicy(`
+tenants:
+  - { labels: { team: red }, weight: 4 }
+  - { labels: { team: red, stage: test }, weight: 2 }
+  - { labels: { team: green }, max_cpus: 1 }`);
+  const of = (tenant: Record<string, string>): number => weightOf(policy, tenant);
+  expect([of({ team: "red" }), of({ team: "red", stage: "test" }), of({ team: "green" }), of({})]).toEqual([
+    4, 2, 1, 1,
+  ]);
+  expect(weightOf(null, { team: "red" })).toBe(1);
+  expect(problemsOf("all: { weight: 2 }")).toEqual(["all.weight: expected it in a tenant's section"]);
+  expect(problemsOf("tenants: [{ labels: { team: red }, weight: 0.5 }]")).toEqual([
+    "tenants[0].weight: got 0.5, expected a whole number from 1 to 100",
+  ]);
 });
 
 describe("a rule", () => {

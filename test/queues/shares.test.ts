@@ -1,5 +1,6 @@
 import { createShares, type QueueLook } from "@berth/core/queues/shares";
 import { createWorkspace } from "@berth/core/requests/create";
+import fc from "fast-check";
 import { describe, expect, inject, it, onTestFinished } from "vitest";
 import { newWorkspace, startFleet } from "../support/fleet.js";
 import { ended } from "../support/wait.js";
@@ -32,6 +33,8 @@ describe("who asks for much", () => {
   });
 });
 
+const WEIGHTS: Readonly<Record<string, number>> = { heavy: 3, heavier: 7 };
+
 describe("the order of a queue", () => {
   const open = () => {
     let time = 0;
@@ -42,7 +45,7 @@ describe("the order of a queue", () => {
         looks++;
         return seen;
       },
-      () => time,
+      { now: () => time, weightOf: ({ team }) => WEIGHTS[team!] ?? 1 },
     );
     const ask = (by: string, times = 1): number[] =>
       Array.from({ length: times }, () => shares.priorityOf(by));
@@ -67,6 +70,43 @@ describe("the order of a queue", () => {
     await Promise.resolve();
     await Promise.resolve();
     expect([ask("red-2"), ask("red-1"), ask("blue")]).toEqual([[100], [101], [40]]);
+  });
+
+  it("gives each tenant as much as it weighs, for as long as all of them have something waiting", async () => {
+    const team = (name: string) => ({
+      requested_by: name,
+      tenant: JSON.stringify({ team: name }),
+      waiting: 0,
+    });
+    const teams = ["light", "heavy", "heavier"];
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.constantFrom(...teams), { minLength: 1, maxLength: 200 }),
+        async (asked) => {
+          const { ask, seen, pass } = open();
+          seen.waiting = teams.map(team);
+          // So that it looks, and knows them.
+          ask("nobody", 4);
+          pass(300);
+          ask("nobody");
+          await Promise.resolve();
+          await Promise.resolve();
+          const order = asked
+            .map((by) => ({ by, priority: ask(by)[0]! }))
+            .toSorted((one, other) => one.priority - other.priority);
+          const taken = new Map(teams.map((name) => [name, 0]));
+          const left = new Map(teams.map((name) => [name, asked.filter((one) => one === name).length]));
+          for (const { by } of order) {
+            taken.set(by, taken.get(by)! + 1);
+            left.set(by, left.get(by)! - 1);
+            const turns = teams
+              .filter((name) => left.get(name)! > 0)
+              .map((name) => taken.get(name)! / (WEIGHTS[name] ?? 1));
+            expect(Math.max(0, ...turns) - Math.min(Infinity, ...turns)).toBeLessThanOrEqual(1);
+          }
+        },
+      ),
+    );
   });
 
   it("is first come, first served, and asks for no figures, while little is asked for", () => {

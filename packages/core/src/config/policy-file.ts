@@ -45,6 +45,7 @@ const KINDS: { readonly [F in Exclude<keyof Rules, LabelsField>]-?: Kind<NonNull
   readonly_rootfs: yes,
   user: matching(/^[\w-]{1,32}(:[\w-]{1,32})?$/, "a user or uid, with :group if wanted"),
   nofile: whole,
+  weight: integer(1, 100),
   network: matching(/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/, "the name of a Docker network"),
 };
 const FIELDS = [...Object.keys(KINDS), "place_labels"];
@@ -69,6 +70,8 @@ export function parsePolicy(source: string): Policy {
       readTenant(`tenants[${n}]`, one, problems),
     ),
   ];
+  // It is what a tenant has beside others.
+  if (sections[0]!.rules.weight !== undefined) problems.push("all.weight: expected it in a tenant's section");
   if (problems.length > 0) throw new PolicyFileError(problems);
   return sections;
 }

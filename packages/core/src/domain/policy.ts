@@ -25,6 +25,8 @@ export interface Rules {
   readonly user?: string;
   readonly nofile?: number;
   readonly network?: string;
+  /** How many operations the tenant has in each turn at a place's queue. */
+  readonly weight?: number;
 }
 
 /** Rules for the workspaces that have all these labels. */
@@ -81,6 +83,11 @@ export function confinementOf(policy: Policy, labels: Wanted["labels"]): Confine
   const all = sectionsFor(policy, labels).map(({ rules }) => rules);
   const confinement: Confinement = Object.assign({}, ...all);
   return { ...confinement, cap_drop: [...new Set(all.flatMap((rules) => rules.cap_drop ?? []))] };
+}
+
+/** How much a tenant weighs where several wait; the later section's word counts. */
+export function weightOf(policy: Policy, tenant: Wanted["labels"]): number {
+  return sectionsFor(policy, tenant).findLast(({ rules }) => rules.weight !== undefined)?.rules.weight ?? 1;
 }
 
 /** The labels that a workspace's place must have. */

@@ -4,7 +4,7 @@ import { RETRY_JITTER } from "../domain/backoff.js";
 import { isEnding } from "../domain/operation.js";
 import type { DispatchedOperation, Dispatcher } from "../gate/dispatcher.js";
 import { BACKOFF, jobId, type OperationJob } from "./names.js";
-import { createShares, type QueueLook } from "./shares.js";
+import { createShares, type QueueLook, type WeightOf } from "./shares.js";
 import { PRODUCER_LIMIT_MS, type AnyQueue, type QueueConfig, type Store } from "./store.js";
 
 /** ioredis's states in which a command can't be sent. */
@@ -14,12 +14,15 @@ const FINISHED_JOBS: Pick<JobsOptions, "removeOnComplete" | "removeOnFail"> = {
   removeOnFail: { age: 86_400, count: 5_000 },
 };
 
-/** What {@link Dispatcher} asks for, on BullMQ. @param waitingIn who has how much waiting in a place */
+/**
+ * What {@link Dispatcher} asks for, on BullMQ.
+ * @param asked who has how much waiting in a place, and how much a tenant weighs
+ */
 export function createDispatcher(
   { operationsOf, endsOf }: Record<"operationsOf" | "endsOf", (place: string) => AnyQueue<OperationJob>>,
   store: Store,
   config: QueueConfig,
-  waitingIn: (place: string) => Promise<QueueLook["waiting"]>,
+  asked: { waitingIn: (place: string) => Promise<QueueLook["waiting"]>; weightOf: WeightOf },
 ): Dispatcher {
   // A Redis known to be down is not waited for: each request would pay for it.
   const ask = async <T>(work: () => Promise<T>): Promise<T> => {
@@ -35,11 +38,11 @@ export function createDispatcher(
       shares.get(queue.name) ??
       createShares(async () => {
         const [waiting, [next]] = await Promise.all([
-          waitingIn(operation.place),
+          asked.waitingIn(operation.place),
           ask(() => queue.getJobs(["prioritized"], 0, 0, true)),
         ]);
         return { waiting, next: next?.priority ?? 0 };
-      });
+      }, asked);
     shares.set(queue.name, known);
     return known.priorityOf(operation.requested_by);
   };

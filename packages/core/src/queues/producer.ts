@@ -1,9 +1,11 @@
 import { Queue, runMigrations } from "bullmq";
 import { within } from "../base/deadline.js";
+import { readPolicyFile } from "../config/policy-file.js";
 import { withClient } from "../db/connect.js";
 import type { Pool } from "../db/pool.js";
 import { waitingByRequester } from "../db/shares.js";
 import type { LogsQuestion } from "../domain/logs.js";
+import { weightOf } from "../domain/policy.js";
 import type { Dispatcher } from "../gate/dispatcher.js";
 import { createDispatcher } from "./dispatcher.js";
 import {
@@ -50,6 +52,7 @@ export interface Queues {
 /**
  * Opens the queues, on Redis or on PostgreSQL. A store that is down is no error here; each call finds out for
  * itself.
+ * @throws ConfigError for a policy that can't be read: it says how much each tenant weighs
  * @param pool where operations are counted, so that each asker has its share; null: by what this process adds
  */
 export async function openQueues(
@@ -57,6 +60,7 @@ export async function openQueues(
   onError: (error: Error) => void,
   pool: Pool | null = null,
 ): Promise<Queues> {
+  const policy = readPolicyFile(config.policyFile ?? null);
   if (config.redisUrl === null) await withClient(queuesUrl(config), (client) => runMigrations(client));
   const store = openStore(config, "producer", onError);
   const open = <Data>(name: string): AnyQueue<Data> => {
@@ -99,9 +103,10 @@ export async function openQueues(
     sweepsOf: (place) => lazily<Record<string, never>>(sweepsQueue(place)),
     logsOf: (place) => lazily<LogsQuestion>(logsQueue(place)),
     webhooks,
-    dispatcher: createDispatcher({ operationsOf, endsOf }, store, config, async (place) =>
-      pool === null ? [] : waitingByRequester(pool, place),
-    ),
+    dispatcher: createDispatcher({ operationsOf, endsOf }, store, config, {
+      waitingIn: async (place) => (pool === null ? [] : waitingByRequester(pool, place)),
+      weightOf: (tenant) => weightOf(policy, tenant),
+    }),
     ping: async () => {
       await within(PRODUCER_LIMIT_MS, [], async () => {
         await unplaced.getJobCountByTypes("active");

@@ -15,6 +15,8 @@ export interface QueueConfig extends RedisConfig {
   readonly queuePrefix: string;
   readonly parkMs: number;
   readonly retryDelayMs: number;
+  /** Where it stands how much each tenant weighs; absent or null: all the same. */
+  readonly policyFile?: string | null;
   /** Where traces go; absent or null: nowhere. */
   readonly otlpEndpoint?: string | null;
 }
