@@ -4,14 +4,20 @@ import type { FastifyInstance } from "fastify";
 import type { App } from "../services.js";
 
 const COOKIE = "berth_session";
+/** What a browser keeps between a login's beginning at a provider and its end, and for how long, in seconds. */
+const FLOW_COOKIE = "berth_sign_on";
+const FLOW_S = 10 * 60;
 /** A login ends after it, in seconds. */
-const SESSION_S = 12 * 60 * 60;
+export const SESSION_S = 12 * 60 * 60;
 
 export interface Sessions {
   /** The cookie's value for a login with this key; null is the key of the configuration. */
   seal(keyId: string | null): string;
   /** Which key a cookie's value stands for; undefined if it isn't ours or its time is over. */
   open(value: string): { keyId: string | null } | undefined;
+  /** The same for a login that has begun at a provider. */
+  sealFlow(flow: object): string;
+  openFlow(value: string): unknown;
 }
 
 /**
@@ -31,6 +37,16 @@ export function createSessions(adminKeys: readonly string[], now: () => number =
       const [, id, until] = (valid && /^(root|[0-9a-f-]{36})\.(\d{1,12})$/.exec(text)) || [];
       if (id === undefined || Number(until) * 1_000 <= now()) return undefined;
       return { keyId: id === "root" ? null : id };
+    },
+    sealFlow: (flow) =>
+      signer.sign(
+        `flow.${Buffer.from(JSON.stringify(flow)).toString("base64url")}.${Math.floor(now() / 1_000) + FLOW_S}`,
+      ),
+    openFlow(value) {
+      const { valid, value: text } = signer.unsign(value);
+      const [, flow, until] = (valid && /^flow\.([\w-]+)\.(\d{1,12})$/.exec(text)) || [];
+      if (flow === undefined || Number(until) * 1_000 <= now()) return undefined;
+      return JSON.parse(Buffer.from(flow, "base64url").toString("utf8")) as unknown;
     },
   };
 }
@@ -58,4 +74,19 @@ export function cookieHeader(cookies: Cookies, value: string | null, secure: boo
 /** The value of our cookie in a request's `Cookie`. */
 export function cookieOf(cookies: Cookies, header: string | undefined): string | undefined {
   return cookies.parseCookie(header ?? "")[COOKIE];
+}
+
+/** The same of a login at a provider. Not strict: the way back from there begins at another site. */
+export function flowHeader(cookies: Cookies, value: string | null, secure: boolean): string {
+  return cookies.serializeCookie(FLOW_COOKIE, value ?? "", {
+    path: "/login",
+    maxAge: value === null ? 0 : FLOW_S,
+    httpOnly: true,
+    sameSite: "lax",
+    secure,
+  });
+}
+
+export function flowOf(cookies: Cookies, header: string | undefined): string | undefined {
+  return cookies.parseCookie(header ?? "")[FLOW_COOKIE];
 }

@@ -23,3 +23,9 @@ export function localPath(next: string | undefined): string {
 export function loginPath(next: string): string {
   return `/login?next=${encodeURIComponent(localPath(next))}`;
 }
+
+/** Where a login that is asked for so leads. */
+export function nextOf(request: FastifyRequest): string {
+  const { next } = request.query as { next?: string | string[] };
+  return localPath([next].flat()[0]);
+}

@@ -1,10 +1,9 @@
 import type { ApiKey as Row } from "@berth/core/db/api-keys";
+import { SCOPES } from "@berth/core/domain/scope";
 import Type, { type Static } from "typebox";
 import { iso, named, nullable, strictObject, time, uuid } from "./common.js";
 import { expecting } from "./expected.js";
 import { TenantLabels } from "./workspace.js";
-
-const SCOPES = ["viewer", "operator", "admin"] as const;
 
 export const ApiKey = named(
   "ApiKey",

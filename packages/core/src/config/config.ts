@@ -116,6 +116,7 @@ function conflicts(config: Config): string[] {
     );
   if ((config.ec2HostedZoneId === null) !== (config.ec2DnsSuffix === null))
     problems.push("BERTH_EC2_HOSTED_ZONE_ID and BERTH_EC2_DNS_SUFFIX: one is set, expected both or none");
+  problems.push(...halfSignOn(config));
   if (config.role === "api" && nodeEnv === "production" && EXAMPLE_KEY.test(config.adminKey ?? ""))
     problems.push(
       'BERTH_ADMIN_KEY: is an example, expected one of your own, such as "openssl rand -hex 24" prints',
@@ -123,6 +124,25 @@ function conflicts(config: Config): string[] {
   if (faultAtStep !== null && nodeEnv !== "test")
     problems.push("BERTH_FAULT_AT_STEP: kills workers, expected only with NODE_ENV=test");
   return problems;
+}
+
+/** Logins by a provider of OpenID Connect need all that there is to say of it. */
+function halfSignOn({ role, publicUrl, ...config }: Config): string[] {
+  const needed = {
+    BERTH_OIDC_ISSUER: config.oidcIssuer,
+    BERTH_OIDC_CLIENT_ID: config.oidcClientId,
+    BERTH_OIDC_CLIENT_SECRET: config.oidcClientSecret,
+    BERTH_OIDC_FILE: config.oidcFile,
+  };
+  const missing = Object.entries({ ...needed, BERTH_PUBLIC_URL: publicUrl }).filter(
+    ([, value]) => value === null,
+  );
+  const isAsked = role !== "worker" && Object.values(needed).some((value) => value !== null);
+  if (!isAsked || missing.length === 0) return [];
+  const names = missing.map(([name]) => name).join(", ");
+  return [
+    `BERTH_OIDC_…: ${names} missing, expected all of ${Object.keys(needed).join(", ")} with BERTH_PUBLIC_URL, or none`,
+  ];
 }
 
 function unknownKeys(env: Environment): string[] {

@@ -105,6 +105,12 @@ export const KEYS = {
   backends: optional("BERTH_BACKENDS", listOf(BACKENDS)),
   placesFile: optional("BERTH_PLACES_FILE", path),
   policyFile: optional("BERTH_POLICY_FILE", path),
+  oidcIssuer: optional("BERTH_OIDC_ISSUER", url("http", "https")),
+  oidcClientId: optional("BERTH_OIDC_CLIENT_ID", matching(/^[\x20-\x7e]{1,256}$/, "the id of a client")),
+  oidcClientSecret: optional("BERTH_OIDC_CLIENT_SECRET", matching(/^.{1,1024}$/, "the secret of a client"), {
+    secret: true,
+  }),
+  oidcFile: optional("BERTH_OIDC_FILE", path),
   dockerHost: optional("DOCKER_HOST", url("unix", "tcp", "http", "https")),
   dockerNetwork: optional(
     "BERTH_DOCKER_NETWORK",

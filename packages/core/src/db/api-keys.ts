@@ -1,6 +1,7 @@
+import type { Scope } from "../domain/scope.js";
 import type { Queryable, Tx } from "./pool.js";
 
-export type KeyScope = "viewer" | "operator" | "admin";
+export type KeyScope = Scope;
 
 /** A key without the key: that is known to whoever it was shown to. */
 export interface ApiKey {
@@ -39,6 +40,28 @@ export async function insertApiKey(
     ],
   );
   return rows[0] ?? null;
+}
+
+/** The row of a person's logins, which may do what the last of them was told. @returns whether it is new as well */
+export async function upsertLogin(
+  tx: Tx,
+  login: Pick<HashedApiKey, "id" | "name" | "scope" | "expires_at" | "tenant" | "key_hash">,
+): Promise<ApiKey & { made: boolean }> {
+  const { rows } = await tx.query<ApiKey & { made: boolean }>(
+    `insert into api_keys (id, name, scope, expires_at, tenant, key_hash) values ($1, $2, $3, $4, $5, $6)
+     on conflict (name) where revoked_at is null
+       do update set scope = excluded.scope, expires_at = excluded.expires_at, tenant = excluded.tenant
+     returning ${SHOWN}, id = $1 as made`,
+    [
+      login.id,
+      login.name,
+      login.scope,
+      login.expires_at,
+      login.tenant && JSON.stringify(login.tenant),
+      login.key_hash,
+    ],
+  );
+  return rows[0]!;
 }
 
 export async function getApiKey(db: Queryable, id: string): Promise<ApiKey | null> {

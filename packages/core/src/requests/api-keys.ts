@@ -60,7 +60,7 @@ export async function createKey(
       throw new BerthError("name_taken", `another key is named ${name}: revoke it first, or choose another`, {
         name,
       });
-    await insertEvents(tx, [eventOf("api_key.created", inserted, asker.requestedBy)]);
+    await insertEvents(tx, [keyEvent("api_key.created", inserted, asker.requestedBy)]);
     return { apiKey: inserted, key };
   });
 }
@@ -83,13 +83,13 @@ export async function revokeKey(
     if (apiKey === null) throw new BerthError("key_not_found", `there is no key ${id}`, { key_id: id });
     await insertEvents(
       tx,
-      revoked.map((one) => eventOf("api_key.revoked", one, asker.requestedBy)),
+      revoked.map((one) => keyEvent("api_key.revoked", one, asker.requestedBy)),
     );
     return { apiKey, revoked };
   });
 }
 
-function eventOf(
+export function keyEvent(
   type: "api_key.created" | "api_key.revoked",
   { id, name, scope, expires_at }: ApiKey,
   by: string,
