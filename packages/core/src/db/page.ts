@@ -99,7 +99,7 @@ async function lookFor<Row>(
         ${from} ${beyond(key)} ${order(key)} limit ${most})`,
   );
   // What comes before a row in its page.
-  const before = bytes === undefined ? "0" : `sum(${bytes}) over (${order(names)}) - ${bytes}`;
+  const before = bytes === undefined ? "0" : `sum(${bytes}) over (${order(names)}) - (${bytes})`;
   const { rows } = await db.query<Row & Record<string, unknown>>(
     `with looked as materialized (
        select * from (${sources.join(" union all ")}) merged ${order(names)} limit ${most}
