@@ -70,17 +70,20 @@ export function openFleet(wanted: Wanted) {
   const load = async (): Promise<void> => {
     let after: string | null = null;
     for (let first = true; first || after !== null; first = false) {
-      const { data, response }: { data: ListedWorkspace[]; response: Response } = await berth.GET("/workspaces", {
-        params: {
-          query: {
-            limit: first ? FIRST : PAGE,
-            ...(after === null ? {} : { after }),
-            ...(wanted.removed ? { status: ["removed" as const] } : {}),
-            ...(wanted.label === null ? {} : { label: [wanted.label] }),
+      const { data, response }: { data: ListedWorkspace[]; response: Response } = await berth.GET(
+        "/workspaces",
+        {
+          params: {
+            query: {
+              limit: first ? FIRST : PAGE,
+              ...(after === null ? {} : { after }),
+              ...(wanted.removed ? { status: ["removed" as const] } : {}),
+              ...(wanted.label === null ? {} : { label: [wanted.label] }),
+            },
           },
+          signal,
         },
-        signal,
-      });
+      );
       for (const one of data) keep(one);
       after = nextOf(response);
       show({ rows: [...rows.values()], error: null });
