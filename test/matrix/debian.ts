@@ -1,37 +1,23 @@
-import { execFile } from "node:child_process";
-import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { onTestFinished } from "vitest";
+import { unpackFrom } from "../support/apt-unpack.js";
 
-const exec = promisify(execFile);
-const ARCHIVE = "http://deb.debian.org/debian";
-const KEYS = "/usr/share/keyrings/debian-archive-keyring.gpg";
 const LIBRARIES = "usr/lib/x86_64-linux-gnu";
+
+/** A directory for the files of another release of Debian, which goes with the test. */
+export async function directoryFor(release: string): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), `${release}-`));
+  onTestFinished(() => rm(directory, { recursive: true, force: true }));
+  return directory;
+}
 
 /** Packages of another release of Debian, unpacked into a directory that goes with the test: nothing is installed. */
 export async function unpacked(release: string, packages: readonly string[]): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), `${release}-`));
-  onTestFinished(() => rm(directory, { recursive: true, force: true }));
-  const [lists, cache, root] = ["lists", "cache", "root"].map((name) => join(directory, name));
-  for (const path of [join(lists!, "partial"), join(cache!, "archives/partial"), root!])
-    await mkdir(path, { recursive: true });
-  const sources = join(directory, "sources.list");
-  await writeFile(sources, `deb [signed-by=${KEYS}] ${ARCHIVE} ${release} main\n`);
-  const settings = {
-    "Dir::Etc::sourcelist": sources,
-    "Dir::Etc::sourceparts": "-",
-    "Dir::State::lists": lists!,
-    "Dir::Cache": cache!,
-    "APT::Sandbox::User": "root",
-  };
-  const options = Object.entries(settings).flatMap(([key, value]) => ["-o", `${key}=${value}`]);
-  await exec("apt-get", [...options, "-q", "update"]);
-  await exec("apt-get", [...options, "-q", "download", ...packages], { cwd: cache! });
-  for (const file of (await readdir(cache!)).filter((name) => name.endsWith(".deb")))
-    await exec("dpkg-deb", ["-x", join(cache!, file), root!]);
-  return root!;
+  const root = await directoryFor(release);
+  await unpackFrom(release, packages, root);
+  return root;
 }
 
 /**

@@ -5,15 +5,14 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { Redis } from "ioredis";
 import { inject, onTestFinished } from "vitest";
-import { BUSYBOX_IMAGE, importTestImages } from "../support/images.js";
 import { startPgBouncer } from "../support/pgbouncer.js";
-import { startPodman } from "../support/podman.js";
-import { createTestDatabase } from "../support/postgres.js";
 import { startPostgresPair } from "../support/postgres-standby.js";
 import { startRedis } from "../support/redis.js";
 import { startRedisCluster } from "../support/redis-cluster.js";
 import { startRedisSentinels } from "../support/redis-sentinel.js";
+import { databaseOf } from "./database.js";
 import { commandOf, unpacked } from "./debian.js";
+import { ENGINES } from "./engines.js";
 import { nodeOf, postgresOf } from "./installed.js";
 
 const exec = promisify(execFile);
@@ -34,12 +33,6 @@ export interface Row {
   /** Runs with the long tests too, and not only by `npm run matrix`. */
   quick?: boolean;
   start: () => Promise<Ground>;
-}
-
-async function database(): Promise<{ DATABASE_URL: string }> {
-  const made = await createTestDatabase();
-  onTestFinished(() => made.drop());
-  return { DATABASE_URL: made.url };
 }
 
 async function flushedRedis(command?: string): Promise<{ url: string; strike: Ground["strike"] }> {
@@ -72,7 +65,7 @@ const node = (major: string): Row => ({
   async start() {
     const { program, version } = await nodeOf(major);
     const { url, strike } = await flushedRedis();
-    const env = { ...(await database()), REDIS_URL: url };
+    const env = { ...(await databaseOf()), REDIS_URL: url };
     return { version, env, node: program, ...(strike && { strike }) };
   },
 });
@@ -83,7 +76,7 @@ const trixie = (what: string, packages: readonly string[], program: string, name
   async start() {
     const root = await unpacked("trixie", [...packages, ...SERVER_LIBRARIES]);
     const { url, strike } = await flushedRedis(await commandOf(root, program, name));
-    const env = { ...(await database()), REDIS_URL: url };
+    const env = { ...(await databaseOf()), REDIS_URL: url };
     return { version: await versionOfRedis(url), env, ...(strike && { strike }) };
   },
 });
@@ -93,25 +86,6 @@ const SERVER_LIBRARIES =
   "libc6 libatomic1 libjemalloc2 liblzf1 libssl3t64 libstdc++6 libgcc-s1 libsystemd0 libcap2 libzstd1".split(
     " ",
   );
-
-const engine = (what: string, socket: () => Promise<{ path: string; version: string }>): Row => ({
-  what,
-  async start() {
-    const { path, version } = await socket();
-    const env = {
-      ...(await database()),
-      REDIS_URL: inject("redis").url,
-      BERTH_BACKENDS: "docker",
-      DOCKER_HOST: `unix://${path}`,
-    };
-    return { version, env, spec: { image: BUSYBOX_IMAGE } };
-  },
-});
-
-async function versionOfEngine(path: string): Promise<string> {
-  const { stdout } = await exec("docker", ["-H", `unix://${path}`, "version", "-f", "{{.Server.Version}}"]);
-  return stdout.trim();
-}
 
 /** All that npm, Debian's own release and the one after it offer here. */
 export const ROWS: readonly Row[] = [
@@ -141,7 +115,7 @@ export const ROWS: readonly Row[] = [
     what: "PgBouncer in transaction mode, queues on Redis",
     quick: true,
     async start() {
-      const { DATABASE_URL } = await database();
+      const { DATABASE_URL } = await databaseOf();
       const pooler = await startPgBouncer(DATABASE_URL);
       onTestFinished(() => pooler[Symbol.asyncDispose]());
       const { url: REDIS_URL, strike } = await flushedRedis();
@@ -155,7 +129,7 @@ export const ROWS: readonly Row[] = [
   {
     what: "PgBouncer in transaction mode, queues in PostgreSQL over DATABASE_LISTEN_URL",
     async start() {
-      const { DATABASE_URL } = await database();
+      const { DATABASE_URL } = await databaseOf();
       const pooler = await startPgBouncer(DATABASE_URL);
       onTestFinished(() => pooler[Symbol.asyncDispose]());
       return {
@@ -166,13 +140,13 @@ export const ROWS: readonly Row[] = [
   },
   {
     what: "Queues in PostgreSQL, no Redis",
-    start: async () => ({ version: "18.4", env: await database() }),
+    start: async () => ({ version: "18.4", env: await databaseOf() }),
   },
   {
     what: "Redis, one node",
     async start() {
       const { url, strike } = await flushedRedis();
-      const env = { ...(await database()), REDIS_URL: url };
+      const env = { ...(await databaseOf()), REDIS_URL: url };
       return { version: await versionOfRedis(url), env, ...(strike && { strike }) };
     },
   },
@@ -183,7 +157,7 @@ export const ROWS: readonly Row[] = [
     async start() {
       const redis = await startRedisSentinels();
       onTestFinished(() => redis[Symbol.asyncDispose]());
-      const env = { ...(await database()), REDIS_URL: redis.url };
+      const env = { ...(await databaseOf()), REDIS_URL: redis.url };
       const strike = { what: "SIGKILL of the primary", act: () => redis.losePrimary("SIGKILL") };
       return { version: await versionOfRedis(`redis://127.0.0.1:${redis.replicaPort}`), env, strike };
     },
@@ -194,7 +168,7 @@ export const ROWS: readonly Row[] = [
     async start() {
       const redis = await startRedisCluster();
       onTestFinished(() => redis[Symbol.asyncDispose]());
-      const env = { ...(await database()), REDIS_URL: redis.url };
+      const env = { ...(await databaseOf()), REDIS_URL: redis.url };
       return { version: await versionOfRedis(`redis://127.0.0.1:${redis.ports[0]}`), env };
     },
   },
@@ -207,7 +181,7 @@ export const ROWS: readonly Row[] = [
       const at = (name: string) => ({ backend: "process", data_dir: join(directory, name) });
       await writeFile(file, JSON.stringify({ places: { process: at("a"), b: at("b") } }));
       const { url: REDIS_URL, strike } = await flushedRedis();
-      const env = { ...(await database()), REDIS_URL, BERTH_PLACES_FILE: file };
+      const env = { ...(await databaseOf()), REDIS_URL, BERTH_PLACES_FILE: file };
       return { version: "process", env, ...(strike && { strike }) };
     },
   },
@@ -215,18 +189,7 @@ export const ROWS: readonly Row[] = [
   node("22"),
   node("24"),
   node("26"),
-  engine("Docker", async () => {
-    const daemon = inject("docker");
-    if (daemon === null) throw new Error("needs Linux and root");
-    return { path: daemon.socketPath, version: await versionOfEngine(daemon.socketPath) };
-  }),
-  engine("Podman", async () => {
-    const root = await mkdtemp(join(tmpdir(), "podman-"));
-    const podman = await startPodman({ root });
-    onTestFinished(async () => void (await podman.stop()));
-    await importTestImages(podman.socketPath);
-    return { path: podman.socketPath, version: await versionOfEngine(podman.socketPath) };
-  }),
+  ...ENGINES,
 ];
 
 async function versionOfPgBouncer(): Promise<string> {

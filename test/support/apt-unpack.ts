@@ -9,8 +9,8 @@ const exec = promisify(execFile);
 const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /**
- * Unpacks packages of another release of Debian under `root`, from the mirror that this machine uses: nothing is installed,
- * and what they depend on isn't fetched.
+ * Unpacks packages of another release of Debian under `root`, from the mirror that this machine uses: nothing is installed.
+ * @param options.withNeeds what they depend on as well, as if nothing were installed yet
  * @returns the directories of their programs, for a PATH
  * @throws where they can't be had
  */
@@ -18,6 +18,7 @@ export async function unpackFrom(
   suite: string,
   packages: readonly string[],
   root: string,
+  { withNeeds = false }: { withNeeds?: boolean } = {},
 ): Promise<string[]> {
   const { "apt-get": apt } = await ensureCommands({ "apt-get": "apt", "dpkg-deb": "dpkg" });
   const { stdout: repositories } = await exec(apt, [
@@ -45,7 +46,11 @@ export async function unpackFrom(
   const run = (...args: string[]) =>
     exec(apt, ["-q", ...options, ...args], { cwd: state, maxBuffer: 2 ** 26 });
   await run("update");
-  await run("download", ...packages);
+  const simulated = withNeeds
+    ? (await run("--simulate", "install", "--no-install-recommends", ...packages)).stdout
+    : "";
+  const needs = [...simulated.matchAll(/^Inst (\S+)/gm)].map(([, name]) => name!);
+  await run("download", ...new Set([...packages, ...needs]));
   const { stdout } = await exec(
     "sh",
     ["-c", `for deb in *.deb; do dpkg-deb -x "$deb" ${root}; done; rm -r ./*`],

@@ -10,6 +10,9 @@ import { endProcessesNaming, unmountAllUnder } from "./process-tree.js";
 
 const START_TIMEOUT_MS = 30_000;
 
+/** Debian's own, of another release. Their runc may want a newer libc than this machine has, so it is this machine's. */
+export const DOCKER_PACKAGES: readonly string[] = ["docker.io", "containerd"];
+
 export interface TestDockerd {
   /** The private socket, for `unix://…`. */
   readonly socketPath: string;

@@ -7,6 +7,7 @@ import { promisify } from "node:util";
 import { ensureCommands, findCommand } from "./apt.js";
 import { answersPing, removeAll } from "./dockerd.js";
 import { dockerCli } from "./docker-cli.js";
+import { inSystem } from "./other-system.js";
 import { endProcessesNaming, unmountAllUnder } from "./process-tree.js";
 
 const START_TIMEOUT_MS = 30_000;
@@ -22,27 +23,25 @@ export interface TestPodman {
  * Starts a Podman service of one's own under `root`, a directory that `stop` removes; installs it from
  * Debian's packages where it is missing. Ends with the process that started it, even by SIGKILL.
  * @param rootless it runs as a user of its own, who is made if there is none yet
+ * @param system another release's files (`unpackSystem`), which the service and all that it starts see in place of this
+ * machine's
  * @throws if it can't be had on this machine.
  */
 export async function startPodman({
   root,
   rootless = false,
+  system,
 }: {
   root: string;
   rootless?: boolean;
+  system?: string;
 }): Promise<TestPodman> {
   if (process.platform !== "linux" || process.getuid?.() !== 0)
     throw new Error("a private Podman service for the tests needs Linux and root");
-  // catatonit is its init process, which Debian only recommends. runc, because crun refuses hybrid cgroups.
-  const { podman } = await ensureCommands({
-    podman: "podman",
-    catatonit: "catatonit",
-    runc: "runc",
-    docker: "docker.io",
-  });
+  const command = system === undefined ? [await installedPodman()] : [...inSystem(system, root), "podman"];
   await mkdir(root, { recursive: true });
   const socketPath = join(root, "podman.sock");
-  const child = await launch(podman, root, socketPath, rootless ? await userFor(root) : null);
+  const child = await launch(command, root, socketPath, rootless ? await userFor(root) : null);
   return {
     socketPath,
     async stop() {
@@ -60,6 +59,14 @@ export async function startPodman({
       return left;
     },
   };
+}
+
+/** catatonit is its init process, which Debian only recommends. runc, because crun refuses hybrid cgroups. */
+export const PODMAN_PACKAGES = ["podman", "catatonit", "runc"];
+
+async function installedPodman(): Promise<string> {
+  const packages = { podman: "podman", catatonit: "catatonit", runc: "runc", docker: "docker.io" };
+  return (await ensureCommands(packages)).podman;
 }
 
 /** What a machine in a container or without systemd can bear; the locks of other Podmans stay untouched. */
@@ -94,7 +101,7 @@ async function userFor(root: string): Promise<{ uid: number; gid: number }> {
 }
 
 async function launch(
-  podman: string,
+  podman: readonly string[],
   root: string,
   socketPath: string,
   user: { uid: number; gid: number } | null,
@@ -116,7 +123,7 @@ async function launch(
   // A run that is killed would leave its service behind otherwise.
   const setpriv = await findCommand("setpriv");
   const as = user === null ? [] : [`--reuid=${user.uid}`, `--regid=${user.gid}`, "--clear-groups"];
-  const [command, ...first] = setpriv === null ? [podman] : [setpriv, ...as, "--pdeathsig", "TERM", podman];
+  const [command, ...first] = setpriv === null ? podman : [setpriv, ...as, "--pdeathsig", "TERM", ...podman];
   const log = await open(logFile, "a");
   const child = spawn(command as string, [...first, ...args], {
     cwd: root,

@@ -4,19 +4,17 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { unpackFrom } from "../../support/apt-unpack.js";
 import { dockerCli } from "../../support/docker-cli.js";
-import { startDockerd, type TestDockerd } from "../../support/dockerd.js";
+import { DOCKER_PACKAGES, startDockerd, type TestDockerd } from "../../support/dockerd.js";
 import { importTestImages } from "../../support/images.js";
 import { describeBackend } from "../conformance.js";
 import { dockerHarness } from "./harness.js";
 
-// Debian's own. Their runc wants a newer libc than Debian 12 has, so it is this machine's.
-const PACKAGES = ["docker.io", "containerd"];
 /** Releases of Debian, each with the least version of Docker that it has had. */
 const RELEASES = { trixie: 26, sid: 28 };
 
 async function programsOf(release: string): Promise<string[] | null> {
   try {
-    return await unpackFrom(release, PACKAGES, await mkdtemp(join(tmpdir(), `${release}-`)));
+    return await unpackFrom(release, DOCKER_PACKAGES, await mkdtemp(join(tmpdir(), `${release}-`)));
   } catch (error) {
     console.warn(`Docker of Debian ${release} isn't tested: ${(error as Error).message}`);
     return null;
