@@ -94,7 +94,7 @@ export async function startStandalone(
       given.databaseUrl === null ? `PostgreSQL in ${join(directory.path, "postgres")}` : "your PostgreSQL",
     queues: given.redisUrl === null ? "PostgreSQL" : "Redis",
     simulator: simulated?.url ?? null,
-    beware: processAsRoot(config.backends),
+    beware: processAsRoot(config.backends, config.processUser !== null),
   });
 }
 

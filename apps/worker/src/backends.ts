@@ -49,6 +49,7 @@ export async function openBackends(
         installationId,
         dataDir: dataDir ?? config.dataDir,
         stopGraceMs: config.stopGraceMs,
+        user: config.processUser ?? undefined,
         logger,
       });
     },

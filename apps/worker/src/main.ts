@@ -32,7 +32,7 @@ await serve("berth-worker", async () => {
   if (doubt !== null) logger.error(doubt);
   const queues = await openQueues(config, (error) => logger.debug({ err: error }, "queue producer"), pool);
   await queues.lease({ id: installation.id, pool }, (sentence) => logger.error(sentence));
-  const beware = processAsRoot(config.backends);
+  const beware = processAsRoot(config.backends, config.processUser !== null);
   if (beware !== null) logger.warn(beware);
   const registry = new Registry();
   measureProcess(registry, { role: "worker", pools: () => ({ worker: pool }) });

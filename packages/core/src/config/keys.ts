@@ -58,6 +58,13 @@ function sweepIntervals(): { [N in SweepName as `everyMs:${N}`]: Key<number> } {
   return Object.fromEntries(entries) as ReturnType<typeof sweepIntervals>;
 }
 
+const user: Kind<{ uid: number; gid: number }> = {
+  expected: "a uid above 0, with :gid if that is another, such as 2000:2000",
+  parse: (text) => {
+    const [, uid, gid = uid] = /^([1-9]\d{0,8})(?::([1-9]\d{0,8}))?$/.exec(text) ?? [];
+    return uid === undefined ? undefined : { uid: Number(uid), gid: Number(gid) };
+  },
+};
 const rootKey = matching(/^[\x21-\x7e]{16,}$/, "16 or more visible ASCII characters");
 
 /** Every key there is. docs/configuration.md says what each means, and a test compares the two. */
@@ -111,6 +118,7 @@ export const KEYS = {
     secret: true,
   }),
   oidcFile: optional("BERTH_OIDC_FILE", path),
+  processUser: optional("BERTH_PROCESS_USER", user),
   dockerHost: optional("DOCKER_HOST", url("unix", "tcp", "http", "https")),
   dockerNetwork: optional(
     "BERTH_DOCKER_NETWORK",

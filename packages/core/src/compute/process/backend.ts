@@ -15,6 +15,7 @@ import { openPlaces } from "./places.js";
 import { probeProcesses } from "./probe.js";
 import { openProcessTable } from "./open-process-table.js";
 import { stopProcess } from "./stop.js";
+import { type ProcessUser, requireUser } from "./user.js";
 import { createVolume, removeVolume } from "./volumes.js";
 
 export interface ProcessBackendOptions extends Owner {
@@ -22,18 +23,21 @@ export interface ProcessBackendOptions extends Owner {
   dataDir: string;
   /** Between SIGTERM and SIGKILL. Default 10 s. */
   stopGraceMs?: number;
+  /** Whom programs run as; absent: Berth's own user. */
+  user?: ProcessUser | undefined;
   logger?: Logger;
 }
 
 /**
  * Workspaces as processes of this machine, with a directory each as volume: for development and tests. They
- * run as Berth's own user, without isolation or limits. Any number of workers may share `dataDir`, in one
+ * run as Berth's own user, or the one given, without isolation or limits. Any number of workers may share `dataDir`, in one
  * pid namespace; all state is in its files and in the system's process table.
- * @throws if the directories can't be made.
+ * @throws if the directories can't be made, or programs can't be run as that user.
  */
 export function createProcessBackend(options: ProcessBackendOptions): Backend {
-  const { dataDir, deploymentId, installationId, stopGraceMs = 10_000, logger } = options;
+  const { dataDir, deploymentId, installationId, stopGraceMs = 10_000, user, logger } = options;
   if (process.platform === "win32") throw new Error("the process backend needs a POSIX system");
+  requireUser(user);
   const places = openPlaces(dataDir, { deploymentId, installationId });
   const table = openProcessTable();
   const ends = createEnds();
@@ -50,10 +54,10 @@ export function createProcessBackend(options: ProcessBackendOptions): Backend {
       return await markMachine(places);
     },
     notes: notesOfMachine(places),
-    examine: () => examineMachine(places),
+    examine: () => examineMachine(places, user),
     async createVolume(volume, { signal }) {
       refuseAborted(signal);
-      return { providerId: await createVolume(places, volume) };
+      return { providerId: await createVolume(places, volume, user) };
     },
     async removeVolume(volume, { signal }) {
       refuseAborted(signal);
@@ -67,7 +71,7 @@ export function createProcessBackend(options: ProcessBackendOptions): Backend {
           "spec.command is required by the process backend",
         );
       refuseAborted(call.signal);
-      return { providerId: await launchProcess(places, table, request, call), url: null };
+      return { providerId: await launchProcess(places, table, request, { ...call, user }), url: null };
     },
     async stop(instance, call) {
       await insistOnOwnership(places, instance.workspaceId);

@@ -12,6 +12,7 @@ import { logFile } from "./log.js";
 import { insistOnOwnership } from "./owners.js";
 import { codeOf, listRecords, listVolumes, type Places, recordOf, unreachable } from "./places.js";
 import type { ProcessTable } from "./process-table.js";
+import { commandAs, giveVolume, type ProcessUser } from "./user.js";
 
 const PACE = { firstMs: 3, longestMs: 3 };
 const START_TIMEOUT_MS = 10_000;
@@ -26,10 +27,12 @@ export async function launchProcess(
   places: Places,
   table: ProcessTable,
   request: LaunchRequest,
-  { signal }: CallOptions,
+  { signal, user }: CallOptions & { user: ProcessUser | undefined },
 ): Promise<string> {
   const record = recordOf(request.instance);
   await requireVolume(places, request);
+  // One from before there was a user is given too.
+  if (user !== undefined) await giveVolume(places, request.volume.name, user);
   const env = environmentOf(request, places, join(places.volumes, request.volume.name));
   const launcher = await launcherFor(env);
   const made = await makeRecord(places, record);
@@ -37,7 +40,7 @@ export async function launchProcess(
   if (claim !== null) return adopted(claim, record);
   await refuseOthers(places, request, record, made);
   if (signal.aborted) throw new BackendError("aborted", "transient", `launch of ${record}: given up`);
-  const child = await startLauncher(places, request, record, env, launcher);
+  const child = await startLauncher(places, request, record, env, launcher, user);
   await untilStarted(child, table, places, record, signal);
   return await outcome(child, places, record, request);
 }
@@ -96,9 +99,15 @@ async function startLauncher(
   record: string,
   env: Record<string, string>,
   [launcher, ...script]: Launcher,
+  user: ProcessUser | undefined,
 ): Promise<ChildProcess> {
   const cwd = join(places.volumes, volume.name);
-  const args = [...script, claimFile(places, record), instance.resourceId, ...(spec.command ?? [])];
+  const args = [
+    ...script,
+    claimFile(places, record),
+    instance.resourceId,
+    ...commandAs(user, spec.command ?? []),
+  ];
   const log = await open(logFile(places, record), "a", 0o600).catch((error: unknown) => {
     // A stop has removed the record meanwhile.
     throw unreachable("open a log", error);

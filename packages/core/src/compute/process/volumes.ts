@@ -6,9 +6,14 @@ import { readMarker } from "./environment.js";
 import { giveUpOwnership, insistOnOwnership, takeOwnership } from "./owners.js";
 import { codeOf, listRecords, listVolumes, type Places, unreachable } from "./places.js";
 import type { ProcessTable } from "./process-table.js";
+import { giveVolume, type ProcessUser } from "./user.js";
 
 /** See `Backend.createVolume`. @throws BackendError */
-export async function createVolume(places: Places, volume: VolumeRef): Promise<string> {
+export async function createVolume(
+  places: Places,
+  volume: VolumeRef,
+  user: ProcessUser | undefined,
+): Promise<string> {
   const path = join(places.volumes, volume.name);
   if (volume.providerId !== null) {
     await insistOnOwnership(places, volume.workspaceId);
@@ -23,6 +28,7 @@ export async function createVolume(places: Places, volume: VolumeRef): Promise<s
     if (!(await stat(path)).isDirectory())
       throw new BackendError("name_taken", "permanent", `${volume.name} exists and is no directory`);
   }
+  if (user !== undefined) await giveVolume(places, volume.name, user);
   return volume.name;
 }
 
