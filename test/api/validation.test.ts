@@ -267,7 +267,7 @@ describe("a body that can't be read", () => {
       "[".repeat(20_000) + "]".repeat(20_000),
       400,
       "invalid_request",
-      /a JSON object/,
+      /too much in it/,
     ],
     [
       "a form",

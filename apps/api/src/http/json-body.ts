@@ -1,5 +1,6 @@
 import { BerthError } from "@berth/core/base/errors";
 import type { App } from "../services.js";
+import { excessOf } from "./json-size.js";
 
 const UTF8 = new TextDecoder("utf-8", { fatal: true });
 
@@ -19,6 +20,8 @@ export function readJsonBodies(app: App): void {
       return;
     }
     if (text.trim() === "") return done(null, undefined);
+    const excess = excessOf(body as Buffer);
+    if (excess !== null) return done(refusal("has too much in it", excess));
     void parse(request, text, (error, value) => {
       if (error === null) return done(null, value);
       if (isJson(text))
