@@ -508,6 +508,11 @@ const DOCTORED: readonly Doctored[] = [
     record: { ...SOUND, exposures: [{ where: "api-1.log", excerpt: "token …secret…" }] },
   },
   {
+    check: "tenants",
+    lie: "a list shows a tenant what is another's",
+    record: { ...SOUND, seen: [{ at: 2_000, tenant: "blue", path: "/operations", ids: ["o1"] }] },
+  },
+  {
     check: "crashes",
     lie: "a worker ended while nothing was broken",
     record: { ...SOUND, ended: [ended("worker-1", 900)] },

@@ -1,4 +1,4 @@
-// npm run chaos -- --minutes 5 --seed 42[,43,…] [--clients 6] [--sentinel] [--report DIR]
+// npm run chaos -- --minutes 5 --seed 42[,43,…] [--clients 6] [--sentinel] [--hostile] [--report DIR]
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -14,6 +14,7 @@ const { values } = parseArgs({
     seed: { type: "string", default: String(Date.now() % 100_000) },
     clients: { type: "string", default: "6" },
     sentinel: { type: "boolean", default: false },
+    hostile: { type: "boolean", default: false },
     report: { type: "string" },
   },
 });
@@ -39,9 +40,10 @@ for (const seed of seeds) {
     faultsMs: minutes * 60_000,
     clients,
     sentinel: values.sentinel,
+    hostile: values.hostile,
     withoutRoot: noRoot(),
     checkout: fileURLToPath(new URL("../..", import.meta.url)),
-    command: `npm run chaos -- --minutes ${minutes} --seed ${seed} --clients ${clients}${values.sentinel ? " --sentinel" : ""}`,
+    command: `npm run chaos -- --minutes ${minutes} --seed ${seed} --clients ${clients}${values.sentinel ? " --sentinel" : ""}${values.hostile ? " --hostile" : ""}`,
     reportDirectory: directoryOf(seed),
     say,
   });

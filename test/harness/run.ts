@@ -21,7 +21,9 @@ import { AGENT_SILENT_MS } from "./fleet/settings.js";
 import { openJournal } from "./journal.js";
 import { createCaller } from "./load/caller.js";
 import { runClient } from "./load/client.js";
+import { runHostile } from "./load/hostile.js";
 import { operate } from "./load/operator.js";
+import { makeTenants, watchTenant } from "./load/tenants.js";
 import { startListener } from "./listener.js";
 import { createRandom } from "./random.js";
 import { settle } from "./settle.js";
@@ -34,6 +36,8 @@ export interface RunOptions {
   clients: number;
   /** Redis is a primary and a replica, watched by three Sentinels. Default: one alone. */
   sentinel?: boolean;
+  /** Clients are two tenants', and a third one means ill. */
+  hostile?: boolean;
   /** As `noRoot` says. */
   withoutRoot: string | null;
   /** The folder with the built `apps`. */
@@ -117,24 +121,40 @@ async function runIn(root: string, options: RunOptions): Promise<RunResult> {
     if (options.withoutRoot !== null) say(`Without ${WITHOUT_ROOT}: ${options.withoutRoot}.`);
     for (const one of plan) say(scheduled(one));
     const stop = new AbortController();
-    const shared = { id: null };
+    const tenants = options.hostile === true ? await makeTenants(fleet) : null;
+    const sides = (tenants === null ? [fleet.adminKey] : [tenants.red, tenants.blue]).map((key) => ({
+      key,
+      shared: { id: null },
+    }));
     const clients = Array.from({ length: options.clients }, (_, n) =>
       runClient({
         client: `client-${n + 1}`,
         seed,
         most: WORKSPACES_EACH,
         apiUrls: fleet.apiUrls,
-        adminKey: fleet.adminKey,
+        adminKey: sides[n % sides.length]!.key,
         journal: openJournal(join(records, `client-${n + 1}.jsonl`)),
         agentsFile,
         secretsFile,
         containerEnv: fleet.docker?.agentEnv ?? null,
         places: Object.keys(PLACES),
-        shared,
+        shared: sides[n % sides.length]!.shared,
         stop: stop.signal,
         signal: giveUp.signal,
       }),
     );
+    const illWill =
+      tenants === null
+        ? null
+        : runHostile({
+            apiUrls: fleet.apiUrls,
+            key: tenants.grey,
+            hangingImage: fleet.docker?.hangingImage ?? null,
+            random: createRandom(seed, "hostile"),
+            stop: stop.signal,
+          });
+    for (const [tenant, key] of Object.entries(tenants ?? {}))
+      void watchTenant({ apiUrls: fleet.apiUrls, tenant, key, journal }, stop.signal);
     const call = createCaller({
       client: "puller",
       apiUrls: fleet.apiUrls,
@@ -153,6 +173,9 @@ async function runIn(root: string, options: RunOptions): Promise<RunResult> {
       Promise.all(clients.map(({ asked }) => asked)),
       delay(60_000, undefined, { ref: false }),
     ]);
+    const ill = await illWill;
+    if (ill !== null)
+      say(`The hostile tenant asked ${ill.asked} times, and was refused ${ill.refused} times.`);
     const settledAt = await settle(fleet, sampler, faultsEndedAt + PATIENCE_MS, say);
     const processes = { running: await runningAgents(root), volumes: await volumesIn(root, fleet) };
     // Agents go on beating meanwhile: where they fell silent, what is read last would show the restarts that follow.

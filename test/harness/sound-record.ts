@@ -291,6 +291,7 @@ export const SOUND: RunRecord = {
     { at: 500, queued: 0, running: 0, obligations: 0, unsettled: 0, gates: [], rss: { "api-1": 100 } },
     { at: 2_500, queued: 1, running: 1, obligations: 2, unsettled: 1, gates: [], rss: { "api-1": 110 } },
   ],
+  seen: [{ at: 2_000, tenant: "red", path: "/workspaces", ids: [RESTARTED] }],
   said: [
     {
       asked: 2_000,
@@ -317,7 +318,7 @@ export const SOUND: RunRecord = {
   beats: ["ec2", "docker", "process"].map((place) => beat(place, 6_000)),
   sql: {
     workspaces: [
-      workspace(RESTARTED, { instance_id: SECOND, generation: 2 }),
+      workspace(RESTARTED, { instance_id: SECOND, generation: 2, tenant: "red" }),
       workspace(DELETED, { status: "removed", removed_at: 3_900 }),
       workspace(PROCESS, { backend: "process", place: "process", instance_id: "7" }),
       workspace(CONTAINED, { backend: "docker", place: "docker", instance_id: NEWER, generation: 2 }),

@@ -18,6 +18,7 @@ import { reaped } from "./checks/reaped.js";
 import { secrets } from "./checks/secrets.js";
 import { settled } from "./checks/settled.js";
 import { statuses } from "./checks/statuses.js";
+import { tenants } from "./checks/tenants.js";
 import { truth } from "./checks/truth.js";
 import { volumes } from "./checks/volumes.js";
 import type { RunRecord } from "./record.js";
@@ -43,6 +44,7 @@ export const CHECKS: readonly Check[] = [
   statuses,
   truth,
   secrets,
+  tenants,
   crashes,
   settled,
 ];

@@ -16,6 +16,7 @@ import type {
   ProviderCall,
   RunRecord,
   SaidLine,
+  SeenLine,
   Sample,
 } from "./record.js";
 
@@ -51,6 +52,7 @@ export async function collect(sources: Sources): Promise<RunRecord> {
       ended: of<EndedLine>(harness, "ended"),
       samples: of<Sample>(harness, "sample"),
       said: of<SaidLine>(harness, "said"),
+      seen: of<SeenLine>(harness, "seen"),
       beats: (
         await client.query<Beat>(
           `select nullif(split_part(sweep, '@', 2), '') as place, counts, error, ${ms("started_at")}, ${ms("finished_at")}
@@ -93,7 +95,7 @@ async function readTables(client: pg.Client): Promise<RunRecord["sql"]> {
   const rows = async <Row>(text: string) => (await client.query(text)).rows as Row[];
   return {
     workspaces: await rows(
-      `select id, place, name, parent_id, backend, status, status_reason, generation, instance_id, ${ms("created_at")}, ${ms("removed_at")} from workspaces order by 1`,
+      `select id, labels ->> 'tenant' as tenant, place, name, parent_id, backend, status, status_reason, generation, instance_id, ${ms("created_at")}, ${ms("removed_at")} from workspaces order by 1`,
     ),
     gates: await rows("select workspace_id, head::int, tail::int, owner from gates"),
     operations: await rows(

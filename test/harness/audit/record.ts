@@ -35,6 +35,8 @@ export interface RunRecord {
   samples: readonly Sample[];
   /** What `GET /workspaces` has answered, all the time. */
   said: readonly SaidLine[];
+  /** What lists have shown to keys of tenants; none where a run has no tenants. */
+  seen: readonly SeenLine[];
   /** Each run of the sweep that looks at instances, by the database's clock. */
   beats: readonly Beat[];
   sql: {
@@ -50,6 +52,10 @@ export interface RunRecord {
 
 /** Workspaces are named so whose image never comes. */
 export const HANGING = "hanging-";
+/** So are those of a tenant that means ill: what becomes of them is its own doing. */
+export const HOSTILE = "hostile-";
+/** Of a run with tenants; the last one means ill. */
+export const TENANTS = ["red", "blue", "grey"] as const;
 /** As which the second installation calls the provider. */
 export const NEIGHBOUR = "neighbour";
 
@@ -205,8 +211,19 @@ export interface Beat {
   error: string | null;
 }
 
+/** What a list has shown to a tenant's key. */
+export interface SeenLine {
+  at: number;
+  tenant: string;
+  path: string;
+  /** Every id in it, of whatever. */
+  ids: readonly string[];
+}
+
 export interface Workspace {
   id: string;
+  /** Whose it is; absent or null: nobody's in particular. */
+  tenant?: string | null;
   /** Where its instances are made. */
   place: string;
   name: string;

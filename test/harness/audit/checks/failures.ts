@@ -1,5 +1,5 @@
 import type { Check } from "../check.js";
-import { type FaultLine, HANGING, type Operation, type RunRecord } from "../record.js";
+import { type FaultLine, HANGING, HOSTILE, type Operation, type RunRecord } from "../record.js";
 import { instanceLives, type Life } from "../view.js";
 
 /** What a provider did may come to light when it is well again. */
@@ -11,9 +11,15 @@ export const failures: Check = {
   promise: "No operation fails but for its own provider: whatever else breaks only delays it",
   find(record) {
     const lives = instanceLives(record);
+    const hostile = new Set(
+      record.sql.workspaces.filter(({ name }) => name.startsWith(HOSTILE)).map(({ id }) => id),
+    );
     return record.sql.operations
       .filter(
-        (one) => one.state === "failed" && !record.faults.some((fault) => excuses(record, lives, fault, one)),
+        (one) =>
+          one.state === "failed" &&
+          !hostile.has(one.workspace_id) &&
+          !record.faults.some((fault) => excuses(record, lives, fault, one)),
       )
       .map(({ workspace_id, ticket, kind, finished_at, error }) => ({
         workspace: workspace_id,
