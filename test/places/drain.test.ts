@@ -151,6 +151,11 @@ it("what is asked of one that is just leaving is done first, in the place that i
     expect(await getWorkspace(pool, id)).toMatchObject({ place: "process", status: "online" }),
   );
   expect(await b.owned()).toEqual([]);
+  // It left it alone, and didn't fail at it.
+  const { rows: runs } = await pool.query(
+    "select 1 from sweep_runs where sweep = 'drain@machine-b' and counts -> 'busy' = '1'",
+  );
+  expect(runs).toHaveLength(1);
   const { rows: moved } = await pool.query(
     `select e.created_at > o.finished_at as after_it from structure_events e, operations o
      where e.workspace_id = $1 and e.event_type = 'workspace.moved' and o.id = $2`,
