@@ -14,7 +14,7 @@ import { createGate } from "@berth/core/gate/gate";
 import { LeaseLostError } from "@berth/core/gate/verdict";
 import { removeWorkspace } from "@berth/core/requests/delete";
 import { createWorkspace } from "@berth/core/requests/create";
-import { enqueue } from "@berth/core/requests/accept";
+import { enqueue } from "@berth/core/requests/enqueue";
 import { requestRestart } from "@berth/core/requests/restart";
 import { requestPause } from "@berth/core/requests/suspend";
 import { requestResume } from "@berth/core/requests/resume";

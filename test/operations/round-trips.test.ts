@@ -1,6 +1,7 @@
 import { createWorkspace } from "@berth/core/requests/create";
 import { removeWorkspace } from "@berth/core/requests/delete";
 import { requestRestart } from "@berth/core/requests/restart";
+import { requestPause } from "@berth/core/requests/suspend";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { BY_TEST, newWorkspace } from "../support/fleet.js";
 import { countRoundTrips } from "../support/round-trips.js";
@@ -39,4 +40,20 @@ it("a life of a workspace costs so many round trips to PostgreSQL, and so many c
   await count("delete, carried out", () => stage.carryOut(id, 3));
   expect((await stage.workspace(id)).status).toBe("removed");
   expect(await stage.things(), "left at the provider").toEqual([]);
+});
+
+it("a tree is paused, and deleted, in as many statements however large it is", async () => {
+  const cost = async (children: number, work: (id: string) => Promise<unknown>) => {
+    const { workspace } = await createWorkspace(stage.deps, newWorkspace(), BY_TEST);
+    for (let n = 0; n < children; n++)
+      await createWorkspace(stage.deps, newWorkspace(undefined, workspace.id), BY_TEST);
+    await stage.pool.query("update workspaces set status = 'online' where id = $1 or parent_id = $1", [
+      workspace.id,
+    ]);
+    return countRoundTrips(() => work(workspace.id));
+  };
+  const pause = (id: string) => requestPause(stage.deps, id, BY_TEST);
+  const remove = (id: string) => removeWorkspace(stage.deps, id, { cascade: true, ...BY_TEST });
+  expect(await cost(20, pause)).toEqual(await cost(2, pause));
+  expect(await cost(20, remove)).toEqual(await cost(2, remove));
 });

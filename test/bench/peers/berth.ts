@@ -11,7 +11,8 @@ import { unfinishedOf } from "@berth/core/db/operations";
 import { createPool, queuedTransaction } from "@berth/core/db/pool";
 import { FINISHED_CHANNEL } from "@berth/core/db/words";
 import { openQueues } from "@berth/core/queues/producer";
-import { dispatch, enqueue, isNext, lockWorkspace, requestedEvent } from "@berth/core/requests/accept";
+import { dispatch, isNext, lockWorkspace, requestedEvent } from "@berth/core/requests/accept";
+import { enqueue } from "@berth/core/requests/enqueue";
 import type { Run } from "../peer-worker.js";
 import type { Place, System } from "./systems.js";
 

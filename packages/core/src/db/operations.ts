@@ -66,27 +66,26 @@ export interface NewOperation {
   new_volume?: boolean;
 }
 
-/** Adds an operation with the next ticket of its workspace, whose gate the caller has locked. */
-export async function insertOperation(tx: Tx, operation: NewOperation): Promise<Operation> {
+/** Adds operations, one a workspace, each with the next ticket of its workspace, whose gate the caller has locked. @returns them in order */
+export async function insertOperations(tx: Tx, operations: readonly NewOperation[]): Promise<Operation[]> {
+  if (operations.length === 0) return [];
   const { rows } = await tx.query<Operation>(
-    `with taken as (update gates set tail = tail + 1 where workspace_id = $2 returning tail)
+    `with wanted as (
+       select * from rows from (
+         jsonb_to_recordset($1) as (id uuid, workspace_id uuid, kind text, source text, requested_by text, max_attempts int,
+           retry_of uuid, new_volume boolean, part_of uuid, trace_id text)
+       ) with ordinality as w (id, workspace_id, kind, source, requested_by, max_attempts, retry_of, new_volume, part_of, trace_id, n)
+     ), taken as (
+       update gates g set tail = g.tail + 1 from wanted w where g.workspace_id = w.workspace_id returning g.workspace_id, g.tail
+     )
      insert into operations (id, workspace_id, ticket, kind, source, requested_by, max_attempts, retry_of, new_volume, part_of,
        trace_id)
-     select $1, $2, tail, $3, $4, $5, $6, $7, $8, $9, $10 from taken returning *`,
-    [
-      operation.id,
-      operation.workspace_id,
-      operation.kind,
-      operation.source,
-      operation.requested_by,
-      operation.max_attempts,
-      operation.retry_of ?? null,
-      operation.new_volume ?? false,
-      operation.part_of ?? null,
-      operation.trace_id ?? null,
-    ],
+     select w.id, w.workspace_id, t.tail, w.kind, w.source, w.requested_by, w.max_attempts, w.retry_of,
+       coalesce(w.new_volume, false), w.part_of, w.trace_id
+     from wanted w join taken t on t.workspace_id = w.workspace_id order by w.n returning *`,
+    [JSON.stringify(operations)],
   );
-  return rows[0]!;
+  return rows;
 }
 
 export async function getOperation(db: Queryable, id: string): Promise<Operation | null> {

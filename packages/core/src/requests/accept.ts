@@ -1,17 +1,8 @@
-import { randomUUID } from "node:crypto";
-import { defined } from "../base/defined.js";
 import { BerthError, workspaceNotFound } from "../base/errors.js";
-import { traceIds } from "../base/tracing.js";
 import { insertEvents } from "../db/events.js";
 import type { EventPayload, NewEvent } from "../domain/events.js";
 import { lockGates, type Gate } from "../db/gates.js";
-import {
-  coalesceInto,
-  insertOperation,
-  succeededSince,
-  unfinishedOf,
-  type Operation,
-} from "../db/operations.js";
+import { coalesceInto, unfinishedOf, type Operation } from "../db/operations.js";
 import type { Pool, Tx } from "../db/pool.js";
 import { getWorkspace, type Workspace } from "../db/workspaces.js";
 import {
@@ -24,6 +15,7 @@ import {
 import { hasCompute } from "../domain/backend.js";
 import type { Policy } from "../domain/policy.js";
 import type { Dispatcher } from "../gate/dispatcher.js";
+import { enqueue } from "./enqueue.js";
 import type { Asker } from "./idempotency.js";
 
 /** What a request needs to be accepted, and how many attempts its operation has. */
@@ -156,42 +148,6 @@ export function requireAccepted(
       accepted_from: acceptedFrom(kind),
     },
   );
-}
-
-/** Takes the next ticket for a new operation. The caller has locked the gate. @throws BerthError `not_retryable`. */
-export async function enqueue(
-  tx: Tx,
-  context: Pick<RequestContext, "maxAttempts">,
-  workspaceId: string,
-  kind: OperationKind,
-  requester: RequestedBy,
-): Promise<Operation> {
-  if (requester.retryOf !== undefined && kind !== "delete") await requireNoneSucceeded(tx, requester.retryOf);
-  return insertOperation(tx, {
-    id: randomUUID(),
-    workspace_id: workspaceId,
-    kind,
-    source: requester.source,
-    requested_by: requester.requestedBy,
-    max_attempts: context.maxAttempts,
-    ...(requester.retryOf === undefined || requester.source === "cascade"
-      ? {}
-      : { retry_of: requester.retryOf }),
-    ...(requester.partOf === undefined ? {} : { part_of: requester.partOf }),
-    ...defined({ trace_id: traceIds().trace_id }),
-    ...(requester.newVolume === true && { new_volume: true }),
-  });
-}
-
-/** What has been made good since isn't done once more. Asked here: a request sent again isn't a new one. */
-async function requireNoneSucceeded(tx: Tx, retryOf: string): Promise<void> {
-  const later = await succeededSince(tx, retryOf);
-  if (later !== null)
-    throw new BerthError(
-      "not_retryable",
-      `operation ${later}, accepted after it, has succeeded: ask for what you want now`,
-      { operation_id: retryOf, succeeded_since: later },
-    );
 }
 
 /** True if nothing unfinished is before an operation: its job may run now. */

@@ -11,7 +11,8 @@ import {
   type Workspace,
 } from "../db/workspaces.js";
 import { hasCompute } from "../domain/backend.js";
-import { by, dispatch, enqueue, type Accepted, type Requester, type RequestContext } from "./accept.js";
+import { by, dispatch, type Accepted, type Requester, type RequestContext } from "./accept.js";
+import { enqueue } from "./enqueue.js";
 import { acceptIdempotently } from "./idempotency.js";
 import { choosePlace } from "./placement.js";
 import { requirePolicy, wishUnderPolicy } from "./policy.js";

@@ -17,13 +17,13 @@ import { acceptIdempotently } from "./idempotency.js";
 import {
   by,
   dispatch,
-  enqueue,
   isNext,
   requireVersion,
   type Condition,
   type Requester,
   type RequestContext,
 } from "./accept.js";
+import { enqueueCascade } from "./enqueue.js";
 import { lockTree } from "./tree.js";
 
 /** An accepted delete: the root after it and the operations that drive what is unfinished of the tree. */
@@ -139,17 +139,11 @@ async function driveDeletes(
   tellFinished(tx, ids(ended));
 
   const owing = new Set([...ids(drive.live), ...open]);
-  const ask = (id: string, partOf: string | undefined): Promise<Operation> => {
-    const source = id === drive.rootId ? drive.options.source : "cascade";
-    return enqueue(tx, context, id, "delete", { ...drive.options, source, partOf });
-  };
   const wanted = all.filter((id) => owing.has(id) && !deletes.has(id));
+  const { rootId, options } = drive;
   // The root is the first of all.
-  const ofRoot = deletes.get(drive.rootId);
-  const [first, ...rest] = ofRoot === undefined ? wanted : [undefined, ...wanted];
-  const made = first === undefined ? [] : [await ask(first, undefined)];
-  const partOf = (ofRoot ?? made[0])?.id;
-  made.push(...(await Promise.all(rest.map((id) => ask(id!, partOf)))));
+  const partOf = deletes.get(rootId)?.id;
+  const made = await enqueueCascade(tx, context, { rootId, ids: wanted, kind: "delete", partOf }, options);
   const isLeased = (id: string) => drive.gates.get(id)?.leased === true;
   // A delete that has begun is at its gate's head. Passed on, a dead worker's lease would count as given back, and
   // each repeated request as an attempt.
@@ -162,8 +156,9 @@ async function driveDeletes(
   ]);
   const heads = new Map(passed.map((gate) => [gate.workspace_id, gate.head]));
   for (const id of all) if (!isLeased(id) && hasBegun(id)) heads.set(id, drive.gates.get(id)!.head);
+  const places = new Map(all.map((id, place) => [id, place]));
   const operations = [...waiting, ...made].toSorted(
-    (a, b) => all.indexOf(a.workspace_id) - all.indexOf(b.workspace_id),
+    (a, b) => places.get(a.workspace_id)! - places.get(b.workspace_id)!,
   );
   const next = new Set(
     ids(

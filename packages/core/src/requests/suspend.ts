@@ -8,7 +8,6 @@ import { AT_REST } from "../domain/status.js";
 import { hasCompute } from "../domain/backend.js";
 import {
   dispatch,
-  enqueue,
   isNext,
   requestedEvent,
   requireAccepted,
@@ -18,6 +17,7 @@ import {
   type Requester,
   type RequestContext,
 } from "./accept.js";
+import { enqueueCascade } from "./enqueue.js";
 import { acceptIdempotently } from "./idempotency.js";
 import { lockTree } from "./tree.js";
 
@@ -82,11 +82,15 @@ async function suspend(
       tx,
       workspaces.map((workspace) => workspace.id),
     );
-    const lastOf = (id: string) => unfinished.findLast((operation) => operation.workspace_id === id);
+    const last = new Map(unfinished.map((operation) => [operation.workspace_id, operation]));
+    const lastOf = (id: string) => last.get(id);
     const under = lastOf(workspaceId);
     if (under?.kind === kind) {
       const operation = await coalesceInto(tx, under.id);
-      return { suspension: { workspace: root, operation, operations: [operation], cascaded: 0 }, next: [] };
+      return {
+        suspension: { workspace: root, operation, operations: [operation], cascaded: 0 },
+        next: new Set<string>(),
+      };
     }
     const running = workspaces.filter((workspace) => {
       const status = projectedStatus(workspace.status, lastOf(workspace.id)?.kind ?? null);
@@ -95,12 +99,8 @@ async function suspend(
     });
     for (const workspace of running) requireAccepted(workspace, kind, lastOf(workspace.id));
     await allow(tx, running);
-    const operations: Operation[] = [];
-    for (const workspace of running) {
-      const source = workspace.id === workspaceId ? requester.source : "cascade";
-      const partOf = operations[0]?.id;
-      operations.push(await enqueue(tx, context, workspace.id, kind, { ...requester, source, partOf }));
-    }
+    const ids = running.map(({ id }) => id);
+    const operations = await enqueueCascade(tx, context, { rootId: workspaceId, ids, kind }, requester);
     await insertEvents(
       tx,
       operations.map((operation) =>
@@ -118,16 +118,18 @@ async function suspend(
         operations,
         cascaded: operations.length - 1,
       },
-      next: operations
-        .filter((operation) => isNext(gates.get(operation.workspace_id)!, operation))
-        .map((operation) => operation.id),
+      next: new Set(
+        operations
+          .filter((operation) => isNext(gates.get(operation.workspace_id)!, operation))
+          .map((operation) => operation.id),
+      ),
     };
   });
   // One that was counted in has its job, or the dispatch sweep will see to it.
   if (suspension.operation.coalesced === 1)
     await Promise.all(
       suspension.operations.map((operation) =>
-        dispatch(context.dispatcher, operation, next.includes(operation.id)),
+        dispatch(context.dispatcher, operation, next.has(operation.id)),
       ),
     );
   return suspension;

@@ -10,7 +10,8 @@ import { newEvent } from "../domain/events.js";
 import { SHOULD_RUN } from "../domain/status.js";
 import { whileIdle } from "../operations/idle.js";
 import { removeName, removeVolume, stopInstance } from "../operations/stop.js";
-import { enqueue, requestedEvent } from "../requests/accept.js";
+import { requestedEvent } from "../requests/accept.js";
+import { enqueue } from "../requests/enqueue.js";
 import { choosePlace } from "../requests/placement.js";
 import { defineSweep, FIRST_ID, type Sweep, type SweepDeps } from "./sweep.js";
 

@@ -10,7 +10,8 @@ import { SHOULD_RUN } from "../domain/status.js";
 import { hasCompute } from "../domain/backend.js";
 import { retryDelay, type RetryPolicy } from "../domain/backoff.js";
 import { whileIdle, type IdleOptions } from "../operations/idle.js";
-import { enqueue, requestedEvent } from "../requests/accept.js";
+import { requestedEvent } from "../requests/accept.js";
+import { enqueue } from "../requests/enqueue.js";
 import type { HeldContext } from "../operations/step.js";
 
 /** When Berth restarts by itself. Times in ms. */
