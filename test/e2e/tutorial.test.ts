@@ -96,4 +96,5 @@ test("the tour of docs/cli.md goes to its end", async () => {
   expect(stdout).toMatch(/^running +2 of 2$/m);
   expect(stdout).toMatch(/^delete of 2: 2 succeeded: /m);
   expect(stderr).toMatch(/Nothing is leaked\.\n$/);
-});
+  // Some thirty processes one after the other.
+}, 300_000);
