@@ -10,6 +10,7 @@ import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it, onTestFinished, vi } from "vitest";
 import { CREDENTIALS, IMAGE, QUICK_DELAYS, REGION } from "../compute/ec2/harness.js";
 import { BY_TEST, newWorkspace, startFleet } from "../support/fleet.js";
+import { startIdentityProvider } from "../support/identity-provider.js";
 import { startPgBouncer } from "../support/pgbouncer.js";
 import { createTestDatabase, type TestDatabase } from "../support/postgres.js";
 import { startRedis } from "../support/redis.js";
@@ -54,6 +55,40 @@ describe("berth doctor", () => {
       expect.stringMatching(/^ok {5}PostgreSQL: PostgreSQL \d+\.\d+, \d+ of \d+ connections left$/),
       expect.stringMatching(/^ok {5}Redis: (Redis|Valkey) \d/),
       expect.stringMatching(/^ok {5}place process: processes in .*, \d+\.\d GiB free/),
+    ]);
+  });
+
+  it("reads the files of policy and of people, and asks the provider of logins", async () => {
+    const [policy, people] = [join(directory, "policy.yaml"), join(directory, "people.yaml")];
+    await writeFile(policy, "all: { max_cpu: 2 }");
+    await writeFile(people, "groups: [{ group: staff, scope: viewer }]");
+    expect((await examine({ BERTH_POLICY_FILE: policy })).others).toEqual([
+      "WRONG  BERTH_POLICY_FILE: all.max_cpu is no field: did you mean max_cpus?",
+    ]);
+    await using provider = await startIdentityProvider("http://127.0.0.1/login/callback");
+    const settings = {
+      BERTH_PUBLIC_URL: "http://127.0.0.1",
+      BERTH_OIDC_CLIENT_ID: provider.clientId,
+      BERTH_OIDC_CLIENT_SECRET: provider.clientSecret,
+      BERTH_OIDC_FILE: people,
+    };
+    const good = await examine({ ...settings, BERTH_OIDC_ISSUER: provider.issuer });
+    expect([good.code, good.ok]).toEqual([
+      0,
+      expect.arrayContaining([`ok     provider of logins: ${provider.issuer}`]),
+    ]);
+    const other = await examine({
+      ...settings,
+      BERTH_OIDC_ISSUER: provider.issuer.replace("127.0.0.1", "localhost"),
+    });
+    expect([other.code, other.others]).toEqual([
+      1,
+      [expect.stringContaining(`calls itself ${provider.issuer}:`)],
+    ]);
+    const half = await examine({ BERTH_OIDC_ISSUER: provider.issuer });
+    expect([half.code, half.others]).toEqual([
+      1,
+      [expect.stringContaining("BERTH_OIDC_FILE, BERTH_PUBLIC_URL missing")],
     ]);
   });
 

@@ -121,6 +121,7 @@ async function runIn(root: string, options: RunOptions): Promise<RunResult> {
     if (options.withoutRoot !== null) say(`Without ${WITHOUT_ROOT}: ${options.withoutRoot}.`);
     for (const one of plan) say(scheduled(one));
     const stop = new AbortController();
+    setMaxListeners(0, stop.signal);
     const tenants = options.hostile === true ? await makeTenants(fleet) : null;
     const sides = (tenants === null ? [fleet.adminKey] : [tenants.red, tenants.blue]).map((key) => ({
       key,

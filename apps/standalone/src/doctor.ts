@@ -1,4 +1,5 @@
 import { createLogger } from "@berth/core/base/logger";
+import { examineSignOn } from "@berth/api/auth/examine-sign-on";
 import type { Report } from "@berth/core/base/report";
 import {
   type Config,
@@ -7,6 +8,8 @@ import {
   readConfig,
   type WorkerConfig,
 } from "@berth/core/config/config";
+import { readPeopleFile } from "@berth/core/config/people-file";
+import { readPolicyFile } from "@berth/core/config/policy-file";
 import { createPool, type Pool } from "@berth/core/db/pool";
 import { examineRequirements } from "@berth/core/doctor/requirements";
 import { examinePlace } from "@berth/core/places/examine";
@@ -26,6 +29,8 @@ export async function doctor(out: (line: string) => void, env?: Environment): Pr
   let config: Config;
   try {
     config = readConfig("standalone", env);
+    readPolicyFile(config.policyFile);
+    if (config.oidcFile !== null) readPeopleFile(config.oidcFile);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     for (const problem of error.problems) out(`WRONG  ${problem}`);
@@ -34,6 +39,8 @@ export async function doctor(out: (line: string) => void, env?: Environment): Pr
   if (config.databaseUrl === null) out("ok     PostgreSQL: Berth's own, since DATABASE_URL isn't set");
   const requirements = await examineRequirements({ ...config, connections: CONNECTIONS });
   let wrong = false;
+  if (config.oidcIssuer !== null)
+    wrong = tell(out, "provider of logins", await examineSignOn(config.oidcIssuer));
   for (const [name, report] of requirements) wrong = tell(out, name, report) || wrong;
   const database = requirements.get("PostgreSQL");
   const usable = database !== undefined && database.unreachable === null && database.lacks.length === 0;

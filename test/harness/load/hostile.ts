@@ -25,22 +25,14 @@ const FROM = "127.0.0.2";
 export async function runHostile(options: HostileOptions): Promise<{ asked: number; refused: number }> {
   const { apiUrls, key, hangingImage, random, stop } = options;
   let [asked, refused] = [0, 0];
-  const made: string[] = [];
   const ask = async (method: string, path: string, body?: string, by = key): Promise<string> => {
     asked++;
     const { status, text } = await send(`${random.pick([...apiUrls])}${path}`, method, body, by);
     if (status === 0 || status >= 400) refused++;
     return status < 300 ? text : "";
   };
-  const create = async (spec: object, backend: string, name: string): Promise<void> => {
-    const text = await ask(
-      "POST",
-      "/workspaces",
-      JSON.stringify({ name: `${HOSTILE}${name}`, backend, spec }),
-    );
-    const { id } = (text === "" ? {} : JSON.parse(text)) as { id?: string };
-    if (id !== undefined) made.push(id);
-  };
+  const create = (spec: object, backend: string, name: string): Promise<string> =>
+    ask("POST", "/workspaces", JSON.stringify({ name: `${HOSTILE}${name}-${asked}`, backend, spec }));
   const kinds: Record<keyof typeof EVERY_MS, () => Promise<unknown>> = {
     bodies: () =>
       random.chance(0.5)
@@ -75,7 +67,12 @@ export async function runHostile(options: HostileOptions): Promise<{ asked: numb
     await Promise.all(under);
   });
   await Promise.all(loops);
-  for (const id of made) await ask("DELETE", `/workspaces/${id}`);
+  // By the list, and not by the answers that it had: some were lost, and some of these deletes may be.
+  for (let tries = 0, left = "?"; left !== "[]" && tries < 20; tries++) {
+    left = await ask("GET", "/workspaces?limit=1000");
+    for (const { id } of JSON.parse(left || "[]") as { id: string }[])
+      await ask("DELETE", `/workspaces/${id}`);
+  }
   return { asked, refused };
 }
 

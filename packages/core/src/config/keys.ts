@@ -58,6 +58,11 @@ function sweepIntervals(): { [N in SweepName as `everyMs:${N}`]: Key<number> } {
   return Object.fromEntries(entries) as ReturnType<typeof sweepIntervals>;
 }
 
+// As it calls itself: some end with a slash, and without it they are another.
+const issuer: Kind<string> = {
+  expected: "a URL of http or https, as the provider calls itself",
+  parse: (text) => (/^https?:\/\/\S+$/.test(text) && URL.canParse(text) ? text : undefined),
+};
 const user: Kind<{ uid: number; gid: number }> = {
   expected: "a uid above 0, with :gid if that is another, such as 2000:2000",
   parse: (text) => {
@@ -112,7 +117,7 @@ export const KEYS = {
   backends: optional("BERTH_BACKENDS", listOf(BACKENDS)),
   placesFile: optional("BERTH_PLACES_FILE", path),
   policyFile: optional("BERTH_POLICY_FILE", path),
-  oidcIssuer: optional("BERTH_OIDC_ISSUER", url("http", "https")),
+  oidcIssuer: optional("BERTH_OIDC_ISSUER", issuer),
   oidcClientId: optional("BERTH_OIDC_CLIENT_ID", matching(/^[\x20-\x7e]{1,256}$/, "the id of a client")),
   oidcClientSecret: optional("BERTH_OIDC_CLIENT_SECRET", matching(/^.{1,1024}$/, "the secret of a client"), {
     secret: true,

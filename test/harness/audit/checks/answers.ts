@@ -1,5 +1,5 @@
 import type { Check, Violation } from "../check.js";
-import type { ClientCall, Operation, RunRecord } from "../record.js";
+import { type ClientCall, HOSTILE, type Operation, type RunRecord } from "../record.js";
 import { misdated } from "../view.js";
 
 export const answers: Check = {
@@ -81,9 +81,18 @@ function unasked(record: RunRecord): Violation[] {
       found.push({ workspace: id, at: created_at, what: `a second workspace of one request: ${name}` });
     names.set(name, id);
   }
+  // It asks without telling anybody.
+  const hostile = new Set(
+    record.sql.workspaces.filter(({ name }) => name.startsWith(HOSTILE)).map(({ id }) => id),
+  );
   const asked = new Set(record.calls.map(({ kind, workspace }) => `${kind} ${workspace}`));
   for (const { id, kind, source, workspace_id, created_at } of record.sql.operations)
-    if (source === "api" && kind !== "provision" && !asked.has(`${kind} ${workspace_id}`))
+    if (
+      source === "api" &&
+      kind !== "provision" &&
+      !hostile.has(workspace_id) &&
+      !asked.has(`${kind} ${workspace_id}`)
+    )
       found.push({
         workspace: workspace_id,
         at: created_at,
