@@ -60,4 +60,6 @@ test("all that is wrong is told by its field, with what was expected or meant", 
 test("what is no YAML, no object or has a name twice is told, not read in part", () => {
   for (const source of ["", "[]", "places: [", "places: {a: {backend: process}, a: {backend: process}}"])
     expect(problemsOf(source).length, source).toBeGreaterThan(0);
+  // As one that is cut short: to serve nothing is nobody's wish.
+  expect(problemsOf("places: {}")).toEqual(["places: is empty, expected at least one"]);
 });

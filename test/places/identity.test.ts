@@ -61,6 +61,9 @@ describe("from elsewhere nothing is proven (I12)", () => {
     await ended(scene.pool, [operation]);
     expect(await mine.owned()).toEqual([]);
     expect(await scene.ledger(id)).toEqual(["instance gone", "volume gone"]);
+    expect(await getPlace(scene.pool, "process"), "nothing is wrong with it any more").toMatchObject({
+      last_error: null,
+    });
   });
 
   it("one whose path leads elsewhere while it runs stops at once, and goes on when it leads back", async () => {

@@ -92,9 +92,10 @@ export function parsePlacesFile(source: string): readonly FilePlace[] {
   const root = objectOf(valueOf(source, PlacesFileError), "the file", problems);
   for (const key of Object.keys(root))
     if (key !== "places") problems.push(unknownField(key, key, ["places"]));
-  const places = Object.entries(objectOf(root["places"], "places", problems)).map(([name, given]) =>
-    readPlace(name, given, problems),
-  );
+  const given = Object.entries(objectOf(root["places"], "places", problems));
+  const places = given.map(([name, place]) => readPlace(name, place, problems));
+  // A file that is cut short, say, is no wish to serve nothing.
+  if (given.length === 0 && problems.length === 0) problems.push("places: is empty, expected at least one");
   if (problems.length > 0) throw new PlacesFileError(problems);
   return places.filter((place) => place !== null);
 }

@@ -205,7 +205,11 @@ async function tell(
     const before = await noteContact(tx, { place, worker, state, identity, problem });
     const was = before?.state ?? "confirmed";
     const copied = copyWaits && before?.problem !== problem;
-    if (was === state && !copied) return before === null;
+    if (was === state && !copied) {
+      // Whoever was led elsewhere under this name has ended since, or has had it taken from its file.
+      if (before === null) await notePlaceError(tx, place, problem);
+      return before === null;
+    }
     back = was !== state && state === "confirmed";
     if (back) await hurryPlace(tx, place);
     if (was !== state) await notePlaceError(tx, place, problem);
