@@ -44,7 +44,7 @@ FROM runtime AS worker
 COPY --from=build /berth/apps/worker/dist apps/worker/dist
 ENV BERTH_WORKER_PORT=9464
 EXPOSE 9464
-HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
+HEALTHCHECK --interval=10s --timeout=10s --start-period=60s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.BERTH_WORKER_PORT}/health`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 CMD ["node", "apps/worker/dist/main.js"]
 
@@ -52,6 +52,6 @@ FROM runtime AS api
 COPY --from=build /berth/apps/api/dist apps/api/dist
 COPY --from=build /berth/apps/console/dist apps/console/dist
 EXPOSE 8080
-HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
+HEALTHCHECK --interval=10s --timeout=10s --start-period=60s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 8080}/health`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 CMD ["node", "apps/api/dist/main.js"]

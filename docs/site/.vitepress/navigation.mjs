@@ -28,6 +28,7 @@ export const SECTIONS = [
       "upgrades",
       "backups",
       "webhooks",
+      "moving",
       "quotas",
       "policy",
       "alerts",
