@@ -62,6 +62,7 @@ it("what was in a lost place ends as lost, with who said so, and starts elsewher
     ["instance running", "volume"],
   ]);
 
+  expect((await why(pool, runs)).summary).toContain("berth restart --new-volume");
   await expect(requestRestart(context, runs, BY_TEST)).rejects.toMatchObject({
     code: "place_lost",
     message: expect.stringContaining("new_volume=true"),

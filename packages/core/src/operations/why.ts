@@ -147,7 +147,7 @@ function explain(
     case "failed":
       return [
         "operator",
-        workspace.status_reason?.startsWith("volume_missing") === true
+        /^(volume_missing|place_lost)/.test(workspace.status_reason ?? "")
           ? "nothing more happens by itself: berth restart --new-volume (POST /workspaces/:id/restart?new_volume=true) goes on with an empty volume, or delete it"
           : "nothing more happens by itself: restart or delete it",
       ];
