@@ -3,7 +3,9 @@ import { join, posix } from "node:path";
 
 /** Of each page its links within the site, as paths from its root with their fragments. */
 function* linksOf(outDir) {
-  for (const page of readdirSync(outDir, { recursive: true }).filter((name) => name.endsWith(".html"))) {
+  for (const page of readdirSync(outDir, { recursive: true, encoding: "utf8" }).filter((name) =>
+    name.endsWith(".html"),
+  )) {
     if (page === "404.html") continue;
     for (const [, href] of readFileSync(join(outDir, page), "utf8").matchAll(/<a[^>]* href="([^"]+)"/g)) {
       if (/^[a-z]+:/.test(href)) continue;
