@@ -14,17 +14,19 @@ const ROUNDS = 5;
 /** All that a burst causes is done within this. */
 const BETWEEN_MS = 8_000;
 
-/** What the page's scripts, styles and layout have taken so far, in ms; and its objects, after all garbage is gone, in MB. */
+/**
+ * What CPU all tasks of the page's main thread have taken so far, in ms, whatever else the machine does; and its objects,
+ * after all garbage is gone, in MB.
+ */
 async function watch(page: Page): Promise<{ busy(): Promise<number>; heap(): Promise<number> }> {
   const session = await page.context().newCDPSession(page);
-  await session.send("Performance.enable");
+  await session.send("Performance.enable", { timeDomain: "threadTicks" });
   const metrics = async (...wanted: string[]): Promise<number> =>
     (await session.send("Performance.getMetrics")).metrics
       .filter(({ name }) => wanted.includes(name))
       .reduce((sum, { value }) => sum + value, 0);
   return {
-    busy: async () =>
-      Math.round((await metrics("ScriptDuration", "LayoutDuration", "RecalcStyleDuration")) * 1_000),
+    busy: async () => Math.round((await metrics("TaskDuration")) * 1_000),
     async heap() {
       await session.send("HeapProfiler.collectGarbage");
       return Math.round((await metrics("JSHeapUsedSize")) / 1e5) / 10;
@@ -80,11 +82,16 @@ try {
 
   console.log(`the main thread was busy for ${await seen.busy()} ms in that`);
 
-  for (let round = 1; round <= ROUNDS; round++) {
+  const during = async (work: () => Promise<void>): Promise<number> => {
     const before = await seen.busy();
-    await burst(db);
+    await work();
     await page.waitForTimeout(BETWEEN_MS);
-    console.log(`${BURST} changes: main thread busy for ${(await seen.busy()) - before} ms of ${BETWEEN_MS}`);
+    return (await seen.busy()) - before;
+  };
+  for (let round = 1; round <= ROUNDS; round++) {
+    const idle = await during(async () => undefined);
+    const all = await during(() => burst(db));
+    console.log(`${BURST} changes: ${all} ms of the main thread in ${BETWEEN_MS}; without any ${idle} ms`);
   }
   if (MINUTES > 0) console.log(`before minutes of changes: ${await seen.heap()} MB`);
   for (let minute = 1; minute <= MINUTES; minute++) {

@@ -1,13 +1,8 @@
-import { readConfig } from "@berth/core/config/config";
-import { createPool } from "@berth/core/db/pool";
-import { createLogger } from "@berth/core/base/logger";
-import { openQueues } from "@berth/core/queues/producer";
-import { type RunningApi, startApi } from "@berth/api/start";
 import axe from "axe-core";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { fleetEnvironment } from "../support/fleet.js";
 import { KEY, startTestApi, type TestApi } from "../api/api.js";
+import { startAnother } from "./another.js";
 import { buildConsole, openBrowser, openConsole } from "./browser.js";
 import { makeSick } from "./scene.js";
 
@@ -25,34 +20,17 @@ afterAll(async () => {
   await api?.close();
 });
 
-async function withAnother(use: (other: RunningApi) => Promise<void>, env = {}): Promise<void> {
-  const config = readConfig(
-    "api",
-    fleetEnvironment(api.databaseUrl, null, { PORT: "0", HOST: "127.0.0.1", BERTH_ADMIN_KEY: KEY, ...env }),
-  );
-  const pool = createPool(api.databaseUrl, { name: "another" });
-  const queues = await openQueues(config, () => undefined);
-  const other = await startApi({ config, pool, queues, logger: createLogger(config, "test") });
-  try {
-    await use(other);
-  } finally {
-    await other.close();
-    await queues.close();
-    await pool.end();
-  }
-}
-
 describe("the console", () => {
   it("shows what another API process has accepted, as it happens", async () => {
-    await withAnother(async (other) => {
-      const page = await openConsole(browser, { url: other.url, key: KEY }, { hash: "workspaces" });
-      const { id } = await api.create({ name: "elsewhere" });
-      const row = page.getByRole("row").filter({ hasText: "elsewhere" });
-      await row.getByText("starting").waitFor();
-      await api.finish(id, 1);
-      await row.getByText("online").waitFor();
-      await page.close();
-    });
+    const other = await startAnother(api.databaseUrl);
+    const page = await openConsole(browser, { url: other.url, key: KEY }, { hash: "workspaces" });
+    const { id } = await api.create({ name: "elsewhere" });
+    const row = page.getByRole("row").filter({ hasText: "elsewhere" });
+    await row.getByText("starting").waitFor();
+    await api.finish(id, 1);
+    await row.getByText("online").waitFor();
+    await page.close();
+    await other.close();
   });
 
   it("says so while Berth doesn't answer, and finds back by itself", async () => {

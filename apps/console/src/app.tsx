@@ -1,4 +1,4 @@
-import { useEffect, type ReactNode } from "react";
+import { useEffect, useRef, type ReactNode } from "react";
 import { Frame } from "./parts/frame.js";
 import { useRoute } from "./route.js";
 import { KeysView } from "./views/keys.js";
@@ -37,10 +37,15 @@ export function App(): ReactNode {
   const { path } = useRoute();
   const [name = "now", id] = path;
   const found = VIEWS[name];
+  const seen = useRef(false);
   const title = found?.title ?? "Not found";
   useEffect(() => {
     document.title = `${title} · Berth`;
     scrollTo(0, 0);
+    showInNavigation();
+    // The link that led here may be gone with the view that it was in: the next Tab goes on in this one.
+    if (seen.current && document.activeElement === document.body) document.getElementById("main")?.focus();
+    seen.current = true;
   }, [title, id]);
   return (
     <Frame at={name} names={Object.entries(VIEWS).map(([key, { title: shown }]) => [key, shown])}>
@@ -55,4 +60,12 @@ export function App(): ReactNode {
       )}
     </Frame>
   );
+}
+
+/** On a phone the navigation is wider than the screen. Not by `scrollIntoView`: the next Tab would go on from there. */
+function showInNavigation(): void {
+  const link = document.querySelector<HTMLElement>(".frame [aria-current]");
+  const frame = link?.closest(".frame");
+  if (link !== null && frame != null)
+    frame.scrollLeft = link.offsetLeft + link.offsetWidth - frame.clientWidth;
 }

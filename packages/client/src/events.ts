@@ -16,6 +16,8 @@ export interface EventsOptions {
   after?: number;
   /** Told when events that were missed are no longer kept; without it that is thrown, as `gap`. */
   onGap?: () => void;
+  /** Told of each connection: from the first one's on, all that happens is told. */
+  onOpen?: () => void;
   signal?: AbortSignal;
 }
 
@@ -28,7 +30,7 @@ export interface StreamContext {
 /** What happens, each event once and in order, over any number of connections. @throws BerthError */
 export async function* events(
   { calls, retry, onRetry }: StreamContext,
-  { workspaceId, types, labels, after, onGap, signal }: EventsOptions,
+  { workspaceId, types, labels, after, onGap, onOpen, signal }: EventsOptions,
 ): AsyncGenerator<StructureEvent, void, undefined> {
   const query = {
     ...(workspaceId === undefined ? {} : { workspace_id: workspaceId }),
@@ -42,6 +44,7 @@ export async function* events(
       parseAs: "stream",
       signal: signal ?? null,
     });
+    onOpen?.();
     return { response, body: data! };
   };
   const lastId = after === undefined ? null : String(after);

@@ -1,7 +1,7 @@
 import { useEffect, useSyncExternalStore } from "react";
 import { type ListedWorkspace, nextOf, type Status, type StructureEvent } from "@berth/client";
 import { berth, isLoggedOut, isRefusal, logIn, wordsOf } from "./berth.js";
-import { onEvent } from "./live.js";
+import { begun, onEvent, onMissed } from "./live.js";
 
 /** A row of the list: all of a workspace but what it runs. */
 export type Row = Omit<ListedWorkspace, "spec" | "place_labels" | "may_move">;
@@ -51,6 +51,9 @@ export function openFleet(wanted: Wanted) {
   const { signal } = leaving;
   let state: Fleet = { rows: [], loading: true, cut: false, error: null };
   let painting: ReturnType<typeof setTimeout> | undefined;
+  /** How often all of them have begun to be read, and which were read since. */
+  let round = 0;
+  let read = new Set<string>();
 
   const show = (change: Partial<Fleet>): void => {
     state = { ...state, ...change };
@@ -65,9 +68,12 @@ export function openFleet(wanted: Wanted) {
   const keep = ({ spec: _spec, place_labels: _labels, may_move: _move, ...row }: ListedWorkspace): void => {
     if ((row.status === "removed") !== wanted.removed) rows.delete(row.id);
     else rows.set(row.id, row);
+    read.add(row.id);
   };
 
-  const load = async (): Promise<void> => {
+  /** Reads all of them, unless that begins anew meanwhile; what was there before and isn't any more goes. */
+  const load = async (mine: number): Promise<void> => {
+    read = new Set();
     let after: string | null = null;
     for (let first = true; first || after !== null; first = false) {
       const { data, response }: { data: ListedWorkspace[]; response: Response } = await berth.GET(
@@ -84,19 +90,27 @@ export function openFleet(wanted: Wanted) {
           signal,
         },
       );
+      if (mine !== round) return;
       for (const one of data) keep(one);
       after = nextOf(response);
       show({ rows: [...rows.values()], error: null });
       if (rows.size >= MAX_ROWS && after !== null) return show({ cut: true, loading: false });
     }
-    show({ loading: false });
+    for (const id of rows.keys()) if (!read.has(id)) rows.delete(id);
+    show({ rows: [...rows.values()], loading: false });
   };
   const begin = (): void => {
-    load().catch((error: unknown) => {
-      if (signal.aborted) return;
+    const mine = ++round;
+    load(mine).catch((error: unknown) => {
+      if (signal.aborted || mine !== round) return;
       if (isLoggedOut(error)) return logIn();
-      show({ error: wordsOf(error), loading: false });
-      if (!isRefusal(error)) setTimeout(begin, AGAIN_AFTER_MS);
+      if (isRefusal(error)) {
+        // What was read before isn't this key's to see any more.
+        rows.clear();
+        return show({ rows: [], error: wordsOf(error), loading: false });
+      }
+      show({ error: `${wordsOf(error)} Trying again…`, loading: false });
+      setTimeout(begin, AGAIN_AFTER_MS);
     });
   };
 
@@ -110,23 +124,28 @@ export function openFleet(wanted: Wanted) {
     else rows.set(id, { ...row, status, updated_at: created_at });
     paint();
   };
-  const read = async (): Promise<void> => {
+  const readChanged = async (): Promise<void> => {
     const ids = [...dirty].slice(0, READ_AT_ONCE);
     for (const id of ids) dirty.delete(id);
     if (ids.length === 0) return;
     const query = { id: ids, include_removed: true, limit: READ_AT_ONCE };
-    // What is gone or can't be read now is as the event said.
     const answer = await berth.GET("/workspaces", { params: { query }, signal }).catch(() => null);
-    if (answer === null) return;
+    if (answer === null) {
+      // As the event said, until it can be read.
+      setTimeout(() => ids.forEach((id) => dirty.add(id)), AGAIN_AFTER_MS);
+      return;
+    }
+    const there = new Set(answer.data.map(({ id }) => id));
+    for (const id of ids) if (!there.has(id)) rows.delete(id);
     const [name, value] = wanted.label?.split(/:(.*)/s) ?? [];
     for (const one of answer.data)
       if (name !== undefined && one.labels[name] !== value) rows.delete(one.id);
       else keep(one);
     paint();
   };
-  const leave = onEvent(told);
-  const reading = setInterval(() => void read(), READ_EVERY_MS);
-  begin();
+  const leave = [onEvent(told), onMissed(() => void (round > 0 && begin()))];
+  const reading = setInterval(() => void readChanged(), READ_EVERY_MS);
+  void begun.then(begin);
 
   return {
     subscribe(changed: () => void) {
@@ -135,7 +154,7 @@ export function openFleet(wanted: Wanted) {
     },
     get: () => state,
     close() {
-      leave();
+      for (const each of leave) each();
       clearInterval(reading);
       clearTimeout(painting);
       leaving.abort();

@@ -1,5 +1,5 @@
 import { useMutation } from "@tanstack/react-query";
-import { useRef, useState, type ReactNode } from "react";
+import { useEffect, useRef, useState, type ReactNode } from "react";
 import { wordsOf } from "../api/berth.js";
 import { queryClient } from "../api/queries.js";
 
@@ -60,21 +60,27 @@ function Question({
   close,
 }: ActProps & { close: () => void }): ReactNode {
   const [text, setText] = useState(value);
-  const opened = useRef(false);
+  const dialog = useRef<HTMLDialogElement>(null);
+  useEffect(() => {
+    if (!dialog.current!.open) dialog.current!.showModal();
+  }, []);
+  // Closed, it gives the focus back to the button; just taken out of the page it wouldn't.
+  const leave = (): void => dialog.current?.close();
   const act = useMutation({
     mutationFn: () => run(text.trim()),
     onSuccess: () => {
-      close();
+      leave();
       return queryClient.invalidateQueries();
     },
   });
-  const show = (dialog: HTMLDialogElement | null): void => {
-    if (dialog === null || opened.current) return;
-    opened.current = true;
-    dialog.showModal();
-  };
   return (
-    <dialog ref={show} onClose={close} aria-labelledby="question">
+    <dialog
+      ref={dialog}
+      onClose={close}
+      // What becomes of it is told here.
+      onCancel={(event) => act.isPending && event.preventDefault()}
+      aria-labelledby="question"
+    >
       <form
         method="dialog"
         onSubmit={(event) => {
@@ -96,7 +102,7 @@ function Question({
           </p>
         )}
         <div className="buttons">
-          <button type="button" onClick={close}>
+          <button type="button" disabled={act.isPending} onClick={leave}>
             Not now
           </button>
           <button className={danger ? "danger main" : "main"} disabled={act.isPending}>

@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { isRefusal, wordsOf } from "../api/berth.js";
+import { useLive } from "../api/live.js";
 import { nowQuery } from "../api/queries.js";
 
 /** The navigation around each view, with how many troubles there are, and a word when Berth can't be read. */
@@ -14,6 +15,7 @@ export function Frame({
   children: ReactNode;
 }): ReactNode {
   const { data, failureReason } = useQuery(nowQuery);
+  const live = useLive();
   const troubles = data?.troubles.length ?? 0;
   return (
     <>
@@ -45,11 +47,18 @@ export function Frame({
       </header>
       <main id="main" tabIndex={-1}>
         {/* What this key may not read is said where it is shown: trying again helps nobody. */}
-        {failureReason !== null && !isRefusal(failureReason) && (
+        {failureReason !== null && !isRefusal(failureReason) ? (
           <p className="strip bad" role="status">
             {wordsOf(failureReason).replace(/\.?$/, ".")} This page tries again by itself
             {data === undefined ? "." : "; what you see is from before."}
           </p>
+        ) : (
+          !live && (
+            <p className="strip warn" role="status">
+              What changes isn&apos;t heard of just now, so lists may be from before. This page tries again by
+              itself.
+            </p>
+          )
         )}
         {children}
       </main>

@@ -1,8 +1,10 @@
 import type { UseQueryResult } from "@tanstack/react-query";
 import type { ReactNode } from "react";
-import { wordsOf } from "../api/berth.js";
+import { isRefusal, wordsOf } from "../api/berth.js";
+import { nowQuery, queryClient } from "../api/queries.js";
+import { Ago } from "./time.js";
 
-/** What was read, or that it isn't yet, or why it can't be. */
+/** What was read, and whether that is from before; or that it isn't read yet, or why it can't be. */
 export function Read<T>({
   from,
   children,
@@ -10,7 +12,22 @@ export function Read<T>({
   from: UseQueryResult<T>;
   children: (data: T) => ReactNode;
 }): ReactNode {
-  if (from.data !== undefined) return children(from.data);
+  // What was read before is no longer so, or no longer this key's to see.
+  const refused = isRefusal(from.error);
+  // Where nothing can be read the frame says so.
+  const said = queryClient.getQueryState(nowQuery.queryKey)?.fetchFailureReason != null;
+  if (from.data !== undefined && !refused)
+    return (
+      <>
+        {from.failureReason !== null && !isRefusal(from.failureReason) && !said && (
+          <p className="strip bad" role="status">
+            {wordsOf(from.failureReason).replace(/\.?$/, ".")} What you see is from{" "}
+            <Ago at={new Date(from.dataUpdatedAt).toISOString()} />; it is asked for again.
+          </p>
+        )}
+        {children(from.data)}
+      </>
+    );
   if (from.error !== null)
     return (
       <p className="bad" role="alert">

@@ -1,9 +1,11 @@
-import { useMutation, useQuery } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { useState, type ReactNode } from "react";
 import type { ApiKey } from "@berth/client";
-import { berth, wordsOf } from "../api/berth.js";
-import { keysQuery, queryClient } from "../api/queries.js";
+import { berth } from "../api/berth.js";
+import { keysQuery } from "../api/queries.js";
 import { Act } from "../parts/act.js";
+import { Copied } from "../parts/copied.js";
+import { Make } from "../parts/make.js";
 import { Read, Table } from "../parts/read.js";
 import { Status } from "../parts/status.js";
 import { Ago } from "../parts/time.js";
@@ -77,54 +79,40 @@ function Row({ one }: { one: ApiKey }): ReactNode {
 function NewKey(): ReactNode {
   const [name, setName] = useState("");
   const [scope, setScope] = useState<ApiKey["scope"]>("viewer");
-  const make = useMutation({
-    mutationFn: async () => (await berth.POST("/keys", { body: { name: name.trim(), scope } })).data,
-    onSuccess: () => {
-      setName("");
-      return queryClient.invalidateQueries({ queryKey: ["keys"] });
-    },
-  });
+  const run = async () => {
+    const { data } = await berth.POST("/keys", { body: { name: name.trim(), scope } });
+    setName("");
+    return data;
+  };
   return (
-    <>
-      <form
-        className="filters"
-        onSubmit={(event) => {
-          event.preventDefault();
-          make.mutate();
-        }}
+    <Make
+      label="Make a key"
+      among="keys"
+      run={run}
+      tell={(made) => (
+        <>
+          The key {made.name}, shown this once: <Copied text={made.key} />
+        </>
+      )}
+    >
+      <input
+        aria-label="Name of the new key"
+        placeholder="name of the new key"
+        value={name}
+        onChange={(event) => setName(event.target.value)}
+        required
+      />
+      <select
+        aria-label="What it may do"
+        value={scope}
+        onChange={(event) => setScope(event.target.value as ApiKey["scope"])}
       >
-        <input
-          aria-label="Name of the new key"
-          placeholder="name of the new key"
-          value={name}
-          onChange={(event) => setName(event.target.value)}
-          required
-        />
-        <select
-          aria-label="What it may do"
-          value={scope}
-          onChange={(event) => setScope(event.target.value as ApiKey["scope"])}
-        >
-          {SCOPES.map(([one, words]) => (
-            <option key={one} value={one}>
-              {one}: {words}
-            </option>
-          ))}
-        </select>
-        <button className="main" disabled={make.isPending}>
-          Make a key
-        </button>
-      </form>
-      {make.error !== null && (
-        <p className="bad" role="alert">
-          {wordsOf(make.error)}
-        </p>
-      )}
-      {make.data !== undefined && (
-        <p className="strip good" role="status">
-          The key {make.data.name}, shown this once: <code>{make.data.key}</code>
-        </p>
-      )}
-    </>
+        {SCOPES.map(([one, words]) => (
+          <option key={one} value={one}>
+            {one}: {words}
+          </option>
+        ))}
+      </select>
+    </Make>
   );
 }

@@ -162,7 +162,7 @@ function PlaceActs({
         question={`How many workspaces may ${name} hold?`}
         field="A number, or “any”"
         value={capacity === null ? "any" : String(capacity)}
-        run={(text) => change({ capacity: /^\d+$/.test(text) ? Number(text) : null })}
+        run={async (text) => change({ capacity: capacityOf(text) })}
       />
       {backend !== "external" && (
         <Act
@@ -181,4 +181,11 @@ function PlaceActs({
       )}
     </div>
   );
+}
+
+/** Null: as many as there are. @throws Error for what is neither, which mustn't count as that. */
+function capacityOf(text: string): number | null {
+  if (text === "any") return null;
+  if (!/^\d+$/.test(text)) throw new Error(`“${text}” is neither a number nor “any”.`);
+  return Number(text);
 }

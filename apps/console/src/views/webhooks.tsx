@@ -1,9 +1,11 @@
-import { useMutation, useQuery } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { useState, type ReactNode } from "react";
 import type { Webhook } from "@berth/client";
-import { berth, wordsOf } from "../api/berth.js";
-import { queryClient, webhooksQuery } from "../api/queries.js";
+import { berth } from "../api/berth.js";
+import { webhooksQuery } from "../api/queries.js";
 import { Act } from "../parts/act.js";
+import { Copied } from "../parts/copied.js";
+import { Make } from "../parts/make.js";
 import { count, Read, Table } from "../parts/read.js";
 import { Status } from "../parts/status.js";
 import { Ago } from "../parts/time.js";
@@ -129,55 +131,39 @@ function Deliveries({ id }: { id: string }): ReactNode {
 function NewWebhook(): ReactNode {
   const [url, setUrl] = useState("");
   const [types, setTypes] = useState("");
-  const make = useMutation({
-    mutationFn: async () => {
-      const wanted = types.split(/[\s,]+/).filter(Boolean);
-      const body = { url: url.trim(), ...(wanted.length === 0 ? {} : { types: wanted }) };
-      return (await berth.POST("/webhooks", { body })).data;
-    },
-    onSuccess: () => {
-      setUrl("");
-      setTypes("");
-      return queryClient.invalidateQueries({ queryKey: ["webhooks"] });
-    },
-  });
+  const run = async () => {
+    const wanted = types.split(/[\s,]+/).filter(Boolean);
+    const body = { url: url.trim(), ...(wanted.length === 0 ? {} : { types: wanted }) };
+    const { data } = await berth.POST("/webhooks", { body });
+    setUrl("");
+    setTypes("");
+    return data;
+  };
   return (
-    <>
-      <form
-        className="filters"
-        onSubmit={(event) => {
-          event.preventDefault();
-          make.mutate();
-        }}
-      >
-        <input
-          type="url"
-          aria-label="Where events are sent"
-          placeholder="https://example.com/berth"
-          value={url}
-          onChange={(event) => setUrl(event.target.value)}
-          required
-        />
-        <input
-          aria-label="Types of events; none: all"
-          placeholder="all events, or: workspace.failed …"
-          value={types}
-          onChange={(event) => setTypes(event.target.value)}
-        />
-        <button className="main" disabled={make.isPending}>
-          Make a webhook
-        </button>
-      </form>
-      {make.error !== null && (
-        <p className="bad" role="alert">
-          {wordsOf(make.error)}
-        </p>
+    <Make
+      label="Make a webhook"
+      among="webhooks"
+      run={run}
+      tell={(made) => (
+        <>
+          The secret of {made.url}, shown this once: <Copied text={made.secret} />
+        </>
       )}
-      {make.data !== undefined && (
-        <p className="strip good" role="status">
-          The secret of {make.data.url}, shown this once: <code>{make.data.secret}</code>
-        </p>
-      )}
-    </>
+    >
+      <input
+        type="url"
+        aria-label="Where events are sent"
+        placeholder="https://example.com/berth"
+        value={url}
+        onChange={(event) => setUrl(event.target.value)}
+        required
+      />
+      <input
+        aria-label="Types of events; none: all"
+        placeholder="all events, or: workspace.failed …"
+        value={types}
+        onChange={(event) => setTypes(event.target.value)}
+      />
+    </Make>
   );
 }

@@ -1,5 +1,5 @@
 import { useWindowVirtualizer } from "@tanstack/react-virtual";
-import { memo, useCallback, useRef, type ReactNode } from "react";
+import { memo, useCallback, useRef, type KeyboardEvent, type ReactNode } from "react";
 import { plain, Status } from "../parts/status.js";
 import { Ago } from "../parts/time.js";
 import { linkTo } from "../route.js";
@@ -14,8 +14,8 @@ const heightOf = (): number => (NARROW.matches ? HEIGHT.narrow : HEIGHT.wide);
 /** Only those in sight are in the page, however many there are. */
 export function Rows({ rows, empty }: { rows: readonly Shown[]; empty: string }): ReactNode {
   const list = useRef<HTMLDivElement>(null);
-  // The same function as long as the rows are the same: with another one all of them are measured anew.
-  const keyOf = useCallback((at: number) => rows[at]!.row.id, [rows]);
+  const ids = useIds(rows);
+  const keyOf = useCallback((at: number) => ids[at]!, [ids]);
   const virtual = useWindowVirtualizer({
     count: rows.length,
     estimateSize: heightOf,
@@ -35,7 +35,12 @@ export function Rows({ rows, empty }: { rows: readonly Shown[]; empty: string })
           ))}
         </div>
       </div>
-      <div role="rowgroup" ref={list} style={{ height: virtual.getTotalSize(), position: "relative" }}>
+      <div
+        role="rowgroup"
+        ref={list}
+        onKeyDown={walk}
+        style={{ height: virtual.getTotalSize(), position: "relative" }}
+      >
         {virtual.getVirtualItems().map(({ index, key, start }) => (
           <div
             key={key}
@@ -49,6 +54,28 @@ export function Rows({ rows, empty }: { rows: readonly Shown[]; empty: string })
       </div>
     </div>
   );
+}
+
+const STEPS: Readonly<Record<string, "nextElementSibling" | "previousElementSibling">> = {
+  ArrowDown: "nextElementSibling",
+  ArrowUp: "previousElementSibling",
+};
+
+/** The arrow keys go from name to name. */
+function walk(event: KeyboardEvent<HTMLElement>): void {
+  const step = STEPS[event.key];
+  if (step === undefined) return;
+  event.preventDefault();
+  (event.target as HTMLElement).closest("[role=row]")?.[step]?.querySelector("a")?.focus();
+}
+
+/** The same list while the same workspaces stand in the same order: with another one all of them are measured anew. */
+function useIds(rows: readonly Shown[]): readonly string[] {
+  const kept = useRef<readonly string[]>([]);
+  const { current: ids } = kept;
+  if (ids.length !== rows.length || rows.some(({ row }, at) => row.id !== ids[at]))
+    kept.current = rows.map(({ row }) => row.id);
+  return kept.current;
 }
 
 const Line = memo(

@@ -48,7 +48,7 @@ export function WorkspacesView(): ReactNode {
           {loading ? " so far…" : ""}
         </span>
       </h1>
-      {error !== null && <p className="strip bad">{error} Trying again…</p>}
+      {error !== null && <p className="strip bad">{error}</p>}
       {cut && <p className="strip warn">There are more than this page holds: narrow them down by a label.</p>}
       <form className="filters" role="search" onSubmit={(event) => event.preventDefault()}>
         <input

@@ -3,8 +3,8 @@ import type { ReactNode } from "react";
 import type { Status as StatusName, Workspace } from "@berth/client";
 import { berth } from "../../api/berth.js";
 import { Act } from "../../parts/act.js";
-import { count } from "../../parts/read.js";
-import { descendantsOf } from "./queries.js";
+import { count, Read } from "../../parts/read.js";
+import { descendantsQuery, isKnownToHaveOthers } from "./queries.js";
 
 const AT_REST: readonly StatusName[] = ["paused", "hibernated"];
 
@@ -55,7 +55,12 @@ export function Acts({ workspace }: { workspace: Workspace }): ReactNode {
         label="Delete"
         danger
         question={`Delete ${name}?`}
-        run={() => berth.DELETE("/workspaces/{id}", { params: { path: { id }, query: { cascade: true } } })}
+        // Berth says no if others belong to it that weren't shown.
+        run={() =>
+          berth.DELETE("/workspaces/{id}", {
+            params: { path: { id }, query: { cascade: isKnownToHaveOthers(id) } },
+          })
+        }
       >
         <Cascade id={id} />
       </Act>
@@ -65,25 +70,28 @@ export function Acts({ workspace }: { workspace: Workspace }): ReactNode {
 
 /** All that goes with it, shown before it is asked for. */
 function Cascade({ id }: { id: string }): ReactNode {
-  const { data } = useQuery({ queryKey: ["workspace", id, "descendants"], queryFn: () => descendantsOf(id) });
-  if (data === undefined) return <p className="quiet">Looking what belongs to it…</p>;
+  const found = useQuery(descendantsQuery(id));
   return (
     <>
       <p>
         What it runs is stopped, and its volume is removed with all that is on it. It can&apos;t be taken
         back.
       </p>
-      {data.length > 0 && (
-        <>
-          <p className="bad">{count(data.length, "workspace")} that belong to it go too:</p>
-          <ul className="cascade">
-            {data.slice(0, 50).map((one) => (
-              <li key={one.id}>{one.name}</li>
-            ))}
-            {data.length > 50 && <li>and {data.length - 50} more</li>}
-          </ul>
-        </>
-      )}
+      <Read from={found}>
+        {(others) =>
+          others.length > 0 && (
+            <>
+              <p className="bad">{count(others.length, "workspace")} that belong to it go too:</p>
+              <ul className="cascade">
+                {others.slice(0, 50).map((one) => (
+                  <li key={one.id}>{one.name}</li>
+                ))}
+                {others.length > 50 && <li>and {others.length - 50} more</li>}
+              </ul>
+            </>
+          )
+        }
+      </Read>
     </>
   );
 }

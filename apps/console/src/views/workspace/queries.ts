@@ -1,5 +1,6 @@
 import type { ListedWorkspace, StructureEvent } from "@berth/client";
 import { berth } from "../../api/berth.js";
+import { queryClient } from "../../api/queries.js";
 
 /** What nothing tells us of, such as a resource that is gone, is looked for again after this, in ms. */
 const LOOK_EVERY_MS = 5_000;
@@ -60,8 +61,19 @@ async function eventsOf(workspaceId: string): Promise<StructureEvent[]> {
   return found;
 }
 
-/** Those that are deleted with it, the nearest first. */
-export async function descendantsOf(id: string): Promise<ListedWorkspace[]> {
+/** Those that are deleted with it. */
+export function descendantsQuery(id: string) {
+  return { queryKey: ["workspace", id, "descendants"], queryFn: () => descendantsOf(id) };
+}
+
+/** True if those that are deleted with it have been shown, and there are any. */
+export function isKnownToHaveOthers(id: string): boolean {
+  const others = queryClient.getQueryData<ListedWorkspace[]>(descendantsQuery(id).queryKey);
+  return others !== undefined && others.length > 0;
+}
+
+/** The nearest first. */
+async function descendantsOf(id: string): Promise<ListedWorkspace[]> {
   const found: ListedWorkspace[] = [];
   for (let parents = [id]; parents.length > 0 && found.length < MAX_DESCENDANTS;) {
     const pages = await Promise.all(
