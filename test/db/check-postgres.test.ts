@@ -1,3 +1,5 @@
+import { type AddressInfo, connect, createServer } from "node:net";
+import { Transform } from "node:stream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { checkPostgres } from "@berth/core/db/check-postgres";
 import { openQueues } from "@berth/core/queues/producer";
@@ -30,6 +32,26 @@ const check = (url: string, more: Partial<Parameters<typeof checkPostgres>[0]> =
     connections: 20,
     ...more,
   });
+/** A way to a port of this machine on which each answer takes half a second. */
+async function slowWay(to: number) {
+  const server = createServer((near) => {
+    const far = connect(to, "127.0.0.1");
+    near.pipe(far);
+    const later = new Transform({
+      transform: (chunk, _encoding, done) => void setTimeout(() => done(null, chunk), 500),
+    });
+    far.pipe(later).pipe(near);
+    for (const [one, other] of [
+      [near, far],
+      [far, near],
+    ] as const)
+      one.on("error", () => undefined).on("close", () => other.destroy());
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  return { port, [Symbol.asyncDispose]: async () => void server.close() };
+}
+
 /** The database's URL with startup options. */
 const withOptions = (options: string): string => `${database.url}?options=${encodeURIComponent(options)}`;
 
@@ -39,6 +61,14 @@ describe("the check of PostgreSQL at the start", () => {
     expect(report).toEqual(FINE);
     expect(report.found).toMatch(/^PostgreSQL \d+\.\d+, \d+ of \d+ connections left$/);
     expect(await check(database.url, { redisUrl: null })).toEqual(FINE);
+  });
+
+  it("doesn't take one that answers slowly for a pooler", async () => {
+    await using slow = await slowWay(Number(new URL(database.url).port));
+    const url = new URL(database.url);
+    url.port = String(slow.port);
+    expect(await check(url.href)).toEqual(FINE);
+    expect(await check(url.href, { redisUrl: null })).toEqual(FINE);
   });
 
   it("names what a user may not do, with the cure", async () => {

@@ -15,8 +15,9 @@ export interface PostgresNeeds {
 }
 
 const OLDEST_MAJOR = 14;
-/** How long a notification may take before it counts as unheard, in ms. */
-const HEARD_WITHIN_MS = 1_000;
+/** After so many answers a notification that didn't come with them counts as unheard. */
+const HEARD_WITHIN_ANSWERS = 3;
+const CONNECTED_WITHIN_MS = 5_000;
 /** A wrong password, user or database: no patience heals it. */
 const REFUSED = /^(28|3D000|42501)/;
 
@@ -141,33 +142,45 @@ async function deafness(needs: PostgresNeeds): Promise<Pick<Report, "lacks" | "w
   return { lacks: [], warnings: [`${pooler}, so waits and streams are answered up to 250 ms late: ${cure}`] };
 }
 
-/** Whether what is told at one address is heard at the other: over two connections, since one alone hears itself even then. */
+/**
+ * Whether what is told at one address is heard at the other: over two connections, since one alone hears itself even then.
+ * However slow the way is: PostgreSQL sends what it has been told before it answers the next statements.
+ */
 async function hears(listenAt: string, tellAt: string): Promise<boolean> {
   const channel = pg.escapeIdentifier(`berth_check_${randomUUID()}`);
   return withClient(listenAt, async (listener) => {
-    const heard = new Promise<boolean>((resolve) => {
-      listener.once("notification", () => resolve(true));
-      setTimeout(() => resolve(false), HEARD_WITHIN_MS).unref();
-    });
+    let heard = false;
+    listener.once("notification", () => (heard = true));
     await listener.query(`listen ${channel}`);
     await withClient(tellAt, (teller) => teller.query(`notify ${channel}`));
+    for (let answer = 0; answer < HEARD_WITHIN_ANSWERS; answer++) await listener.query("select 1");
     return heard;
-  }).catch(() => false);
+  }).catch(refusedByPooler);
 }
 
 /** BullMQ's store sets its schema by a startup option, which poolers refuse, or are told to drop. */
 async function keepsOptions(url: string): Promise<boolean> {
-  const client = new pg.Client({ ...connectionTo(url), options: "-c search_path=berth_check" });
+  const client = new pg.Client({
+    ...connectionTo(url),
+    options: "-c search_path=berth_check",
+    connectionTimeoutMillis: CONNECTED_WITHIN_MS,
+  });
   client.on("error", () => undefined);
   try {
     await client.connect();
     const { rows } = await client.query<{ search_path: string }>("show search_path");
     return rows[0]?.search_path === "berth_check";
-  } catch {
-    return false;
+  } catch (error) {
+    return refusedByPooler(error);
   } finally {
     await client.end().catch(() => undefined);
   }
+}
+
+/** False for what was answered; who wasn't answered at all knows nothing of poolers. @throws the error otherwise */
+function refusedByPooler(error: unknown): false {
+  if (sqlState(error) === undefined) throw error;
+  return false;
 }
 
 /** Node's errors for a refused connection carry their message only in their parts. */

@@ -1,4 +1,5 @@
 import { DescribeInstancesCommand, type DescribeInstancesCommandOutput } from "@aws-sdk/client-ec2";
+import { withDeadline } from "../../base/deadline.js";
 import { type Aws, type Call, send } from "./aws.js";
 import type { Caller } from "./context.js";
 
@@ -92,13 +93,15 @@ async function askQuota({ ec2 }: Aws, code: string, signal: AbortSignal): Promis
     },
     { signingService: "servicequotas", signingRegion: region },
   );
-  const answer = await fetch(url, {
-    method: "POST",
-    headers: request.headers,
-    body: request.body as string,
-    signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
+  const [answer, said] = await withDeadline(TIMEOUT_MS, [signal], async (late) => {
+    const response = await fetch(url, {
+      method: "POST",
+      headers: request.headers,
+      body: request.body as string,
+      signal: late,
+    });
+    return [response, (await response.json()) as { Quota?: { Value?: unknown }; ["__type"]?: string }];
   });
-  const said = (await answer.json()) as { Quota?: { Value?: unknown }; ["__type"]?: string };
   const value = said.Quota?.Value;
   if (answer.ok && typeof value === "number") return value;
   throw new Error(said["__type"]?.replace(/.*#/, "") ?? `HTTP ${answer.status}`);
