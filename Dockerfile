@@ -41,6 +41,10 @@ USER node
 ENTRYPOINT ["tini", "--"]
 
 FROM runtime AS worker
+USER root
+# For places whose host is `ssh://`.
+RUN apt-get update && apt-get install -y --no-install-recommends openssh-client && rm -rf /var/lib/apt/lists/*
+USER node
 COPY --from=build /berth/apps/worker/dist apps/worker/dist
 ENV BERTH_WORKER_PORT=9464
 EXPOSE 9464

@@ -89,7 +89,7 @@ describe("readConfig", () => {
     ["BERTH_BODY_LIMIT_BYTES", "1"],
     ["BERTH_PUBLIC_URL", "berth.example"],
     ["BERTH_QUEUE_PREFIX", "a b"],
-    ["DOCKER_HOST", "ssh://host"],
+    ["DOCKER_HOST", "ftp://host"],
     ["LOG_LEVEL", "loud"],
   ])("%s=%s is refused with what was given and what was expected", (name, value) => {
     expect(problemsOf(() => readConfig("standalone", { [name]: value }))).toEqual([

@@ -40,7 +40,9 @@ test("all that is wrong is told by its field, with what was expected or meant", 
   b: {backend: dokcer}
   c: {backend: docker, host: "tcp://c", cert: ${PEM}}
   d: {backend: docker, host: "unix:///d.sock", ca: ${PEM}}
-  e: {backend: docker, host: "ssh://e", ca: /no/such.pem}
+  e: {backend: docker, host: "ftp://e", ca: /no/such.pem}
+  h: {backend: docker, host: "ssh://h", cert: ${PEM}, key: ${PEM}}
+  i: {backend: docker, host: "unix:///i.sock", ssh_config: /etc/ssh/berth}
   f: {host: "unix:///f.sock"}
   external: {backend: docker}
 `),
@@ -50,8 +52,10 @@ test("all that is wrong is told by its field, with what was expected or meant", 
     expect.stringMatching(/^places\.b\.backend: got "dokcer", expected one of /),
     "places.c: one of cert and key is set, expected both or none",
     "places.d.host: has certificates, expected tcp:// or https://",
-    expect.stringMatching(/^places\.e\.host: got "ssh:\/\/e", expected /),
+    expect.stringMatching(/^places\.e\.host: got "ftp:\/\/e", expected /),
     'places.e.ca: got "/no/such.pem", expected the path of a PEM file that can be read',
+    "places.h.host: has certificates, expected tcp:// or https://",
+    "places.i.host: has an ssh_config, expected ssh://",
     expect.stringMatching(/^places\.f\.backend: is missing, expected one of /),
     'places.external.backend: got "docker", expected external: a place of that name is one of that backend',
   ]);

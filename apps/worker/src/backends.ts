@@ -27,13 +27,14 @@ export async function openBackends(
 ): Promise<OpenPlaces> {
   const figures = backendFigures(registry);
   const open: Record<BackendName, (fields: FilePlace["fields"], place: string) => Promise<Backend>> = {
-    docker: async ({ host, ca, cert, key, network }) => {
+    docker: async ({ host, ca, cert, key, ssh_config: sshConfig, network }) => {
       const { createDockerBackend } = await import("@berth/core/compute/docker/backend");
       return createDockerBackend({
         deploymentId: config.deploymentId,
         installationId,
         host: host ?? config.dockerHost ?? undefined,
         tls: ca === undefined && cert === undefined ? undefined : { ca, cert, key },
+        sshConfig,
         network: network ?? config.dockerNetwork ?? undefined,
         callTimeoutMs: config.callTimeoutMs,
         pullTimeoutMs: config.dockerPullTimeoutMs,

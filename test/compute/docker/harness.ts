@@ -12,16 +12,21 @@ interface HostConfig {
   PidsLimit: number;
 }
 
-/** The `docker` backend on the engine at `socketPath`, in a deployment of its own. */
-export async function dockerHarness(socketPath: string, network?: string): Promise<BackendHarness> {
+/** The `docker` backend on the engine at `socketPath`, in a deployment of its own. @param ssh how it is reached, if not there */
+export async function dockerHarness(
+  socketPath: string,
+  network?: string,
+  ssh?: { host: string; config: string },
+): Promise<BackendHarness> {
   const docker = dockerCli(socketPath);
   const deploymentId = `test-${randomUUID().slice(0, 8)}`;
-  const open = (id = deploymentId, installationId = INSTALLATION, host = `unix://${socketPath}`) =>
+  const open = (id = deploymentId, installationId = INSTALLATION, host = hostOf(socketPath, ssh)) =>
     createDockerBackend({
       deploymentId: id,
       installationId,
       host,
       network,
+      sshConfig: ssh?.config,
       stopGraceMs: 1_000,
       callTimeoutMs: 20_000,
     });
@@ -56,4 +61,8 @@ export async function dockerHarness(socketPath: string, network?: string): Promi
     },
     close: async () => undefined,
   };
+}
+
+function hostOf(socketPath: string, ssh: { host: string } | undefined): string {
+  return ssh === undefined ? `unix://${socketPath}` : `ssh://${ssh.host}${socketPath}`;
 }

@@ -124,7 +124,7 @@ export const KEYS = {
   }),
   oidcFile: optional("BERTH_OIDC_FILE", path),
   processUser: optional("BERTH_PROCESS_USER", user),
-  dockerHost: optional("DOCKER_HOST", url("unix", "tcp", "http", "https")),
+  dockerHost: optional("DOCKER_HOST", url("unix", "tcp", "http", "https", "ssh")),
   dockerNetwork: optional(
     "BERTH_DOCKER_NETWORK",
     matching(/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/, "the name of a Docker network"),

@@ -9,6 +9,7 @@ import { integer, type Kind, matching, oneOf, path, url } from "./kinds.js";
 /** What a place of the file says of how its backend reaches it; what is absent is as the settings of the backend say. */
 export interface PlaceFields {
   readonly host?: string;
+  readonly ssh_config?: string;
   /** The text of the files that are named there. */
   readonly ca?: string;
   readonly cert?: string;
@@ -55,7 +56,8 @@ const COMMON: Fields = {
 };
 const OF_BACKEND: Readonly<Record<BackendName, Fields>> = {
   docker: {
-    host: url("unix", "tcp", "http", "https"),
+    host: url("unix", "tcp", "http", "https", "ssh"),
+    ssh_config: path,
     ca: pem,
     cert: pem,
     key: pem,
@@ -129,6 +131,8 @@ function readPlace(name: string, given: unknown, problems: string[]): FilePlace 
   const tls = [reach.ca, reach.cert, reach.key].some((one) => one !== undefined);
   if (tls && !/^(tcp|https):/.test(reach.host ?? ""))
     problems.push(`${at}.host: has certificates, expected tcp:// or https://`);
+  if (reach.ssh_config !== undefined && reach.host?.startsWith("ssh:") !== true)
+    problems.push(`${at}.host: has an ssh_config, expected ssh://`);
   const first = { capacity, weight, labels: labelsOf(`${at}.labels`, labels, problems) };
   return { name, backend, fields: reach, first };
 }

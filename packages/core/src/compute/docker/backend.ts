@@ -20,6 +20,8 @@ export interface DockerBackendOptions extends Owner {
   host?: string | undefined;
   /** For `tcp://` and `https://`. */
   tls?: ClientTls | undefined;
+  /** For `ssh://`: a file in place of ssh's own configuration. */
+  sshConfig?: string | undefined;
   /** The network of containers; the daemon's default one if unset. */
   network?: string | undefined;
   /** For each request to the daemon; a polite stop has the grace on top. Default 30 s. */
@@ -42,7 +44,7 @@ export function createDockerBackend(options: DockerBackendOptions): Backend {
   const { host, network, logger } = options;
   const { callTimeoutMs = 30_000, stopGraceMs = 10_000 } = options;
   const { pullTimeoutMs = 600_000, pullStallMs = 45_000 } = options;
-  const client = createDockerClient(host, options, callTimeoutMs, options.tls);
+  const client = createDockerClient(host, options, callTimeoutMs, options);
   const ends = createEnds();
   const graceSeconds = Math.ceil(stopGraceMs / 1000);
   const backend: Backend = {

@@ -4,6 +4,7 @@ import { createSecureContext } from "node:tls";
 import Docker from "dockerode";
 import type { Owner } from "../../domain/owner.js";
 import { askWhetherPodman } from "./engine.js";
+import { SshAgent, type SshTarget } from "./ssh-agent.js";
 
 const DEFAULT_HOST = "unix:///var/run/docker.sock";
 
@@ -26,19 +27,22 @@ export interface ClientTls {
 
 /**
  * Connects lazily: nothing is sent until the first call.
- * @param host as in `DOCKER_HOST`: `unix://`, `tcp://`, `http://` or `https://`.
+ * @param host as in `DOCKER_HOST`: `unix://`, `tcp://`, `http://`, `https://` or `ssh://`.
  * @param tls makes a `tcp://` one TLS.
+ * @param sshConfig a file in place of ssh's own configuration.
  * @throws TypeError for a host of another form, and what OpenSSL says of a certificate that is none.
  */
 export function createDockerClient(
   host: string | undefined,
   owner: Owner,
   callTimeoutMs: number,
-  tls?: ClientTls,
+  { tls, sshConfig }: { tls?: ClientTls | undefined; sshConfig?: string | undefined } = {},
 ): DockerClient {
-  const { https, ...target } = parseHost(host ?? DEFAULT_HOST, tls !== undefined);
+  const { https, ssh, ...target } = parseHost(host ?? DEFAULT_HOST, tls !== undefined);
   // A connection for each call: one kept from before may lead to another daemon than the next one will (I12).
-  const agent = https ? new HttpsAgent(tls && { secureContext: createSecureContext(tls) }) : new HttpAgent();
+  const secure = () => new HttpsAgent(tls && { secureContext: createSecureContext(tls) });
+  const near = () => (ssh === undefined ? new HttpAgent() : new SshAgent({ ...ssh, config: sshConfig }));
+  const agent = https ? secure() : near();
   // All keys that docker-modem would otherwise fill in from the environment, which is `config`'s alone.
   const docker = new Docker({
     socketPath: undefined,
@@ -74,6 +78,7 @@ export function parseHost(
   host?: string;
   port?: number;
   https: boolean;
+  ssh?: SshTarget;
 } {
   if (host.startsWith("unix://")) {
     const socketPath = host.slice("unix://".length);
@@ -82,10 +87,27 @@ export function parseHost(
     return { socketPath, https: false };
   }
   const url = URL.canParse(host) ? new URL(host) : null;
-  if (url === null || !["tcp:", "http:", "https:"].includes(url.protocol) || url.hostname === "")
-    throw new TypeError(`docker host ${host}: expected unix://, tcp://, http:// or https://`);
+  if (url === null || !["tcp:", "http:", "https:", "ssh:"].includes(url.protocol) || url.hostname === "")
+    throw new TypeError(`docker host ${host}: expected unix://, tcp://, http://, https:// or ssh://`);
+  if (url.protocol === "ssh:") return { ...viaSsh(url), https: false };
   const https = url.protocol === "https:" || tls;
   // `new URL` drops a port that is its scheme's default, and gives none for tcp.
   const implied = { "tcp:": tls ? 2376 : 2375, "http:": 80, "https:": 443 }[url.protocol];
   return { host: url.hostname, port: url.port === "" ? (implied as number) : Number(url.port), https };
+}
+
+/** The name is for the header of requests alone. @throws TypeError for a password, which ssh is never given */
+function viaSsh(url: URL): { host: string; port: number; ssh: SshTarget } {
+  if (url.password !== "")
+    throw new TypeError(`docker host ssh://${url.host}: ssh takes no password, only keys`);
+  return {
+    host: url.hostname,
+    port: 80,
+    ssh: {
+      host: url.hostname.replaceAll(/^\[|\]$/g, ""),
+      user: url.username === "" ? undefined : decodeURIComponent(url.username),
+      port: url.port === "" ? undefined : Number(url.port),
+      socketPath: url.pathname === "" || url.pathname === "/" ? "/var/run/docker.sock" : url.pathname,
+    },
+  };
 }

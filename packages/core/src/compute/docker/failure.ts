@@ -1,5 +1,6 @@
 import { BackendError } from "../backend-error.js";
 import { redacted } from "../redact.js";
+import { SshError } from "./ssh-agent.js";
 
 /** Of a socket that isn't there, isn't ours to open, or broke: the daemon is down or restarting. */
 const UNREACHABLE = new Set([
@@ -36,6 +37,12 @@ export function messageOf(error: unknown, secrets: readonly string[] = []): stri
 export function failureOf(what: string, error: unknown, message: string): BackendError {
   const status = statusOf(error);
   if (status === null) {
+    if (error instanceof SshError)
+      return new BackendError(
+        "backend_unreachable",
+        "transient",
+        `${what}: the daemon can't be reached: ${message}`,
+      );
     const code = (error as { code?: unknown }).code;
     const providerCode = typeof code === "string" ? code : null;
     if (providerCode !== null && UNREACHABLE.has(providerCode))
