@@ -43,12 +43,18 @@ test("a data directory that was copied to another machine touches nothing where 
   const before = await start(here);
   await before.create("both-know-it");
   await running.pop()!.interrupt();
+  const docker = (...args: string[]) =>
+    promisify(execFile)("docker", ["-H", env.DOCKER_HOST, ...args]).then(({ stdout }) => stdout);
+  const notes = () => docker("volume", "ls", "--quiet", "--filter", "label=berth.note.role=at-work");
   await promisify(execFile)("cp", ["-a", here, there]);
+  const whenCopied = await notes();
   const home = JSON.parse(await readFile(join(there, "home.json"), "utf8")) as object;
   await writeFile(join(there, "home.json"), JSON.stringify({ ...home, machine: "another" }));
 
   const original = await start(here);
   const later = await original.create("only-one-knows-it");
+  // Until then the two have the same note, and neither can know (docs/adr/0015).
+  await expect.poll(notes, { timeout: 60_000, interval: 500 }).not.toBe(whenCopied);
   const copy = await start(there);
   expect(await copy.degraded()).toContain("is looked after by another copy of this installation's database");
   await expect
@@ -63,8 +69,6 @@ test("a data directory that was copied to another machine touches nothing where 
   const workers = [expect.objectContaining({ state: "copied" })];
   expect(places).toContainEqual(expect.objectContaining({ name: "docker", served: false, workers }));
 
-  const docker = (...args: string[]) =>
-    promisify(execFile)("docker", ["-H", env.DOCKER_HOST, ...args]).then(({ stdout }) => stdout);
   expect(await docker("ps", "--format", "{{.Names}}")).toContain(`ws-${later.id}`);
   expect(await docker("ps", "--all", "--format", "{{.Names}}")).not.toContain(`ws-${paused.id}`);
   for (const one of [paused, later]) {
