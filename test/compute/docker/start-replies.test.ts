@@ -92,11 +92,14 @@ describe("docker: a start that the daemon calls a success is one when the progra
 
   test("so it is with Podman's, whose exit code is a program's as well and whose word is in the log", async () => {
     const end = { Status: "stopped", ExitCode: 1 };
-    const log = "ERROR (catatonit:7): failed to exec pid1: No such file or directory";
     const said = { engine: "Podman Engine", looks: before(CATATONIT), end };
-    const { launch, tops } = await launched({ ...said, log });
-    await expect(launch).rejects.toThrow(failure("start_failed", "permanent"));
-    expect(tops).toEqual(Array(3).fill("pid,state,args"));
+    // Podman 4.3 may keep the second part of that line alone.
+    for (const head of ["ERROR (catatonit:7): ", ""]) {
+      const log = `${head}failed to exec pid1: No such file or directory`;
+      const { launch, tops } = await launched({ ...said, log });
+      await expect(launch, log).rejects.toThrow(failure("start_failed", "permanent"));
+      expect(tops).toEqual(Array(3).fill("pid,state,args"));
+    }
     const own = await launched({ ...said, log: "my own failure" });
     await expect(own.launch).resolves.toMatchObject({ providerId: "c0ffee" });
   });

@@ -80,8 +80,11 @@ export function isVolumeThere({ message }: Refusal): boolean {
 
 /** As an init process, like a shell, says that the program can't be run, or isn't there. */
 const CANNOT_RUN: ReadonlySet<number> = new Set([126, 127]);
-/** Podman's init, catatonit, says 1 for both, and why in a line of its own. */
-const CATATONIT = { exitCode: 1, line: /^ERROR \(catatonit:\d+\): failed to exec\b/m };
+/**
+ * Podman's init, catatonit, says 1 for both, and why in a line of its own. It writes that line in parts, of which Podman 4.3 without
+ * root now and then keeps the second alone.
+ */
+const CATATONIT = { exitCode: 1, line: /^(?:ERROR \(catatonit:\d+\): )?failed to exec pid1: /m };
 
 /** With an init process the engine calls any start a success. `log` is asked only where the exit code doesn't tell. */
 export async function couldNotRun(exitCode: number, log: () => Promise<string>): Promise<boolean> {
