@@ -139,8 +139,10 @@ export async function simulate(stage: Stage, seed: number, wanted: number): Prom
       state: string;
       source: string | null;
       launches: number | null;
+      confirmed: boolean;
     }>(
-      `select r.state, o.source, o.generation as launches from resources r join workspaces w on w.id = r.workspace_id
+      `select r.state, o.source, o.generation as launches, exists (select from operations l where l.workspace_id = r.workspace_id
+         and l.generation = r.generation and l.state = 'succeeded') as confirmed from resources r join workspaces w on w.id = r.workspace_id
        left join operations o on o.workspace_id = r.workspace_id and o.state = 'running'
        where r.provider_id = $1 and r.state <> 'gone'`,
       [providerId],
@@ -151,8 +153,9 @@ export async function simulate(stage: Stage, seed: number, wanted: number): Prom
       return breach(`${sweeping ?? "an operation"} acts on ${providerId}, which nobody gave up`);
     const truth = byId.get(workspaceId)!;
     const byBerth = row?.source === "reconciler" || row?.source === "liveness";
-    // What the restart has launched itself it may give up again.
-    const former = generation !== null && generation < (row?.launches ?? Infinity);
+    // What the restart has launched itself it may give up again, and what another operation has launched and given up: the one that
+    // failed for a provider that didn't say whether it runs is tried anew.
+    const former = generation !== null && generation < (row?.launches ?? Infinity) && row?.confirmed === true;
     if (byBerth && former && (!truth.hasAgent || agentLives(truth, generation)))
       breach(`${row?.source} restarts workspace ${truth.index}, which lives`);
   }
