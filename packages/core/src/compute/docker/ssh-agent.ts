@@ -128,5 +128,11 @@ function lastWordsOf(ssh: ChildProcess): () => string {
   const hear = (text: string): void => void (words = (words + text).slice(-LONGEST_WORDS));
   ssh.stderr?.setEncoding("utf8").on("data", hear);
   ssh.once("error", ({ message }) => hear(message));
-  return () => words.trim().split("\n").at(-1)!.trim();
+  return () =>
+    words
+      .trim()
+      .split("\n")
+      .at(-1)!
+      .trim()
+      .replace(/^ssh: /, "");
 }
