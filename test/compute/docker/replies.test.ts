@@ -152,7 +152,14 @@ describe("docker: replies that prove nothing (I4, I5)", () => {
   });
 
   test("a host of another form is refused when the backend is made", () => {
-    for (const host of ["ssh://docker", "docker.sock", "unix://relative", "tcp://", "npipe:////./pipe/x"])
+    for (const host of [
+      "ftp://docker",
+      "ssh://",
+      "docker.sock",
+      "unix://relative",
+      "tcp://",
+      "npipe:////./pipe/x",
+    ])
       expect(
         () => createDockerBackend({ installationId: INSTALLATION, deploymentId: "test", host }),
         host,
