@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { freePort } from "@berth/standalone/postgres/free-port";
 import { vi } from "vitest";
-import { ensureCommands } from "./apt.js";
+import { ensureCommands, findCommand } from "./apt.js";
 import { endProcessesNaming } from "./process-tree.js";
 
 const exec = promisify(execFile);
@@ -27,6 +27,14 @@ export interface TestSshd {
 
 /** An SSH daemon of this machine's own user, on a free port. Needs root. */
 export async function startSshd(host: string): Promise<TestSshd> {
+  // The package would start one for all who reach this machine: Debian's service leaves that be where this file is.
+  if ((await findCommand("sshd")) === null) {
+    await mkdir("/etc/ssh", { recursive: true });
+    await writeFile(
+      "/etc/ssh/sshd_not_to_be_run",
+      "Installed for the tests of Berth, which start their own.\n",
+    );
+  }
   const { sshd: program } = await ensureCommands({ sshd: "openssh-server", ssh: "openssh-client" });
   await mkdir("/run/sshd", { recursive: true, mode: 0o755 });
   const root = await mkdtemp(join(tmpdir(), "sshd-"));
