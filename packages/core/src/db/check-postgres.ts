@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import pg from "pg";
 import { clockWarning, type Report } from "../base/report.js";
 import { databasePlace } from "../config/database-address.js";
-import { connectionTo, withClient } from "./connect.js";
+import { withClient } from "./connect.js";
 import { sqlState } from "./pool.js";
 
 export interface PostgresNeeds {
@@ -17,7 +17,6 @@ export interface PostgresNeeds {
 const OLDEST_MAJOR = 14;
 /** After so many answers a notification that didn't come with them counts as unheard. */
 const HEARD_WITHIN_ANSWERS = 3;
-const CONNECTED_WITHIN_MS = 5_000;
 /** A wrong password, user or database: no patience heals it. */
 const REFUSED = /^(28|3D000|42501)/;
 
@@ -160,21 +159,11 @@ async function hears(listenAt: string, tellAt: string): Promise<boolean> {
 
 /** BullMQ's store sets its schema by a startup option, which poolers refuse, or are told to drop. */
 async function keepsOptions(url: string): Promise<boolean> {
-  const client = new pg.Client({
-    ...connectionTo(url),
-    options: "-c search_path=berth_check",
-    connectionTimeoutMillis: CONNECTED_WITHIN_MS,
-  });
-  client.on("error", () => undefined);
-  try {
-    await client.connect();
+  const asked = async (client: pg.Client): Promise<boolean> => {
     const { rows } = await client.query<{ search_path: string }>("show search_path");
     return rows[0]?.search_path === "berth_check";
-  } catch (error) {
-    return refusedByPooler(error);
-  } finally {
-    await client.end().catch(() => undefined);
-  }
+  };
+  return withClient(url, asked, { options: "-c search_path=berth_check" }).catch(refusedByPooler);
 }
 
 /** False for what was answered; who wasn't answered at all knows nothing of poolers. @throws the error otherwise */

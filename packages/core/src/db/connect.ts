@@ -47,12 +47,17 @@ export function connectionTo(url: string): pg.ClientConfig {
   return { connectionString: plain.href, stream, ssl: withNamesOf(hosts, ssl) };
 }
 
-/** Runs `work` on a connection of its own, outside any pool. */
+/** Runs `work` on a connection of its own, outside any pool. @param settings besides those that the URL has */
 export async function withClient<T>(
   connectionString: string,
   work: (client: pg.Client) => Promise<T>,
+  settings: Pick<pg.ClientConfig, "options"> = {},
 ): Promise<T> {
-  const client = new pg.Client({ ...connectionTo(connectionString), connectionTimeoutMillis: 5_000 });
+  const client = new QuietClient({
+    ...connectionTo(connectionString),
+    connectionTimeoutMillis: 5_000,
+    ...settings,
+  });
   await client.connect();
   try {
     return await work(client);
