@@ -5,6 +5,7 @@ import {
   type DescribeVolumesCommandOutput,
   type EC2Client,
   type Filter,
+  type Instance,
 } from "@aws-sdk/client-ec2";
 import { BackendError } from "../backend-error.js";
 import { type Aws, type Call, send } from "./aws.js";
@@ -23,7 +24,18 @@ export async function listInstances(
   call: Call,
   client: EC2Client = aws.ec2,
 ): Promise<SeenInstance[]> {
-  const seen: SeenInstance[] = [];
+  const found = await describeInstances(aws, filters, call, client);
+  return found.map((instance) => clean(readInstance(instance), call));
+}
+
+/** As {@link listInstances}, as EC2 tells them. @throws BackendError */
+export async function describeInstances(
+  aws: Aws,
+  filters: Filter[],
+  call: Call,
+  client: EC2Client = aws.ec2,
+): Promise<Instance[]> {
+  const found: Instance[] = [];
   for (let token: string | undefined; ;) {
     const page: DescribeInstancesCommandOutput = await send(
       aws,
@@ -31,10 +43,9 @@ export async function listInstances(
       new DescribeInstancesCommand({ Filters: filters, MaxResults: PAGE, NextToken: token }),
       call,
     );
-    for (const { Instances = [] } of page.Reservations ?? [])
-      for (const instance of Instances) seen.push(clean(readInstance(instance), call));
+    for (const { Instances = [] } of page.Reservations ?? []) found.push(...Instances);
     token = page.NextToken || undefined;
-    if (token === undefined) return seen;
+    if (token === undefined) return found;
   }
 }
 

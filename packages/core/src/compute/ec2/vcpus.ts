@@ -1,7 +1,7 @@
-import { DescribeInstancesCommand, type DescribeInstancesCommandOutput } from "@aws-sdk/client-ec2";
 import { withDeadline } from "../../base/deadline.js";
-import { type Aws, type Call, send } from "./aws.js";
+import type { Aws } from "./aws.js";
 import type { Caller } from "./context.js";
+import { describeInstances } from "./listing.js";
 
 /**
  * Which limit of running on-demand vCPUs a type counts into, by what its family begins with
@@ -45,26 +45,14 @@ export async function vcpuLimitOf(aws: Aws, type: string, caller: Caller): Promi
 
 /** Everybody's in the account, as the limit counts them: without Spot, which has limits of its own. */
 async function running(aws: Aws, caller: Caller): Promise<{ type: string; vcpus: number }[]> {
-  const call: Call = { what: "count running vCPUs", ...caller };
-  const seen: { type: string; vcpus: number }[] = [];
-  for (let token: string | undefined; ;) {
-    const page: DescribeInstancesCommandOutput = await send(
-      aws,
-      aws.ec2,
-      new DescribeInstancesCommand({
-        Filters: [{ Name: "instance-state-name", Values: ["pending", "running"] }],
-        MaxResults: 1_000,
-        NextToken: token,
-      }),
-      call,
-    );
-    for (const { Instances = [] } of page.Reservations ?? [])
-      for (const { InstanceType = "", InstanceLifecycle, CpuOptions: cpus } of Instances)
-        if (InstanceLifecycle === undefined)
-          seen.push({ type: InstanceType, vcpus: (cpus?.CoreCount ?? 1) * (cpus?.ThreadsPerCore ?? 1) });
-    token = page.NextToken || undefined;
-    if (token === undefined) return seen;
-  }
+  const filters = [{ Name: "instance-state-name", Values: ["pending", "running"] }];
+  const found = await describeInstances(aws, filters, { what: "count running vCPUs", ...caller });
+  return found
+    .filter(({ InstanceLifecycle: lifecycle }) => lifecycle === undefined)
+    .map(({ InstanceType: type = "", CpuOptions: cpus }) => ({
+      type,
+      vcpus: (cpus?.CoreCount ?? 1) * (cpus?.ThreadsPerCore ?? 1),
+    }));
 }
 
 /** Asks Service Quotas, signed by EC2's client: its own client would be a package more for one call. */
