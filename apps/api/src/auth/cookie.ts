@@ -30,23 +30,26 @@ export function createSessions(adminKeys: readonly string[], now: () => number =
   );
   // It signs with the first and takes what any of them has signed.
   const signer = new fastifyCookie.Signer(secrets);
+  const seal = (text: string, lifeS: number): string =>
+    signer.sign(`${text}.${Math.floor(now() / 1_000) + lifeS}`);
+  /** What stands in the form's group of one that is ours and whose time isn't over. */
+  const open = (value: string, form: RegExp): string | undefined => {
+    const { valid, value: text } = signer.unsign(value);
+    const [, kept, until] = (valid && form.exec(text)) || [];
+    return Number(until) * 1_000 > now() ? kept : undefined;
+  };
   return {
-    seal: (keyId) => signer.sign(`${keyId ?? "root"}.${Math.floor(now() / 1_000) + SESSION_S}`),
+    seal: (keyId) => seal(keyId ?? "root", SESSION_S),
     open(value) {
-      const { valid, value: text } = signer.unsign(value);
-      const [, id, until] = (valid && /^(root|[0-9a-f-]{36})\.(\d{1,12})$/.exec(text)) || [];
-      if (id === undefined || Number(until) * 1_000 <= now()) return undefined;
-      return { keyId: id === "root" ? null : id };
+      const id = open(value, /^(root|[0-9a-f-]{36})\.(\d{1,12})$/);
+      return id === undefined ? undefined : { keyId: id === "root" ? null : id };
     },
-    sealFlow: (flow) =>
-      signer.sign(
-        `flow.${Buffer.from(JSON.stringify(flow)).toString("base64url")}.${Math.floor(now() / 1_000) + FLOW_S}`,
-      ),
+    sealFlow: (flow) => seal(`flow.${Buffer.from(JSON.stringify(flow)).toString("base64url")}`, FLOW_S),
     openFlow(value) {
-      const { valid, value: text } = signer.unsign(value);
-      const [, flow, until] = (valid && /^flow\.([\w-]+)\.(\d{1,12})$/.exec(text)) || [];
-      if (flow === undefined || Number(until) * 1_000 <= now()) return undefined;
-      return JSON.parse(Buffer.from(flow, "base64url").toString("utf8")) as unknown;
+      const flow = open(value, /^flow\.([\w-]+)\.(\d{1,12})$/);
+      return flow === undefined
+        ? undefined
+        : (JSON.parse(Buffer.from(flow, "base64url").toString("utf8")) as unknown);
     },
   };
 }
@@ -61,14 +64,7 @@ export function readCookies(app: App): void {
 
 /** The `Set-Cookie` of a login, or, with null, of its end. */
 export function cookieHeader(cookies: Cookies, value: string | null, secure: boolean): string {
-  const maxAge = value === null ? 0 : SESSION_S;
-  return cookies.serializeCookie(COOKIE, value ?? "", {
-    path: "/",
-    maxAge,
-    httpOnly: true,
-    sameSite: "strict",
-    secure,
-  });
+  return headerOf(cookies, { name: COOKIE, path: "/", maxAge: SESSION_S, sameSite: "strict" }, value, secure);
 }
 
 /** The value of our cookie in a request's `Cookie`. */
@@ -78,15 +74,24 @@ export function cookieOf(cookies: Cookies, header: string | undefined): string |
 
 /** The same of a login at a provider. Not strict: the way back from there begins at another site. */
 export function flowHeader(cookies: Cookies, value: string | null, secure: boolean): string {
-  return cookies.serializeCookie(FLOW_COOKIE, value ?? "", {
-    path: "/login",
-    maxAge: value === null ? 0 : FLOW_S,
-    httpOnly: true,
-    sameSite: "lax",
+  return headerOf(
+    cookies,
+    { name: FLOW_COOKIE, path: "/login", maxAge: FLOW_S, sameSite: "lax" },
+    value,
     secure,
-  });
+  );
 }
 
 export function flowOf(cookies: Cookies, header: string | undefined): string | undefined {
   return cookies.parseCookie(header ?? "")[FLOW_COOKIE];
+}
+
+function headerOf(
+  cookies: Cookies,
+  { name, maxAge, ...where }: { name: string; path: string; maxAge: number; sameSite: "strict" | "lax" },
+  value: string | null,
+  secure: boolean,
+): string {
+  const lives = value === null ? 0 : maxAge;
+  return cookies.serializeCookie(name, value ?? "", { ...where, maxAge: lives, httpOnly: true, secure });
 }
