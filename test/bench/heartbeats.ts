@@ -7,7 +7,7 @@ import { spawn } from "node:child_process";
 import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { chmod, mkdtemp, rm } from "node:fs/promises";
-import { connect, createServer, type AddressInfo } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -15,6 +15,7 @@ import { fileURLToPath } from "node:url";
 import { migrate } from "@berth/core/db/migrate";
 import { createPool } from "@berth/core/db/pool";
 import { startEmbeddedPostgres } from "@berth/standalone/embedded-postgres";
+import { freePort } from "@berth/standalone/postgres/free-port";
 import { startRedis } from "../support/redis.js";
 
 const WORKSPACES = Number(process.argv[2] ?? 10_000);
@@ -29,7 +30,7 @@ const postgres = await startEmbeddedPostgres({ dataDir: directory, durable: true
 const redis = await startRedis();
 await migrate(postgres.url);
 const pool = createPool(postgres.url, { max: 4 });
-const port = await unusedPort();
+const port = await freePort();
 const api = spawn(
   process.execPath,
   ["--import", "tsx", "--conditions=source", fileURLToPath(import.meta.resolve("@berth/api/main"))],
@@ -124,13 +125,4 @@ async function rateOf(request: () => string): Promise<{ rate: number; answers: n
   };
   await Promise.all(Array.from({ length: CONNECTIONS }, lane));
   return { rate: answers / SECONDS, answers, refused: answers - ok };
-}
-
-async function unusedPort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port: unused } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return unused;
 }

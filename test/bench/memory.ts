@@ -12,13 +12,13 @@ import { once, setMaxListeners } from "node:events";
 import { readFileSync } from "node:fs";
 import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { Agent, request as httpRequest } from "node:http";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { migrate } from "@berth/core/db/migrate";
 import { startEmbeddedPostgres } from "@berth/standalone/embedded-postgres";
+import { freePort } from "@berth/standalone/postgres/free-port";
 import { startRedis } from "../support/redis.js";
 
 const MINUTES = Number(process.argv[2] ?? 30);
@@ -34,7 +34,7 @@ const postgres = await startEmbeddedPostgres({ dataDir: join(directory, "postgre
 const redis = await startRedis();
 await migrate(postgres.url);
 const key = randomUUID();
-const port = await unusedPort();
+const port = await freePort();
 const processes = { api: start("api"), worker: start("worker") };
 const agent = new Agent({ keepAlive: true, maxSockets: 50 });
 const done = new AbortController();
@@ -240,13 +240,4 @@ async function inLanes<T>(lanes: number, count: number, work: () => Promise<T>):
 
 async function pause(ms: number): Promise<void> {
   await delay(Math.max(0, ms), undefined, { signal: done.signal }).catch(() => undefined);
-}
-
-async function unusedPort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port: unused } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return unused;
 }

@@ -1,11 +1,10 @@
 import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { once } from "node:events";
 import { cp, mkdir, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { freePort } from "@berth/standalone/postgres/free-port";
 import { stringify } from "yaml";
 import { unpackFrom } from "../support/apt-unpack.js";
 import { dockerCli } from "../support/docker-cli.js";
@@ -99,12 +98,4 @@ export async function openCompose(): Promise<Compose> {
 async function composeProgram(root: string): Promise<string> {
   await unpackFrom("trixie", ["docker-compose"], root);
   return join(root, "usr/libexec/docker/cli-plugins/docker-compose");
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

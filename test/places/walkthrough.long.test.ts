@@ -1,10 +1,9 @@
 import { execFile } from "node:child_process";
-import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
-import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { DescribeSubnetsCommand, EC2Client } from "@aws-sdk/client-ec2";
+import { freePort } from "@berth/standalone/postgres/free-port";
 import { startSimulator } from "berth-ec2-simulator/server";
 import { expect, inject, it, onTestFinished } from "vitest";
 import { QUICK_DELAYS } from "../compute/ec2/harness.js";
@@ -32,14 +31,6 @@ async function shell(commands: string, env: Readonly<Record<string, string>> = {
     env: { ...process.env, ...env, PATH: path },
   });
   return (await run).stdout;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await once(server.listen(0, "127.0.0.1"), "listening");
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /** Each of these lines, in this order. */

@@ -1,8 +1,8 @@
-import { createServer, type AddressInfo } from "node:net";
 import { EC2Client, StopInstancesCommand } from "@aws-sdk/client-ec2";
 import type { Backend } from "@berth/core/compute/backend";
 import { createEc2Backend } from "@berth/core/compute/ec2/backend";
 import type { Ec2Options } from "@berth/core/compute/ec2/settings";
+import { freePort } from "@berth/standalone/postgres/free-port";
 import { startSimulator, type RunningSimulator, type ServerOptions } from "berth-ec2-simulator/server";
 import type { BackendHarness } from "../conformance/harness.js";
 import { INSTALLATION } from "../../support/installations.js";
@@ -76,7 +76,7 @@ export async function ec2Harness(
     simulator,
     deploymentId,
     open,
-    openUnreachable: async () => createEc2Backend(optionsFor(`http://127.0.0.1:${await unusedPort()}`)),
+    openUnreachable: async () => createEc2Backend(optionsFor(`http://127.0.0.1:${await freePort()}`)),
     spec: () => ({}),
     // As an operator's StopInstances: the instance stays, with its volume.
     async crash({ providerId }) {
@@ -90,12 +90,4 @@ export async function ec2Harness(
     limits: null,
     close: () => simulator.close(),
   };
-}
-
-async function unusedPort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
