@@ -85,10 +85,9 @@ export async function listWorkspaces(db: Queryable, filter: WorkspaceFilter): Pr
     ...(parentId === undefined ? [] : [`w.parent_id = ${put(parentId)}`]),
     ...(label === undefined ? [] : [`w.labels @> ${put(JSON.stringify(labels))}`]),
   ];
-  const columns = [...LISTED_COLUMNS.split(","), ...(filter.specs === true ? ["spec"] : [])].map((one) =>
-    one.trim(),
-  );
-  const large = ["labels", "place_labels", ...(filter.specs === true ? ["spec"] : [])];
+  const spec = filter.specs === true ? ["spec"] : [];
+  const columns = [...LISTED_COLUMNS.split(",").map((one) => one.trim()), ...spec];
+  const large = ["labels", "place_labels", ...spec];
   return readPage<ListedWorkspace>(
     db,
     {

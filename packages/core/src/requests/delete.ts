@@ -156,9 +156,9 @@ async function driveDeletes(
   ]);
   const heads = new Map(passed.map((gate) => [gate.workspace_id, gate.head]));
   for (const id of all) if (!isLeased(id) && hasBegun(id)) heads.set(id, drive.gates.get(id)!.head);
-  const places = new Map(all.map((id, place) => [id, place]));
+  const position = new Map(all.map((id, index) => [id, index]));
   const operations = [...waiting, ...made].toSorted(
-    (a, b) => places.get(a.workspace_id)! - places.get(b.workspace_id)!,
+    (a, b) => position.get(a.workspace_id)! - position.get(b.workspace_id)!,
   );
   const next = new Set(
     ids(

@@ -47,7 +47,7 @@ interface Way {
 }
 
 /**
- * Connects over one ssh a daemon: the machine's own program with the user's configuration, keys and known hosts: each
+ * Connects over one ssh a daemon, which is the machine's own program with the user's configuration, keys and known hosts. Each
  * connection is one to the daemon's socket over there. ssh is begun by the first of them, and anew by the next one after
  * it has ended.
  */
