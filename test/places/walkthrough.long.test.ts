@@ -7,13 +7,12 @@ import { freePort } from "@berth/standalone/postgres/free-port";
 import { startSimulator } from "berth-ec2-simulator/server";
 import { expect, inject, it, onTestFinished } from "vitest";
 import { QUICK_DELAYS } from "../compute/ec2/harness.js";
-import { blocksUnder, ROOT } from "../e2e/pages.js";
+import { blocksUnder, ROOT } from "../support/pages.js";
 import { newDirectory, startStandalone } from "../e2e/standalone-process.js";
 import { aliveOn } from "../support/ec2-witness.js";
 import { BUSYBOX_IMAGE } from "../support/images.js";
 import { openHost } from "./hosts.js";
 
-const PAGE = "docs/places.md";
 const CLI = join(ROOT, "node_modules/.bin");
 
 /** A standalone that is started as the page says. @returns what the page's commands need to know of it */
@@ -57,7 +56,7 @@ it("a second Docker host is added as docs/places.md says, word for word", async 
     "docker-b.example.com": "localhost",
     busybox: BUSYBOX_IMAGE,
   };
-  const blocks = await blocksUnder(PAGE, "A second Docker host", here);
+  const blocks = await blocksUnder("docs/places.md", "A second Docker host", here);
   expect(blocks.map(({ language }) => language)).toEqual(["sh", "json", "yaml", "sh", "sh"]);
   const [certificates, daemon, file, start, commands] = blocks.map(({ text }) => text) as [
     string,
@@ -103,7 +102,7 @@ it("a second Region is added as docs/places.md says, word for word", async () =>
   });
   onTestFinished(() => client.destroy());
   const { Subnets = [] } = await client.send(new DescribeSubnetsCommand({}));
-  const blocks = await blocksUnder(PAGE, "A second Region", {
+  const blocks = await blocksUnder("docs/places.md", "A second Region", {
     "/etc/berth": directory,
     "subnet-0a1b2c3d": Subnets[0]!.SubnetId!,
     "subnet-4e5f6a7b": Subnets[1]!.SubnetId!,
