@@ -1,9 +1,11 @@
-import type { Unwell, Waiting } from "@berth/core/db/now";
+import type { Mute, Unwell, Waiting } from "@berth/core/db/now";
 import type { PricedLeak } from "@berth/core/requests/leaks";
 import type { PlaceReport } from "@berth/core/db/places";
 import { BACKENDS, hasCompute } from "@berth/core/domain/backend";
 import type { SweepLiveness } from "@berth/core/sweeps/state";
 import { TROUBLES, type Trouble } from "../schemas/now.js";
+import { trouble } from "./trouble.js";
+import { ofWebhook } from "./webhooks.js";
 
 /** What is read to judge it. */
 export interface Seen {
@@ -18,6 +20,7 @@ interface Fleet {
   sweeps: readonly SweepLiveness[];
   /** What is to go and should be gone by now. */
   late: readonly PricedLeak[];
+  webhooks: readonly Mute[];
   queuesUp: boolean;
   /** PostgreSQL can't tell this process at once what happens. */
   deaf: boolean;
@@ -35,35 +38,14 @@ export function troublesOf({ unwell, waiting, fleet }: Seen): Trouble[] {
 }
 
 function ofFleet(fleet: Fleet): Trouble[] {
-  const { places, sweeps, late } = fleet;
-  return [...ofBerth(fleet), ...places.flatMap(ofPlace), ...sweeps.flatMap(ofSweep), ...ofRemovals(late)];
-}
-
-function trouble(
-  code: Trouble["code"],
-  title: string,
-  told: Partial<Omit<Trouble, "since" | "next_at">> & {
-    remedy: string;
-    since?: Date | string | null;
-    next_at?: Date | string | null;
-  },
-): Trouble {
-  const { since, next_at, ...rest } = told;
-  return {
-    code,
-    title,
-    cause: null,
-    needs_person: false,
-    count: 1,
-    cost_per_hour: null,
-    workspace: null,
-    operation_id: null,
-    place: null,
-    sweep: null,
-    ...rest,
-    since: iso(since),
-    next_at: iso(next_at),
-  };
+  const { places, sweeps, late, webhooks } = fleet;
+  return [
+    ...ofBerth(fleet),
+    ...places.flatMap(ofPlace),
+    ...sweeps.flatMap(ofSweep),
+    ...ofRemovals(late),
+    ...webhooks.flatMap(ofWebhook),
+  ];
 }
 
 function ofBerth({ queuesUp, deaf, sweeps, places }: Fleet): Trouble[] {
@@ -235,8 +217,4 @@ function ofWaiting({ n, since, operation_id, workspace_id, name, kind, place }: 
       place,
     },
   );
-}
-
-function iso(at: Date | string | null | undefined): string | null {
-  return at === null || at === undefined ? null : new Date(at).toISOString();
 }

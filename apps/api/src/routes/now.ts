@@ -1,5 +1,5 @@
 import { countOperations, countWorkspaces } from "@berth/core/db/counts";
-import { listUnwell, listWaiting } from "@berth/core/db/now";
+import { listMute, listUnwell, listWaiting } from "@berth/core/db/now";
 import { reportPlaces } from "@berth/core/db/places";
 import { within } from "@berth/core/base/deadline";
 import { listLeaks } from "@berth/core/requests/leaks";
@@ -17,6 +17,8 @@ const REMOVAL_LATE_MS = 120_000;
 /** Reasons of failed and offline workspaces, and things that are to go, of which each is looked at. */
 const MAX_REASONS = 30;
 const MAX_LATE = 1_000;
+/** For so long it is told what a webhook has missed, in ms: by then somebody has sent it again, or doesn't want it. */
+const MISSED_FOR_MS = 86_400_000;
 const PING_LIMIT_MS = 2_000;
 
 export function nowRoutes(app: App, { config, pool, prices, queues, signals }: Services): void {
@@ -60,10 +62,11 @@ export function nowRoutes(app: App, { config, pool, prices, queues, signals }: S
     at,
     ...seen
   }: Pick<Seen, "unwell" | "waiting"> & { at: Date }): Promise<Trouble[]> {
-    const [places, sweeps, leaks, queuesUp] = await Promise.all([
+    const [places, sweeps, leaks, webhooks, queuesUp] = await Promise.all([
       reportPlaces(pool),
       livenessOfSweeps(pool),
       listLeaks(pool, { prices, limit: MAX_LATE }),
+      listMute(pool, { lateMs: WAIT_LATE_MS, deadMs: MISSED_FOR_MS }),
       within(PING_LIMIT_MS, [], () => queues.ping()).then(
         () => true,
         () => false,
@@ -71,6 +74,6 @@ export function nowRoutes(app: App, { config, pool, prices, queues, signals }: S
     ]);
     const late = leaks.filter(({ since }) => +at - +since > REMOVAL_LATE_MS);
     const deaf = signals.deaf;
-    return troublesOf({ ...seen, fleet: { places, sweeps, late, queuesUp, deaf } });
+    return troublesOf({ ...seen, fleet: { places, sweeps, late, webhooks, queuesUp, deaf } });
   }
 }

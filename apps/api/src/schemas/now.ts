@@ -14,6 +14,9 @@ export const TROUBLES = [
   "failed",
   "offline",
   "waiting",
+  "webhook_off",
+  "webhook_missed",
+  "webhook_refused",
   "sweep_failing",
   "sweep_paused",
 ] as const;

@@ -50,6 +50,7 @@ function commandFor({ code, count, workspace, sweep, place }: Trouble): string |
     return count === 1 ? `berth why ${workspace.name}` : "berth ls --status failed";
   if (code === "sweep_held") return `berth sweeps approve ${sweep}`;
   if (code === "sweep_paused") return `berth sweeps resume ${sweep}`;
+  if (code === "webhook_off" || code === "webhook_missed") return "berth webhooks";
   if (code === "place_wrong" || code === "place_unserved") return `berth places show ${place}`;
   return null;
 }

@@ -110,6 +110,7 @@ function Remedy({ one }: { one: Trouble }): ReactNode {
       />
     );
   if (code.startsWith("sweep_")) return <a href={linkTo("sweeps", { sweep })}>Look at {sweep}</a>;
+  if (code.startsWith("webhook_")) return <a href={linkTo("webhooks")}>Look at the webhook</a>;
   if (code === "removal_late")
     return <a href={linkTo("leaks", { find: place })}>See {one.count === 1 ? "it" : `all ${one.count}`}</a>;
   if (operation !== null) return <a href={linkTo(`operations/${operation}`)}>Look at the oldest</a>;

@@ -65,3 +65,54 @@ export async function listWaiting(
   );
   return rows;
 }
+
+/** A webhook that doesn't tell what it should. */
+export interface Mute {
+  url: string;
+  enabled: boolean;
+  disabled_reason: string | null;
+  disabled_at: Date;
+  /** Deliveries that were refused and are sent again, since when the first of them waits, and when the next one goes. */
+  refused: number;
+  refused_since: Date | null;
+  next_at: Date | null;
+  /** Deliveries that were given up within the time asked for. */
+  dead: number;
+  dead_since: Date | null;
+  last_error: string | null;
+}
+
+/** Of each webhook as much is looked at: more is as good as this. */
+const LOOKED_AT = 1_000;
+
+/**
+ * Webhooks that their endpoint has turned off, that have had something refused for longer than `lateMs`, or something given up
+ * within `deadMs`.
+ */
+export async function listMute(
+  db: Queryable,
+  { lateMs, deadMs }: { lateMs: number; deadMs: number },
+): Promise<Mute[]> {
+  const { rows } = await db.query<Mute>(
+    `select w.url, w.enabled, w.disabled_reason, w.updated_at as disabled_at, waits.refused, waits.refused_since,
+       greatest(waits.next_at, w.blocked_until) as next_at, gone.dead, gone.dead_since,
+       coalesce(waits.last_error, gone.last_error) as last_error
+     from webhooks w
+     cross join lateral (
+       select count(*)::int as refused, min(created_at) as refused_since, min(due_at) as next_at,
+         (array_agg(last_error order by due_at))[1] as last_error
+       from (select * from webhook_deliveries d where d.webhook_id = w.id and d.state = 'pending'
+         order by d.due_at limit ${LOOKED_AT}) d
+       where w.enabled and d.last_error is not null) waits
+     cross join lateral (
+       select count(*)::int as dead, min(ended_at) as dead_since, (array_agg(last_error order by ended_at desc))[1] as last_error
+       from (select * from webhook_deliveries d where d.webhook_id = w.id and d.state = 'dead'
+         order by d.created_at desc limit ${LOOKED_AT}) d
+       where w.enabled and d.ended_at > now() - $2 * interval '1 millisecond') gone
+     where waits.refused_since < now() - $1 * interval '1 millisecond' or gone.dead > 0
+       or (not w.enabled and w.disabled_reason <> 'asked for')
+     order by w.created_at`,
+    [lateMs, deadMs],
+  );
+  return rows;
+}
