@@ -10,18 +10,20 @@ const CONCURRENCY = 100;
 export interface Run extends Job {
   start: number;
   done: number;
+  /** When its end was known to be recorded. */
+  recorded: number;
 }
 let runs: Run[] = [];
 const now = () => Number(process.hrtime.bigint()) / 1e6;
 const work = async ({ key, seq }: Job): Promise<void> => {
   const start = now();
   await turn();
-  open.set(`${key} ${seq}`, { key, seq, start, done: now() });
+  open.set(`${key} ${seq}`, { key, seq, start, done: now(), recorded: NaN });
 };
 const open = new Map<string, Run>();
 /** Its end is recorded by the system now. */
 const ended = ({ key, seq }: Job): void => {
-  runs.push(open.get(`${key} ${seq}`)!);
+  runs.push({ ...open.get(`${key} ${seq}`)!, recorded: now() });
 };
 setInterval(() => {
   if (runs.length > 0) process.send!({ runs });

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -13,6 +13,7 @@ import { FINISHED_CHANNEL } from "@berth/core/db/words";
 import { openQueues } from "@berth/core/queues/producer";
 import { dispatch, isNext, lockWorkspace, requestedEvent } from "@berth/core/requests/accept";
 import { enqueue } from "@berth/core/requests/enqueue";
+import { now } from "../frame/run.js";
 import type { Run } from "../peer-worker.js";
 import type { Place, System } from "./systems.js";
 
@@ -22,7 +23,7 @@ const BY = { source: "api", requestedBy: "bench" } as const;
  * Berth's built worker as it is, with backend `external`, whose provision asks no provider. What is accepted is accepted as a
  * request is: gate, workspace, what is unfinished, ticket, event, commit, job; without counting equal ones together.
  */
-export async function openBerth({ redisUrl, databaseUrl, keys }: Place): Promise<System> {
+export async function openBerth({ redisUrl, databaseUrl, keys, workers: count }: Place): Promise<System> {
   await migrate(databaseUrl);
   const settings = {
     DATABASE_URL: databaseUrl,
@@ -41,24 +42,17 @@ export async function openBerth({ redisUrl, databaseUrl, keys }: Place): Promise
      insert into gates (workspace_id) select id from made`,
     [ids],
   );
-  let ended = 0;
+  const endedAt = new Map<string, number>();
   const listener = listen(databaseUrl, [FINISHED_CHANNEL], {
-    notification: () => void ended++,
+    notification: (_channel, id) => void endedAt.set(id, now()),
     connected: () => undefined,
     error: console.error,
   });
-  const main = fileURLToPath(new URL("../../../apps/worker/dist/main.js", import.meta.url));
-  const worker = spawn(process.execPath, [main], {
-    env: { ...process.env, ...settings },
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  const lines = createInterface({ input: worker.stdout });
-  for await (const line of lines) if (line.includes("worker started")) break;
-  worker.stdout.resume();
+  const workers = await Promise.all(Array.from({ length: count }, () => startWorker(settings)));
   const seqs = new Map<string, number>();
   return {
     keys: ids,
-    workerPid: worker.pid!,
+    workerPids: workers.map(({ pid }) => pid!),
     async add(id, seq) {
       const { operation, next } = await queuedTransaction(pool, id, async (tx) => {
         const [{ gate }] = await Promise.all([lockWorkspace(tx, id), unfinishedOf(tx, [id])]);
@@ -69,20 +63,41 @@ export async function openBerth({ redisUrl, databaseUrl, keys }: Place): Promise
       seqs.set(operation.id, seq);
       await dispatch(queues.dispatcher, operation, next);
     },
-    ended: () => ended,
+    ended: () => endedAt.size,
     async runs() {
       const { rows } = await pool.query<Run & { id: string }>(
         `select id, workspace_id as key, extract(epoch from started_at)::float8 * 1000 as start,
            extract(epoch from finished_at)::float8 * 1000 as done from operations where state = 'succeeded'`,
       );
-      return rows.map((row) => ({ ...row, seq: seqs.get(row.id) ?? -1 }));
+      return rows.map((row) => ({
+        ...row,
+        seq: seqs.get(row.id) ?? -1,
+        recorded: endedAt.get(row.id) ?? NaN,
+      }));
     },
     async close() {
-      worker.kill("SIGTERM");
-      await once(worker, "exit");
+      await Promise.all(
+        workers.map(async (worker) => {
+          worker.kill("SIGTERM");
+          if (worker.exitCode === null && worker.signalCode === null) await once(worker, "exit");
+        }),
+      );
       await listener.close();
       await queues.close();
       await pool.end();
     },
   };
+}
+
+/** Resolves when it takes work. */
+async function startWorker(settings: Readonly<Record<string, string>>): Promise<ChildProcess> {
+  const main = fileURLToPath(new URL("../../../apps/worker/dist/main.js", import.meta.url));
+  const worker = spawn(process.execPath, [main], {
+    env: { ...process.env, ...settings },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const lines = createInterface({ input: worker.stdout });
+  for await (const line of lines) if (line.includes("worker started")) break;
+  worker.stdout.resume();
+  return worker;
 }

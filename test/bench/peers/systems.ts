@@ -9,7 +9,7 @@ import type { BullMq, Dbos, Graphile, GroupMq, IoRedis, PgBoss } from "./types.j
 export interface System {
   /** Names that work may have as its key. */
   keys: readonly string[];
-  workerPid: number;
+  workerPids: readonly number[];
   /** Accepts work. Resolves when it is as durable as this system makes it. */
   add(key: string, seq: number): Promise<unknown>;
   /** What has run, and is recorded as ended. */
@@ -25,6 +25,7 @@ export interface Place {
   /** Of an empty database. */
   databaseUrl: string;
   keys: number;
+  workers: number;
 }
 
 interface Producer {
@@ -107,32 +108,51 @@ export const PEERS: Record<string, { store: "redis" | "postgres"; open(place: Pl
   },
 };
 
-/** A peer with one worker process. */
+/** A peer with its worker processes. */
 export async function openPeer(name: string, place: Place): Promise<System> {
   const { store, open } = PEERS[name]!;
   const producer = await open(place);
   const url = store === "redis" ? place.redisUrl : place.databaseUrl;
-  const worker: ChildProcess = fork(
-    fileURLToPath(new URL("../peer-worker.ts", import.meta.url)),
-    [name, place.folder, url],
-    {
-      execArgv: ["--import", "tsx"],
-      stdio: ["ignore", "ignore", "inherit", "ipc"],
-    },
-  );
   const runs: Run[] = [];
-  worker.on("message", (message: { runs?: Run[] }) => runs.push(...(message.runs ?? [])));
-  await once(worker, "message");
+  const workers = await Promise.all(
+    Array.from({ length: place.workers }, () =>
+      startPeerWorker(name, place.folder, url, (more) => runs.push(...more)),
+    ),
+  );
   return {
     keys: Array.from({ length: place.keys }, (_, n) => `key-${n}`),
-    workerPid: worker.pid!,
+    workerPids: workers.map(({ pid }) => pid!),
     add: producer.add,
     runs: () => runs,
     ended: () => runs.length,
     async close() {
-      worker.kill("SIGKILL");
-      await once(worker, "exit");
+      await Promise.all(
+        workers.map(async (worker) => {
+          worker.kill("SIGKILL");
+          if (worker.exitCode === null && worker.signalCode === null) await once(worker, "exit");
+        }),
+      );
       await producer.close().catch(() => undefined);
     },
   };
+}
+
+/** Resolves when it takes work. */
+async function startPeerWorker(
+  name: string,
+  folder: string,
+  url: string,
+  ran: (runs: Run[]) => void,
+): Promise<ChildProcess> {
+  const file = fileURLToPath(new URL("../peer-worker.ts", import.meta.url));
+  const worker = fork(file, [name, folder, url], {
+    execArgv: ["--import", "tsx"],
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
+  });
+  worker.on("message", (message: { runs?: Run[] }) => ran(message.runs ?? []));
+  await Promise.race([
+    once(worker, "message"),
+    once(worker, "exit").then(() => Promise.reject(new Error(`the worker of ${name} ended`))),
+  ]);
+  return worker;
 }

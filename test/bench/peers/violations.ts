@@ -1,4 +1,6 @@
-import type { Run } from "../peer-worker.js";
+import type { Run as Recorded } from "../peer-worker.js";
+
+type Run = Omit<Recorded, "recorded">;
 
 /** When each piece of work was handed over, and when that was answered, in ms. */
 export type Asked = ReadonlyMap<number, { key: string; from: number; until: number }>;
