@@ -17,6 +17,7 @@ import { limitBodies } from "./limits/bodies.js";
 import { allowOrigins } from "./limits/cors.js";
 import { limitKeys } from "./limits/keys.js";
 import { shedLoad } from "./limits/pressure.js";
+import { takeTurns } from "./limits/take-turns.js";
 import { refuseUnknown } from "./http/not-found.js";
 import { sendProblem } from "./http/problem.js";
 import { traceRequests } from "./http/trace-requests.js";
@@ -115,6 +116,7 @@ export async function createApp(services: Services, logger: Logger, registry: Re
   requireKey(app, guard);
   keepTenantsApart(app, services.pool);
   limitKeys(app, limits, config);
+  takeTurns(app, config, services.requests.policy ?? null);
   takeIdempotencyKeys(app);
   refuseUnknown(app);
   await describeRoutes(app);

@@ -28,6 +28,7 @@ export async function awaitOperations(
   if (seconds === null || seconds === 0) return null;
   void reply.header("preference-applied", `wait=${seconds}`);
   const { caller, signal } = request;
+  request.endTurn();
   if (!(await waiting.wait(ids, { timeoutMs: seconds * 1_000, signal, caller }))) return null;
   const rows = new Map((await endings.operations(ids)).map((row) => [row.id, row]));
   const ended = ids.flatMap((id) => rows.get(id) ?? []);

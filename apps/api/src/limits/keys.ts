@@ -5,6 +5,10 @@ import type { App } from "../services.js";
 
 const READS = new Set(["GET", "HEAD", "OPTIONS"]);
 
+export function isRead(method: string): boolean {
+  return READS.has(method);
+}
+
 /** A page of so many rows, or fewer, counts as one. */
 const ROWS_AT_ONE = 100;
 const MAX_COST = 10;
@@ -28,7 +32,7 @@ export function limitKeys(
   const writes: Budget = { name: "writes", quota: writesPerSecond, windowS: 1 };
 
   app.addHook("onRequest", async ({ caller, method, query, routeOptions }, reply) => {
-    const budget = READS.has(method) ? reads : writes;
+    const budget = isRead(method) ? reads : writes;
     if (caller === undefined || routeOptions.config.unlimited === true || budget.quota === 0) return;
     const { over, left, resetS } = await limits.spend(
       budget,

@@ -138,6 +138,7 @@ export function sweepRoutes(app: App, { pool, queues }: Services): void {
       if (request.query.dry_run === true) {
         const seconds = preferredWait(request.headers["prefer"] as string | undefined) ?? DRY_RUN_WAIT_S;
         const limits = { timeoutMs: seconds * 1_000, signal: request.signal };
+        request.endTurn();
         return { sweep, dry_run: true as const, ...(await askForDryRun({ pool, queues }, sweep, limits)) };
       }
       if ((await stateOf(sweep)).paused)

@@ -212,6 +212,7 @@ export const KEYS = {
   bodyLimitBytes: key("BERTH_BODY_LIMIT_BYTES", integer(1_024, 2 ** 30, " of bytes"), "1048576"),
   readsPerSecond: key("BERTH_LIMIT_READS_PER_S", integer(0, 1_000_000), "500"),
   writesPerSecond: key("BERTH_LIMIT_WRITES_PER_S", integer(0, 1_000_000), "200"),
+  requestsAtOnce: key("BERTH_LIMIT_REQUESTS_AT_ONCE", integer(0, 100_000), "8"),
   badKeysPerMinute: key("BERTH_LIMIT_BAD_KEYS_PER_MIN", integer(0, 1_000_000), "30"),
   badTokensPerMinute: key("BERTH_LIMIT_BAD_TOKENS_PER_MIN", integer(0, 1_000_000), "600"),
   trustedProxies: optional("BERTH_TRUSTED_PROXIES", networks),

@@ -113,7 +113,9 @@ export function operationReadRoutes(app: App, services: Services): void {
       const seconds = preferredWait(request.headers["prefer"] as string | undefined);
       if (seconds === null || seconds === 0) return followed(operation);
       void reply.header("preference-applied", `wait=${seconds}`);
-      const ended = await waiting.wait([operation.id, ...(await unfinishedParts(pool, id))], {
+      const awaited = [operation.id, ...(await unfinishedParts(pool, id))];
+      request.endTurn();
+      const ended = await waiting.wait(awaited, {
         timeoutMs: seconds * 1_000,
         signal: request.signal,
         caller: request.caller,

@@ -139,6 +139,7 @@ export function workspaceRoutes(app: App, services: Services): void {
       if (wanted !== undefined) {
         const seconds = preferredWait(request.headers["prefer"] as string | undefined) ?? WATCH_S;
         void reply.header("preference-applied", `wait=${seconds}`);
+        request.endTurn();
         const wait = { timeoutMs: seconds * 1_000, signal: request.signal, caller: request.caller };
         if (!wanted.includes(workspace.status) && (await waiting.waitForStatus(id, wanted, wait)))
           workspace = await requireWorkspace(services, id);

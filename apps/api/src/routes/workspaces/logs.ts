@@ -100,6 +100,7 @@ export function logRoutes(app: App, services: Services, keyring: Keyring): void 
         const out = await shares.hold(request.caller, open);
         return reply.type("text/event-stream; charset=utf-8").header("x-accel-buffering", "no").send(out);
       }
+      request.endTurn();
       const { backend, generation, truncated, lines } = await askForLogs(
         { pool, queues },
         workspace.place,
