@@ -6,7 +6,8 @@ const call = { signal: new AbortController().signal };
 const INIT = "/sbin/docker-init -- /no/such/program";
 const CATATONIT = "/run/podman-init -- /no/such/program";
 
-type Processes = [pid: string, state: string, command: string][];
+/** Null: of one that has ended since it was looked for. */
+type Processes = [pid: string, state: string, command: string][] | null;
 interface Ending {
   Status: string;
   ExitCode: number;
@@ -43,7 +44,7 @@ async function launched({ engine = "Engine", looks, end, log = "" }: Said) {
     if (path === "/containers/c0ffee/json")
       return response.end(say({ State: ended ? end : { Status: "running", ExitCode: 0 } }));
     tops.push(searchParams.get("ps_args") ?? "");
-    const look = looks[at] ?? "no more was to be asked";
+    const look = at < looks.length ? looks[at] : "no more was to be asked";
     if (typeof look === "string") return response.writeHead(500).end(say({ message: look }));
     response.end(say({ Titles: ["PID", "STAT", "COMMAND"], Processes: look }));
   }, 30_000);
@@ -84,9 +85,9 @@ describe("docker: a start that the daemon calls a success is one when the progra
 
   test("however late Docker's init process says that it can't run the program, it is a permanent failure", async () => {
     const end = { Status: "exited", ExitCode: 127 };
-    const { launch, tops, removed } = await launched({ looks: before(INIT), end });
+    const { launch, tops, removed } = await launched({ looks: [...before(INIT), null], end });
     await expect(launch).rejects.toThrow(failure("start_failed", "permanent"));
-    expect(tops).toEqual(Array(3).fill("-o pid,stat,args"));
+    expect(tops).toEqual(Array(4).fill("-o pid,stat,args"));
     expect(removed).toEqual(["/containers/c0ffee"]);
   });
 

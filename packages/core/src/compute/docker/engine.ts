@@ -104,9 +104,9 @@ export function topWords(podman: boolean): string {
   return podman ? "pid,state,args" : "-o pid,stat,args";
 }
 
-/** Its answer: a row for each process. */
+/** Its answer: a row for each process, or null when the last one has ended meanwhile. */
 export interface Top {
-  Processes: [pid: string, state: string, command: string][];
+  Processes: [pid: string, state: string, command: string][] | null;
 }
 
 /**
@@ -114,7 +114,7 @@ export interface Top {
  * command line. What has ended and isn't reaped yet (`Z`) runs nothing, and has no command line.
  */
 export function hasExecuted({ Processes: processes }: Top): boolean {
-  const alive = processes.filter(([, state]) => !state.startsWith("Z"));
+  const alive = (processes ?? []).filter(([, state]) => !state.startsWith("Z"));
   return new Set(alive.map(([, , command]) => command)).size > 1;
 }
 
