@@ -3,7 +3,7 @@ import { setHeld } from "@berth/core/db/sweeps";
 import type { Pool } from "@berth/core/db/pool";
 import { createTestDatabase } from "../support/postgres.js";
 import { fleetEnvironment } from "../support/fleet.js";
-import { newDirectory, startStandalone } from "../e2e/standalone-process.js";
+import { preparedDirectory, startStandalone } from "../e2e/standalone-process.js";
 import { KEY } from "../api/api.js";
 
 export const WRITES = {
@@ -26,7 +26,7 @@ export interface Scene {
 export async function openScene(): Promise<Scene> {
   const database = await createTestDatabase();
   const environment = fleetEnvironment(database.url, null, { BERTH_BACKENDS: "process,external", PORT: "0" });
-  const standalone = startStandalone(await newDirectory(), environment);
+  const standalone = startStandalone(await preparedDirectory(), environment);
   const { url } = await standalone.ready;
   const call: Scene["call"] = async (method, path, body) => {
     const response = await fetch(url + path, {

@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, inject, it } from "vitest";
 import { openHost } from "../places/hosts.js";
-import { newDirectory, startStandalone } from "../e2e/standalone-process.js";
+import { newDirectory, preparedDirectory, startStandalone } from "../e2e/standalone-process.js";
 import { BUSYBOX_IMAGE } from "../support/images.js";
 import { startProcess } from "../support/worker-process.js";
 import { startBrokenBerth, type Fault } from "./broken-berth.js";
@@ -107,7 +107,7 @@ async function demoOnStandalone(
   args: string[],
   demoEnv: Record<string, string> = {},
 ): Promise<string> {
-  const dataDir = await newDirectory();
+  const dataDir = await preparedDirectory();
   const standalone = startStandalone(dataDir, standaloneEnv);
   try {
     const { url } = await standalone.ready;

@@ -2,12 +2,12 @@ import { execFile } from "node:child_process";
 import { rm } from "node:fs/promises";
 import { promisify } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
-import { newDirectory, startStandalone } from "./standalone-process.js";
+import { newDirectory, preparedDirectory, startStandalone } from "./standalone-process.js";
 
 const SIMULATOR = ["--backend", "ec2-simulator"];
 
 test("what an instance writes to its console is a workspace's log", async () => {
-  const dataDir = await newDirectory();
+  const dataDir = await preparedDirectory();
   const { ready, interrupt } = startStandalone(dataDir, {}, {}, SIMULATOR);
   onTestFinished(async () => {
     await interrupt();
@@ -36,7 +36,7 @@ test("what an instance writes to its console is a workspace's log", async () => 
 });
 
 test("with --backend ec2-simulator a newcomer's three lines make, restart and delete a workspace on EC2", async () => {
-  const dataDir = await newDirectory();
+  const dataDir = await preparedDirectory();
   const { ready, interrupt } = startStandalone(dataDir, {}, {}, SIMULATOR);
   onTestFinished(async () => {
     await interrupt();

@@ -2,11 +2,11 @@ import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { startSimulator } from "berth-ec2-simulator/server";
 import { expect, onTestFinished, test } from "vitest";
-import { newDirectory, startStandalone } from "./standalone-process.js";
+import { preparedDirectory, startStandalone } from "./standalone-process.js";
 
 test("who is told that Berth is ready finds its places reached, the slow ones, too; one that doesn't answer holds that up for seconds only", async () => {
   const simulator = await startSimulator();
-  const dataDir = await newDirectory();
+  const dataDir = await preparedDirectory();
   const regions = { quick: "eu-west-1", slow: "us-east-1", silent: "us-west-2" };
   const places = Object.fromEntries(
     Object.entries(regions).map(([name, region]) => [name, { backend: "ec2", region }]),

@@ -4,6 +4,7 @@ import { chmod, mkdtemp, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { copyCluster } from "../support/prepared-cluster.js";
 import { programOf } from "../support/programs.js";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -30,6 +31,13 @@ export interface StandaloneProcess {
 export async function newDirectory(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), "standalone-"));
   await chmod(directory, 0o711);
+  return directory;
+}
+
+/** As after a first start that got no further than its PostgreSQL: that spares it `initdb`. */
+export async function preparedDirectory(): Promise<string> {
+  const directory = await newDirectory();
+  await copyCluster(directory);
   return directory;
 }
 

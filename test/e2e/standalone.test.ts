@@ -10,7 +10,13 @@ import { afterEach, expect, inject, test, vi } from "vitest";
 import { Redis } from "ioredis";
 import { createTestDatabase } from "../support/postgres.js";
 import { startRedis } from "../support/redis.js";
-import { newDirectory, postgresPid, type StandaloneProcess, startStandalone } from "./standalone-process.js";
+import {
+  newDirectory,
+  postgresPid,
+  preparedDirectory,
+  type StandaloneProcess,
+  startStandalone,
+} from "./standalone-process.js";
 
 // Each starts a whole Berth from its sources, some of them several.
 vi.setConfig({ testTimeout: 90_000 });
@@ -69,7 +75,7 @@ test("from nothing to a workspace created, restarted and deleted by pasting the 
 });
 
 test("a restart keeps data and keys; Ctrl-C ends it cleanly and leaves no PostgreSQL", async () => {
-  const dataDir = await newDirectory();
+  const dataDir = await preparedDirectory();
   const first = start(dataDir);
   const before = await first.ready;
   const { body } = await call(before, "POST", "/workspaces", workspace("kept"));
@@ -87,7 +93,7 @@ test("a restart keeps data and keys; Ctrl-C ends it cleanly and leaves no Postgr
 });
 
 test("after a kill -9 the next start ends the PostgreSQL left behind and has all that was accepted (I6)", async () => {
-  const dataDir = await newDirectory();
+  const dataDir = await preparedDirectory();
   const first = start(dataDir);
   const before = await first.ready;
   const { body } = await call(before, "POST", "/workspaces", workspace("survivor"));
@@ -104,7 +110,7 @@ test("after a kill -9 the next start ends the PostgreSQL left behind and has all
 });
 
 test("one Ctrl-C that arrives twice, as through npm, is still a clean end", async () => {
-  const standalone = start(await newDirectory());
+  const standalone = start(await preparedDirectory());
   await standalone.ready;
   standalone.child.kill("SIGINT");
   const exit = await standalone.interrupt();
@@ -121,7 +127,7 @@ test("Ctrl-C while it starts ends it cleanly too", async () => {
 });
 
 test("a second Ctrl-C ends at once, and the next start finishes what it cut off (I7)", async () => {
-  const dataDir = await newDirectory();
+  const dataDir = await preparedDirectory();
   const first = start(dataDir, { BERTH_STOP_GRACE_MS: "60000" });
   const before = await first.ready;
   const stubborn = workspace("stubborn", ["sh", "-c", 'trap "" TERM; while :; do sleep 1; done']);
@@ -143,7 +149,7 @@ test("a second Ctrl-C ends at once, and the next start finishes what it cut off 
 });
 
 test("the loss of its PostgreSQL ends it with one line", async () => {
-  const dataDir = await newDirectory();
+  const dataDir = await preparedDirectory();
   const standalone = start(dataDir);
   // Its queues are connected for certain once an operation has run.
   const ready = await standalone.ready;
@@ -174,7 +180,7 @@ test("it works with a PostgreSQL and a Redis of one's own", async () => {
 
 test.skipIf(!inject("docker"))("a Docker daemon that answers is taken as the backend", async () => {
   const host = `unix://${inject("docker")?.socketPath}`;
-  const { text } = await start(await newDirectory(), { BERTH_BACKENDS: "", DOCKER_HOST: host }).ready;
+  const { text } = await start(await preparedDirectory(), { BERTH_BACKENDS: "", DOCKER_HOST: host }).ready;
   expect(text).toMatch(/Backend\s+docker/);
 });
 
@@ -210,7 +216,7 @@ test("a port in use is one line and a failed exit, with everything ended that wa
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as { port: number };
-  const dataDir = await newDirectory();
+  const dataDir = await preparedDirectory();
   const exit = await start(dataDir, { PORT: String(port) }).exit;
   server.close();
   expect(exit).toMatchObject({
@@ -222,7 +228,7 @@ test("a port in use is one line and a failed exit, with everything ended that wa
 });
 
 test("a data directory in use is refused by the pid of its user, and the first one goes on", async () => {
-  const dataDir = await newDirectory();
+  const dataDir = await preparedDirectory();
   const first = start(dataDir);
   const ready = await first.ready;
   const { code, stderr } = await start(dataDir).exit;
@@ -304,7 +310,7 @@ test("every bad setting is told at once", async () => {
 });
 
 test("a copy of a data directory isn't started beside its original, unless it is to be one of its own", async () => {
-  const dataDir = await newDirectory();
+  const dataDir = await preparedDirectory();
   const original = start(dataDir);
   await original.ready;
   await original.interrupt();

@@ -5,14 +5,14 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { programOf } from "../support/programs.js";
 import { blocksUnder, commandsUnder, ROOT } from "../support/pages.js";
-import { newDirectory, type StandaloneProcess, startStandalone } from "./standalone-process.js";
+import { preparedDirectory, type StandaloneProcess, startStandalone } from "./standalone-process.js";
 
 let berth: StandaloneProcess;
 let url: string;
 let env: NodeJS.ProcessEnv;
 beforeAll(async () => {
   const settings = commandsUnder("docs/webhooks.md", "Where it may lead").matchAll(/(BERTH_\w+)=(\S+)/g);
-  berth = startStandalone(await newDirectory(), {
+  berth = startStandalone(await preparedDirectory(), {
     BERTH_BACKENDS: "process,external",
     ...Object.fromEntries([...settings].map(([, name, value]) => [name!, value!])),
   });

@@ -3,7 +3,12 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { newDirectory, type StandaloneProcess, startStandalone } from "../e2e/standalone-process.js";
+import {
+  newDirectory,
+  preparedDirectory,
+  type StandaloneProcess,
+  startStandalone,
+} from "../e2e/standalone-process.js";
 import { commandsUnder, ROOT } from "../support/pages.js";
 
 // The places of docs/places.md, each a directory instead of a daemon.
@@ -12,7 +17,7 @@ const NAMES = ["here", "docker-a", "docker-b"];
 let berth: StandaloneProcess;
 let env: NodeJS.ProcessEnv;
 beforeAll(async () => {
-  const directory = await newDirectory();
+  const directory = await preparedDirectory();
   const places = await Promise.all(
     NAMES.map(async (name) => [name, { backend: "process", data_dir: await newDirectory() }]),
   );

@@ -6,6 +6,7 @@ import { createPool, type Pool } from "@berth/core/db/pool";
 import { migrate } from "@berth/core/db/migrate";
 import { startEmbeddedPostgres } from "@berth/standalone/embedded-postgres";
 import pg from "pg";
+import { copyCluster } from "./prepared-cluster.js";
 import { expect, inject, vi } from "vitest";
 
 const TEMPLATE = "berth_template";
@@ -32,6 +33,7 @@ export async function startPostgres({
 }: { durable?: boolean; backup?: string } = {}): Promise<TestPostgres> {
   const dataDir = backup ?? (await mkdtemp(join(tmpdir(), "postgres-")));
   await chmod(dataDir, 0o711);
+  if (backup === undefined) await copyCluster(dataDir);
   let server = await startEmbeddedPostgres({ dataDir, durable });
   const { url, port } = server;
   return {

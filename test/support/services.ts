@@ -5,6 +5,7 @@ import { startDockerd } from "./dockerd.js";
 import { importTestImages } from "./images.js";
 import { endLeakedProcesses } from "./leaked-processes.js";
 import { leftDatabases, makeTemplate, startPostgres } from "./postgres.js";
+import { prepareCluster } from "./prepared-cluster.js";
 import { startRedis } from "./redis.js";
 
 declare module "vitest" {
@@ -26,6 +27,7 @@ type Stop = () => Promise<string[]>;
 /** What a run can start, in parallel. Each gives what tests are told, and a stop that names what was leaked. */
 const SERVICES = {
   postgres: async () => {
+    await prepareCluster(tmpdir());
     const server = await startPostgres();
     await makeTemplate(server.url);
     const stop: Stop = async () => {
