@@ -28,10 +28,19 @@ FROM manifests AS production
 RUN npm ci --ignore-scripts --omit=dev --workspace @berth/api --workspace @berth/worker \
   # An optional peer of a library, which npm takes in because the lockfile has it for the build.
   && rm -rf node_modules/typescript node_modules/@typescript
+# What the images hold of npm; of Debian's packages they have dpkg's own list, which scanners read.
+COPY scripts/sbom.mjs scripts/
+RUN node scripts/sbom.mjs @berth/api @berth/worker >sbom.json
 
 FROM ${NODE_IMAGE} AS runtime
 # Reaps what a killed child leaves behind, and passes signals on.
 RUN apt-get update && apt-get install -y --no-install-recommends tini && rm -rf /var/lib/apt/lists/*
+# Of which commit, and on what, they were made.
+ARG NODE_IMAGE
+ARG REVISION
+LABEL org.opencontainers.image.licenses=Apache-2.0 \
+  org.opencontainers.image.revision=${REVISION} \
+  org.opencontainers.image.base.name=${NODE_IMAGE}
 WORKDIR /berth
 ENV NODE_ENV=production
 COPY --from=production /berth ./

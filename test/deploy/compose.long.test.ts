@@ -46,6 +46,13 @@ describe.skipIf(!CAN)("docker-compose.yml and the Dockerfile, built and started"
         await inspect(id, "{{.Config.User}} {{.HostConfig.ReadonlyRootfs}} {{.State.Health.Status}}"),
       ).toBe("node true healthy");
       expect(await fleet.docker("exec", id, "id", "-u")).toBe("1000");
+      const { components } = JSON.parse(await fleet.docker("exec", id, "cat", "sbom.json")) as {
+        components: object[];
+      };
+      expect(components.length).toBeGreaterThan(100);
+      expect(await inspect(id, '{{index .Config.Labels "org.opencontainers.image.base.name"}}')).toBe(
+        "node:24-bookworm-slim",
+      );
     }
   }, 300_000);
 

