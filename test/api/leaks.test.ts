@@ -58,7 +58,7 @@ describe("GET /leaks", () => {
         kind: "volume",
         backend: "process",
         provider_id: "/somewhere",
-        why: "its workspace has no row",
+        why: "its workspace isn't known",
         since: "2026-01-01T00:00:00.000Z",
         attempts: 3,
         last_error: { code: "provider_error", message: "no", provider_code: "E1" },

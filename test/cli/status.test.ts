@@ -33,7 +33,7 @@ describe("berth status", () => {
     ]);
     const { stdout } = await stage.berth("status");
     expect(stdout).toMatch(
-      /^WHAT +SINCE +WHY +NEXT\ndocker-orphans holds back 8 of 9 .* berth sweeps approve docker-orphans\n/,
+      /^WHAT +SINCE +WHY +NEXT\nThe sweep docker-orphans holds back 8 of 9 .* berth sweeps approve docker-orphans\n/,
     );
     expect(stdout).toMatch(/4 workspaces have failed .* no capacity in eu-1a +berth ls --status failed$/m);
     expect((await stage.berth("ls")).stdout).toMatch(

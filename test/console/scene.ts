@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setHeld } from "@berth/core/db/sweeps";
 import type { Pool } from "@berth/core/db/pool";
-import { createTestDatabase } from "../support/postgres.js";
+import { createTestDatabase, type TestDatabase } from "../support/postgres.js";
 import { fleetEnvironment } from "../support/fleet.js";
 import { preparedDirectory, startStandalone } from "../e2e/standalone-process.js";
 import { KEY } from "../api/api.js";
@@ -23,8 +23,8 @@ export interface Scene {
 }
 
 /** A whole Berth as a process of its own, which has done nothing yet. */
-export async function openScene(): Promise<Scene> {
-  const database = await createTestDatabase();
+export async function openScene(given?: Pick<TestDatabase, "url" | "pool" | "drop">): Promise<Scene> {
+  const database = given ?? (await createTestDatabase());
   const environment = fleetEnvironment(database.url, null, { BERTH_BACKENDS: "process,external", PORT: "0" });
   const standalone = startStandalone(await preparedDirectory(), environment);
   const { url } = await standalone.ready;
@@ -82,5 +82,9 @@ export async function makeSick({ pool, create }: Pick<Scene, "pool" | "create">)
        now() + interval '40 minutes', now() - interval '3 hours', 7,
        '{"code": "provider_error", "message": "the provider answered with 503", "provider_code": null}'
      from generate_series(1, 3) n`,
+  );
+  await pool.query(
+    `insert into webhooks (id, url, description, labels, enabled, disabled_reason, created_by, secret, place)
+     values (gen_random_uuid(), 'https://chat.example.com/berth', '', '{}', false, 'it answered 410 Gone', 'admin', 'none', 0)`,
   );
 }

@@ -1,6 +1,6 @@
 import { markLost } from "@berth/core/db/lost-places";
 import { getOperation } from "@berth/core/db/operations";
-import { ensurePlace } from "@berth/core/db/places";
+import { ensurePlace, reportPlaces } from "@berth/core/db/places";
 import { transaction } from "@berth/core/db/pool";
 import { getWorkspace } from "@berth/core/db/workspaces";
 import { listResources } from "@berth/core/db/resources";
@@ -54,6 +54,8 @@ it("what was in a lost place ends as lost, with who said so, and starts elsewher
       }),
       expect.objectContaining({ state: "gone", released: expect.objectContaining({ why: REASON }) }),
     ]);
+  // Workspaces of it are there by name only.
+  expect(await reportPlaces(pool, "machine-b")).toMatchObject([{ running: 0, held: 0 }]);
   expect(await scene.eventsOf("place.lost")).toMatchObject([{ place: "machine-b", why: REASON }]);
   expect(await scene.eventsOf("workspace.place_lost")).toHaveLength(2);
   // The other place is as it was.

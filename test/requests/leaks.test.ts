@@ -60,7 +60,7 @@ describe("leaks", () => {
         kind: "instance",
         provider_id: lost,
         sightings: 1,
-        why: "its workspace has no row",
+        why: "its workspace isn't known",
       },
     ]);
     expect(await countLeaks(stage.pool)).toHaveLength(3);

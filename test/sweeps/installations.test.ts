@@ -101,7 +101,7 @@ describe("what a database doesn't know", () => {
     expect(await stage.things(), "what runs goes as ever").toEqual([volume]);
     const [held, ...more] = await ofType("workspace.leak.held");
     expect(more).toEqual([]);
-    expect(held!.payload).toMatchObject({ provider_id: volume, why: "its workspace has no row" });
+    expect(held!.payload).toMatchObject({ provider_id: volume, why: "its workspace isn't known" });
     const [leak] = await listLeaks(stage.pool);
     expect(leak).toMatchObject({ provider_id: volume, attempts: 0 });
     expect(leak!.next_attempt_at).toEqual(new Date(held!.payload["held_until"] as string));

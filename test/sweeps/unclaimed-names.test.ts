@@ -89,7 +89,7 @@ describe("a DNS record that nobody claims", () => {
     expect(await pass()).toMatchObject({ would_act: 1, reaped: 1 });
     expect(records()).toEqual([]);
     expect((await reaped()).map(({ payload }) => payload)).toMatchObject([
-      { kind: "dns_record", name, why: "its workspace has no row", backend: "ec2" },
+      { kind: "dns_record", name, why: "its workspace isn't known", backend: "ec2" },
     ]);
   });
 

@@ -41,7 +41,7 @@ describe("what nobody claims", () => {
     expect(events[0]!.payload).toMatchObject({
       sweep: "docker-orphans",
       backend: "process",
-      why: "its workspace has no row",
+      why: "its workspace isn't known",
       age_seconds: 180,
       sightings: 2,
       attempts: 1,
@@ -260,7 +260,7 @@ describe("what nobody claims", () => {
     const before = await stage.pool.query("select * from sightings");
     const told = await dryRun(unclaimed("docker-orphans"), stage.deps);
     expect(told).toMatchObject({ looked_at: 1, would_hold: false });
-    expect(told.actions[0]).toMatchObject({ why: "its workspace has no row" });
+    expect(told.actions[0]).toMatchObject({ why: "its workspace isn't known" });
     expect((await stage.pool.query("select * from sightings")).rows).toEqual(before.rows);
     expect(await stage.things()).toHaveLength(1);
   });

@@ -13,7 +13,7 @@ const ELSEWHERE = [
   "packages/ec2-simulator/README.md",
   "findings/README.md",
 ];
-const FOLDERS = ["docs", "docs/adr", "docs/benchmarks"];
+const FOLDERS = ["docs", "docs/adr", "docs/benchmarks", "docs/pictures"];
 
 /**
  * Copies the repository's pages and their pictures to `directory`, under their paths there, so that links between them hold.

@@ -43,7 +43,7 @@ function ofFleet(fleet: Fleet): Trouble[] {
     ...ofBerth(fleet),
     ...places.flatMap(ofPlace),
     ...sweeps.flatMap(ofSweep),
-    ...ofRemovals(late),
+    ...ofRemovals(late, places),
     ...webhooks.flatMap(ofWebhook),
   ];
 }
@@ -107,7 +107,7 @@ function ofSweep(sweep: SweepLiveness): Trouble[] {
   const { name, held, approval } = sweep;
   if (held !== null)
     return [
-      trouble("sweep_held", `${name} holds back ${held.would_act} of ${held.looked_at}`, {
+      trouble("sweep_held", `The sweep ${name} holds back ${held.would_act} of ${held.looked_at}`, {
         cause:
           held.actions[0] === undefined
             ? null
@@ -125,7 +125,7 @@ function ofSweep(sweep: SweepLiveness): Trouble[] {
   const said = { since: sweep.last_finished_at, sweep: name };
   if (sweep.silent)
     return [
-      trouble("sweep_silent", `${name} hasn't run for a while`, {
+      trouble("sweep_silent", `The sweep ${name} hasn't run for a while`, {
         cause: sweep.last_error,
         remedy:
           "What it heals stays broken until it runs. Look whether workers run, and whether they reach their places.",
@@ -135,7 +135,7 @@ function ofSweep(sweep: SweepLiveness): Trouble[] {
     ];
   if (sweep.paused)
     return [
-      trouble("sweep_paused", `${name} is paused`, {
+      trouble("sweep_paused", `The sweep ${name} is paused`, {
         cause: sweep.paused_by === null ? null : `by ${sweep.paused_by}`,
         remedy: "What it heals stays broken until it is resumed.",
         needs_person: true,
@@ -144,7 +144,7 @@ function ofSweep(sweep: SweepLiveness): Trouble[] {
     ];
   if (sweep.last_error === null) return [];
   return [
-    trouble("sweep_failing", `${name} failed when it ran last`, {
+    trouble("sweep_failing", `The sweep ${name} failed when it ran last`, {
       cause: sweep.last_error,
       remedy: "It runs again by itself.",
       next_at: dueAt(sweep),
@@ -158,7 +158,7 @@ function dueAt({ last_started_at, every_ms }: SweepLiveness): Date | null {
 }
 
 /** One for each kind of thing in each place, with the error of the one that has been to go for longest. */
-function ofRemovals(late: readonly PricedLeak[]): Trouble[] {
+function ofRemovals(late: readonly PricedLeak[], places: readonly PlaceReport[]): Trouble[] {
   const groups = new Map<string, PricedLeak[]>();
   for (const leak of late) {
     const key = `${leak.kind} ${leak.place}`;
@@ -170,16 +170,21 @@ function ofRemovals(late: readonly PricedLeak[]): Trouble[] {
     const due = group.flatMap(({ next_attempt_at }) => next_attempt_at ?? []);
     const failing = group.find(({ last_error }) => last_error !== null);
     const tries = Math.max(...group.map(({ attempts }) => attempts));
+    const isServed = places.some(
+      ({ name, workers }) => name === oldest.place && workers.some(({ state }) => state === "confirmed"),
+    );
     const things = `${oldest.kind.replace("_", " ").replace("dns", "DNS")}${group.length === 1 ? "" : "s"}`;
     return trouble(
       "removal_late",
       `${group.length} ${things} in ${oldest.place} should be gone and may still be there`,
       {
         cause: failing?.last_error?.message ?? oldest.why,
-        remedy: `Berth asks again by itself, up to ${tries} times so far. Nothing is called gone until its provider says so.`,
+        remedy: isServed
+          ? `Berth asks again by itself, up to ${tries} times so far. Nothing is called gone until its provider says so.`
+          : `No worker reaches ${oldest.place}: Berth asks again once one does, or counts them as lost with the place.`,
         count: group.length,
         since: oldest.since,
-        next_at: due.length === 0 ? null : new Date(Math.min(...due.map(Number))),
+        next_at: !isServed || due.length === 0 ? null : new Date(Math.min(...due.map(Number))),
         cost_per_hour: costs.length === 0 ? null : costs.reduce((sum, cost) => sum + cost, 0),
         place: oldest.place,
       },

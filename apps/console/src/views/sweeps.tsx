@@ -11,6 +11,7 @@ import { useRoute } from "../route.js";
 import { Approve } from "./now.js";
 import { Plan } from "./plan.js";
 import { Runs } from "./sweep-runs.js";
+import { purposeOf, wordsOfRun } from "./sweep-words.js";
 
 /** The jobs that heal: how each fares, what it holds back, what it would do now. */
 export function SweepsView(): ReactNode {
@@ -69,20 +70,21 @@ function SweepCard({ sweep }: { sweep: Sweep }): ReactNode {
       <h2>
         {name} <Status is={word} tone={tone} />
       </h2>
+      <p>{purposeOf(name)}</p>
       <p className="quiet">
         {every_ms !== null && <>every {spanOf(every_ms)} · </>}last ended{" "}
         <Ago at={sweep.last_finished_at} none="never" />
         {sweep.last_duration_ms !== null && <> after {spanOf(sweep.last_duration_ms)}</>}
         {sweep.paused_by !== null && <> · paused by {sweep.paused_by}</>}
       </p>
-      <p>{countsOf(sweep)}</p>
+      <p>{wordsOfRun(sweep.last_counts)}</p>
       <Runs of={name} />
       {sweep.last_error !== null && <p className="bad">{sweep.last_error}</p>}
       {held !== null && (
         <div className="why bad">
           <p>
             It would act on {held.would_act} of {held.looked_at} at once, since <Ago at={held.at} />. More
-            likely the picture is wrong than the fleet: look, then approve.
+            likely what it saw is wrong than so much of the fleet: look, then approve.
           </p>
           <Plan actions={held.actions} />
         </div>
@@ -132,7 +134,7 @@ function SweepCard({ sweep }: { sweep: Sweep }): ReactNode {
           <p>
             {dry.data.actions.length === 0
               ? `Nothing: it looked at ${count(dry.data.looked_at, "thing")}, and all are as they should be.`
-              : `It would do this, of ${count(dry.data.looked_at, "thing")} that it looked at${dry.data.would_hold ? ", and its breaker would hold it back" : ""}:`}
+              : `It would do this, of ${count(dry.data.looked_at, "thing")} that it looked at${dry.data.would_hold ? "; that is too much at once, so it would wait for a person" : ""}:`}
           </p>
           {dry.data.unanswered.length > 0 && (
             <p className="bad">No worker answered for {dry.data.unanswered.join(", ")}.</p>
@@ -142,20 +144,4 @@ function SweepCard({ sweep }: { sweep: Sweep }): ReactNode {
       )}
     </li>
   );
-}
-
-const COUNTS: Readonly<Record<string, string>> = {
-  done: "acted on",
-  held: "held back",
-  in_backoff: "waiting for their next try",
-  contradicted: "contradicted by their agent",
-};
-
-/** The figures of its last run that aren't nought. */
-function countsOf({ last_counts }: Sweep): string {
-  const told = Object.entries(last_counts).filter(([name, n]) => n !== 0 && name !== "would_act");
-  if (told.length === 0) return "It had nothing to look at when it ran last.";
-  return told
-    .map(([name, n]) => `${COUNTS[name] ?? name.replaceAll("_", " ")} ${n.toLocaleString()}`)
-    .join(" · ");
 }

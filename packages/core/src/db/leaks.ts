@@ -34,7 +34,7 @@ const LEAKS = `
   select r.id, 'obligation' as source, r.kind, r.backend, r.place, r.provider_id, r.name, r.workspace_id, r.generation,
     coalesce(r.releasing_at, r.created_at) as since, r.created_at, 0 as sightings, r.attempts, r.last_error, r.next_attempt_at,
     coalesce(g.head < g.tail, false) as under_way, r.details,
-    case when w.id is null then 'its workspace has no row' when w.status = 'removed' then 'its workspace is removed'
+    case when w.id is null then 'its workspace isn''t known' when w.status = 'removed' then 'its workspace is removed'
       else 'its workspace is ' || w.status || ', and this was replaced or given up' end as why
   from resources r left join workspaces w on w.id = r.workspace_id left join gates g on g.workspace_id = r.workspace_id
   where r.state = 'releasing' or (r.state <> 'gone' and w.id is null)

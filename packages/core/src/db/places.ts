@@ -144,7 +144,7 @@ export async function updatePlace(tx: Tx, name: string, settings: PlaceSettings)
   );
 }
 
-/** A place with what it has and who reaches it. */
+/** A place with what it has, which is nothing where it is lost, and who reaches it. */
 export type PlaceReport = Place & {
   /** Those that have given a sign of life of late. */
   workers: (Omit<PlaceWorker, "since" | "last_seen_at"> & { since: string; last_seen_at: string })[];
@@ -160,7 +160,8 @@ export async function reportPlaces(db: Queryable, name: string | null = null): P
     `select p.*,
        coalesce((select jsonb_agg(to_jsonb(w) order by w.worker) from place_workers w
          where w.place = p.name and w.last_seen_at > clock_timestamp() - $2 * interval '1 millisecond'), '[]') as workers,
-       ${RUNNING} as running, ${HELD} as held,
+       case when p.lost_at is null then ${RUNNING} else 0 end as running,
+       case when p.lost_at is null then ${HELD} else 0 end as held,
        (select count(*)::int from operations o
          where o.place = p.name and o.state in ('queued', 'running')) as waiting,
        (select count(*)::int from resources r where r.place = p.name and r.state = 'releasing') as obligations

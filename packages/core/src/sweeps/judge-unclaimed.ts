@@ -69,7 +69,7 @@ export function whyOf(thing: OwnedResource, { statuses, known, claims, breaks }:
   const status = row?.status;
   if (status === undefined)
     return {
-      text: "its workspace has no row",
+      text: "its workspace isn't known",
       kept: false,
       held: thing.kind === "volume" && told?.volume_given_up !== true,
     };

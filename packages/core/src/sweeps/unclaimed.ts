@@ -119,7 +119,7 @@ async function planOne(sweep: SweepName, deps: SweepDeps, place: string, backend
           things.length > 0
             ? `stop and remove ${things.join(", ")} (${place})`
             : `prove gone what the ledger has of workspace ${group.workspaceId} (${place})`,
-        why: group.ripe[0]?.why ?? "its workspace has no row, and it isn't listed",
+        why: group.ripe[0]?.why ?? "its workspace isn't known, and it isn't listed",
         run: (signal) => reap(deps, { sweep, place, backend, group, lastLook }, signal),
       };
     }),
