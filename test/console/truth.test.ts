@@ -48,6 +48,23 @@ describe("a page that is left open", () => {
     await page.close();
   });
 
+  it("deletes only what it has shown: a child that came since is told of, and neither goes", async () => {
+    const { id } = await api.create({ name: "has-shown" });
+    const page = await open(`workspaces/${id}`);
+    // It is asked for when the question is, and not shown by then.
+    const read = page.waitForResponse(/\/workspaces\?parent_id=.*limit=1000/);
+    await page.getByRole("button", { name: "Delete", exact: true }).click();
+    const dialog = page.getByRole("dialog");
+    await read;
+    await dialog.getByText("Reading…").waitFor({ state: "detached" });
+    await page.route("**/workspaces?*", (route) => route.abort());
+    await api.create({ name: "came-since", parent_id: id });
+    await dialog.getByRole("button", { name: "Delete", exact: true }).click();
+    await dialog.getByRole("alert").getByText("live descendant").waitFor();
+    expect((await api.call("GET", `/workspaces/${id}`)).body.status).not.toBe("removed");
+    await page.close();
+  });
+
   it("takes nothing but a number or “any” for a capacity", async () => {
     const page = await open("places");
     await page.getByRole("button", { name: "Capacity", exact: true }).first().click();
