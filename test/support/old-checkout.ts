@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -32,7 +33,11 @@ export async function oldCheckout(commit: string): Promise<string> {
   for (const name of await readdir(join(ROOT, "node_modules")))
     if (!OWN.has(name)) await symlink(join(ROOT, "node_modules", name), join(modules, name));
   for (const folder of ["apps", "packages"])
-    for (const name of await readdir(join(directory, folder)))
+    for (const name of await readdir(join(directory, folder))) {
       await symlink(join(directory, folder, name), join(modules, "@berth", name));
+      // What npm couldn't put at the root, since something else wants another version.
+      const own = join(ROOT, folder, name, "node_modules");
+      if (existsSync(own)) await symlink(own, join(directory, folder, name, "node_modules"));
+    }
   return directory;
 }
