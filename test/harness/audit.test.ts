@@ -725,6 +725,24 @@ describe("the report", () => {
     expect(pictureOf(record)).toMatch(/^<svg [^]*<polyline [^]*<\/svg>\n$/);
   });
 
+  it("holds the others' times beside a hostile tenant against those before it came, of the same run", () => {
+    const one = SOUND.calls.find(({ kind }) => kind === "create")!;
+    const answered = (asked: number, took: number) => ({ ...one, asked, answered: asked + took });
+    const run = (took: number): string => {
+      const calls = [
+        answered(1_000, 100),
+        answered(1_200, 100),
+        answered(5_000, took),
+        answered(5_200, took),
+      ];
+      const record = { ...SOUND, faults: [], calls, about: { ...SOUND.about, attackedAt: 4_000 } };
+      return reportOf(record, []);
+    };
+    expect(run(200)).toContain("p95 0.10 s before it, 0.20 s beside it, 2.0 times | met |");
+    expect(run(201)).toContain("p95 0.10 s before it, 0.20 s beside it, 2.0 times | **missed** |");
+    expect(reportOf(SOUND, [])).not.toContain("hostile");
+  });
+
   it("of several runs has a row for each, and rates over all: a bound where nothing was found", () => {
     const run = (seed: number, record: RunRecord): SeriesRun => ({
       seed,

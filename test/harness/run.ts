@@ -144,16 +144,20 @@ async function runIn(root: string, options: RunOptions): Promise<RunResult> {
         signal: giveUp.signal,
       }),
     );
+    // What the others' times are without it is seen first.
+    const attackedAt = tenants === null ? null : Date.now() + options.faultsMs / 2;
     const illWill =
       tenants === null
         ? null
-        : runHostile({
-            apiUrls: fleet.apiUrls,
-            key: tenants.grey,
-            hangingImage: fleet.docker?.hangingImage ?? null,
-            random: createRandom(seed, "hostile"),
-            stop: stop.signal,
-          });
+        : delay(options.faultsMs / 2).then(() =>
+            runHostile({
+              apiUrls: fleet.apiUrls,
+              key: tenants.grey,
+              hangingImage: fleet.docker?.hangingImage ?? null,
+              random: createRandom(seed, "hostile"),
+              stop: stop.signal,
+            }),
+          );
     for (const [tenant, key] of Object.entries(tenants ?? {}))
       void watchTenant({ apiUrls: fleet.apiUrls, tenant, key, journal }, stop.signal);
     const call = createCaller({
@@ -189,6 +193,7 @@ async function runIn(root: string, options: RunOptions): Promise<RunResult> {
         places: PLACES,
         withoutRoot: options.withoutRoot,
         startedAt,
+        attackedAt,
         faultsEndedAt,
         settledAt,
         endedAt: Date.now(),

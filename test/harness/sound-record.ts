@@ -193,6 +193,7 @@ export const SOUND: RunRecord = {
     places: { ec2: HERE },
     withoutRoot: null,
     startedAt: 0,
+    attackedAt: null,
     faultsEndedAt: 8_000,
     settledAt: 9_000,
     endedAt: 10_000,

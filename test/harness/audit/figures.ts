@@ -153,10 +153,14 @@ function healed(record: RunRecord): number[] {
 }
 
 export function spread(values: readonly number[]): Spread {
+  const at = (share: number) => percentile(values, share);
+  return { n: values.length, p50: at(0.5), p99: at(0.99), max: at(1) };
+}
+
+/** 0 of none. */
+export function percentile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
-  const at = (share: number) =>
-    sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)] ?? 0;
-  return { n: sorted.length, p50: at(0.5), p99: at(0.99), max: sorted.at(-1) ?? 0 };
+  return sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)] ?? 0;
 }
 
 function count<Thing>(things: readonly Thing[], of: (thing: Thing) => string): Record<string, number> {

@@ -69,6 +69,8 @@ export interface About {
   /** Why it goes without the backend `docker`, full disks and wrong clocks, if it does. */
   withoutRoot: string | null;
   startedAt: number;
+  /** When a tenant that means ill began; null: there was none. */
+  attackedAt: number | null;
   faultsEndedAt: number;
   /** Null: it hadn't within the time that it was given. */
   settledAt: number | null;

@@ -1,3 +1,4 @@
+import { type Beside, besideHostile } from "./beside.js";
 import type { Verdict } from "./audit.js";
 import { SETTLE_MS } from "./checks/settled.js";
 import { type Figures, figuresOf, type Spread } from "./figures.js";
@@ -23,6 +24,7 @@ export function reportOf(record: RunRecord, verdicts: readonly Verdict[]): strin
     ...checks(verdicts),
     "",
     ...targets(figures, total),
+    ...besideTarget(record),
     "",
     ...counts(figures),
     "",
@@ -52,7 +54,6 @@ function checks(verdicts: readonly Verdict[]): string[] {
 
 function targets(figures: Figures, total: number): string[] {
   const { settledAfter, answered, takenOver } = figures;
-  const met = (good: boolean) => (good ? "met" : "**missed**");
   return [
     "| target | measured | |",
     "| --- | --- | --- |",
@@ -61,6 +62,25 @@ function targets(figures: Figures, total: number): string[] {
     `| each request answered within 5 s while PostgreSQL is up | ${shown(answered)} | ${met(answered.max <= 5_000)} |`,
     `| a killed worker's operation goes on within 15 s | ${shown(takenOver)} | ${met(takenOver.max <= 15_000)} |`,
   ];
+}
+
+/** So many times as long may the others' answers take. */
+const MOST_TIMES = 2;
+
+function besideTarget(record: RunRecord): string[] {
+  const beside = besideHostile(record);
+  if (beside === null) return [];
+  const { answers, operations } = beside;
+  const told = (one: Beside) =>
+    `p95 ${seconds(one.before)} before it, ${seconds(one.beside)} beside it, ${(one.beside / one.before).toFixed(1)} times`;
+  return [
+    `| the others' answers beside a hostile tenant take at most ${MOST_TIMES} times as long | ${told(answers)} | ${met(answers.beside <= MOST_TIMES * answers.before)} |`,
+    `| so do their operations | ${told(operations)} | ${met(operations.beside <= MOST_TIMES * operations.before)} |`,
+  ];
+}
+
+function met(good: boolean): string {
+  return good ? "met" : "**missed**";
 }
 
 function counts(figures: Figures): string[] {
