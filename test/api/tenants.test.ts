@@ -132,8 +132,7 @@ describe("a key of a tenant", () => {
       };
       const there = await ask(theirs.id, operation);
       if (!ALLOWED.includes(route)) {
-        // What is wrong with a body is told before who asks.
-        expect([400, 403], route).toContain(there.status);
+        expect([there.status, there.body.code], route).toEqual([403, "forbidden"]);
         continue;
       }
       const text = JSON.stringify(there.body);

@@ -32,6 +32,10 @@ declare module "fastify" {
 
 /** Keeps each tenant's keys to its own workspaces: what is another's answers as if it weren't there. */
 export function keepTenantsApart(app: App, pool: Pool): void {
+  // Before its body is read: what is about all tenants isn't even told what is wrong with it.
+  app.addHook("onRequest", async (request) => {
+    if (request.caller?.tenant != null && !request.is404) requireRule(request);
+  });
   // After the validation, which makes ids canonical, and before any handler.
   app.addHook("preHandler", async (request) => {
     const { tenant } = request.caller ?? {};
