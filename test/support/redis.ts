@@ -75,8 +75,7 @@ export async function startRedis({
     signal: (name) => void child?.kill(name),
     flush: async () => {
       const client = new Redis(url);
-      await client.flushall();
-      client.disconnect();
+      await client.flushall().finally(() => client.disconnect());
     },
     [Symbol.asyncDispose]: async () => {
       await stop();
