@@ -1,9 +1,10 @@
 import { createRoom } from "@berth/api/limits/room";
 import { createTurns, type Wish } from "@berth/api/limits/turns";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { startTestApi, type Answer, type TestApi } from "./api.js";
 
 describe("the turns of callers", () => {
+  type Took = ReturnType<typeof take>;
   const take = (turns: ReturnType<typeof createTurns>, by: string, extra: Partial<Wish> = {}) => {
     const one = { end: undefined as (() => void) | null | undefined };
     const done = turns.take({ by, room: () => 2, first: false, ...extra }).then((end) => (one.end = end));
@@ -68,6 +69,33 @@ describe("the turns of callers", () => {
     other.end!();
   });
 
+  it("leave time to others where much of one caller's waits, and none where nothing does", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    onTestFinished(() => void vi.useRealTimers());
+    let now = 0;
+    const turns = createTurns(() => now);
+    const wish = { room: () => 1, rest: () => 0.5 };
+    const [one, other, last] = [0, 1, 2].map(() => take(turns, "red", wish)) as [Took, Took, Took];
+    await settled();
+    now = 40;
+    one.end!();
+    vi.advanceTimersByTime(19);
+    await settled();
+    expect(other.end, "half of the 40 ms aren't over").toBe(undefined);
+    vi.advanceTimersByTime(1);
+    await settled();
+    expect(other.end).toBeTypeOf("function");
+    now = 50;
+    other.end!();
+    vi.advanceTimersByTime(5);
+    await settled();
+    now = 60;
+    last.end!();
+    const next = take(turns, "red", wish);
+    await settled();
+    expect(next.end).toBeTypeOf("function");
+  });
+
   it("aren't kept for who has gone", async () => {
     const turns = createTurns();
     const running = take(turns, "red", { room: () => 1 });
@@ -85,7 +113,7 @@ describe("the turns of callers", () => {
 
 describe("the room for a caller", () => {
   it("is small while the process is at work all the time, grows while it has time left, and has no bound for who is alone", () => {
-    let [now, used] = [0, 1];
+    let [now, used] = [0, 0.6];
     const room = createRoom({ most: 8, now: () => now, utilization: () => used });
     const after = (looks: number, utilization: number): number => {
       used = utilization;
@@ -104,10 +132,16 @@ describe("the room for a caller", () => {
     expect(after(5, 0.6), "as it is").toBe(8);
     expect(after(1, 0.7)).toBe(7);
     expect(after(1, 0.9)).toBe(4);
+    expect(room.restOf("red")).toBe(0);
     expect(after(20, 1), "at least").toBe(1);
+    expect(room.restOf("red"), "and a pause as long as each").toBe(1);
+    expect(after(2, 0.1)).toBe(1);
+    expect([room.restOf("red"), after(3, 0.1)]).toEqual([0.5, 2]);
+    expect(after(20, 1)).toBe(1);
     now += 60_000;
     room.meet("red");
     expect(room.of("red"), "blue hasn't asked for a minute").toBe(Infinity);
+    expect(room.restOf("red")).toBe(0);
     expect(room.of("blue")).toBeLessThan(9);
   });
 });

@@ -2,7 +2,7 @@
 const COMPANY_MS = 60_000;
 /** How often it is looked, at most, in ms: long enough for some requests, short enough for a burst to be met. */
 const LOOK_EVERY_MS = 100;
-/** Which part of the time the process is at work: what comes then waits for as long as it is itself served. */
+/** Which part of the time the process is at work: the more, the longer what comes then waits. */
 const FULL = 0.85;
 const BUSY = 0.65;
 const FREE = 0.5;
@@ -13,10 +13,15 @@ export interface Room {
   /**
    * How many requests of this caller may be under way. While others ask too: up to `most` of each if the process mostly waits for
    * the database, down to one while it is itself at work, since more would make nothing faster, and each answer later. Who has
-   * been alone for a minute isn't bounded: there is nobody to whom it would take anything.
+   * been alone for a minute isn't bounded: there is nobody from whom it would take anything.
    */
   of(by: string): number;
+  /** How many times as long as its last request took a caller who has more waiting pauses: so that one alone doesn't fill the process. */
+  restOf(by: string): number;
 }
+
+/** By so much a rest grows at a time, to 1 at most. */
+const REST_STEP = 0.25;
 
 export function createRoom({
   most,
@@ -29,6 +34,7 @@ export function createRoom({
   utilization?: () => number;
 }): Room {
   let room = 1;
+  let rest = 0;
   let lookedAt = -Infinity;
   let last = { by: "", at: -Infinity };
   /** When somebody else than the last one asked. */
@@ -38,10 +44,12 @@ export function createRoom({
     if (now() - lookedAt < LOOK_EVERY_MS) return;
     lookedAt = now();
     const used = utilization();
-    if (used > FULL) room = Math.ceil(room / 2);
-    else if (used > BUSY) room = Math.max(1, room - 1);
+    if (used > BUSY && room === 1) rest = Math.min(1, rest + REST_STEP);
+    else if (used > BUSY) room = used > FULL ? Math.ceil(room / 2) : room - 1;
+    else if (used < FREE && rest > 0) rest -= REST_STEP;
     else if (used < FREE) room = Math.min(most, room + 1);
   };
+  const isAlone = (by: string): boolean => now() - (by === last.by ? otherAt : last.at) > COMPANY_MS;
   return {
     meet(by) {
       if (by !== last.by) otherAt = last.at;
@@ -49,8 +57,9 @@ export function createRoom({
     },
     of(by) {
       look();
-      return now() - (by === last.by ? otherAt : last.at) > COMPANY_MS ? Infinity : room;
+      return isAlone(by) ? Infinity : room;
     },
+    restOf: (by) => (isAlone(by) ? 0 : rest),
   };
 }
 

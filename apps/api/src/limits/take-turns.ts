@@ -48,6 +48,7 @@ export function takeTurns(
       by,
       first,
       room: () => room.of(by) * times + (first ? 1 : 0),
+      rest: () => room.restOf(by),
       together: reading ? undefined : workspaceOf(request),
       onGone: (leave) => void reply.raw.once("close", leave),
     });

@@ -4,6 +4,8 @@ export interface Wish {
   by: string;
   /** How many of these may go on at a time. Asked again whenever one of them ends. */
   room: () => number;
+  /** How many times as long as it took the next of its caller's waits, if one does. */
+  rest?: () => number;
   /** Before all else of its caller's, and never refused. */
   first: boolean;
   /**
@@ -21,6 +23,7 @@ export interface Turns {
 }
 
 const MAX_WAIT_MS = 10_000;
+const MAX_REST_MS = 1_000;
 
 type Turn = string | symbol;
 
@@ -44,13 +47,12 @@ interface Line {
 export function createTurns(now = () => performance.now()): Turns {
   const lines = new Map<string, Line>();
 
-  const begin = (by: string, line: Line, turn: Turn): (() => void) => {
+  const begin = (by: string, line: Line, turn: Turn, rest: () => number): (() => void) => {
     const { goOn } = line;
+    const begun = now();
     goOn.set(turn, (goOn.get(turn) ?? 0) + 1);
     let ended = false;
-    return () => {
-      if (ended) return;
-      ended = true;
+    const end = (): void => {
       const others = goOn.get(turn)! - 1;
       if (others > 0) return void goOn.set(turn, others);
       goOn.delete(turn);
@@ -58,15 +60,22 @@ export function createTurns(now = () => performance.now()): Turns {
         letIn(line, next.turn);
       if (goOn.size === 0) lines.delete(by);
     };
+    return () => {
+      if (ended) return;
+      ended = true;
+      const pauseMs = line.waiting.length > 0 ? (now() - begun) * rest() : 0;
+      if (pauseMs > 0) setTimeout(end, Math.min(pauseMs, MAX_REST_MS));
+      else end();
+    };
   };
 
   return {
-    async take({ by, room, first, together, onGone }) {
+    async take({ by, room, rest = () => 0, first, together, onGone }) {
       const line: Line = lines.get(by) ?? { goOn: new Map(), waiting: [] };
       lines.set(by, line);
       const turn = together ?? Symbol();
       const isNext = first ? line.waiting[0]?.first !== true : line.waiting.length === 0;
-      if (line.goOn.has(turn) || (isNext && line.goOn.size < room())) return begin(by, line, turn);
+      if (line.goOn.has(turn) || (isNext && line.goOn.size < room())) return begin(by, line, turn, rest);
       const since = now();
       const before = line.waiting.find((one) => !one.first);
       // Who would wait in vain hears it at once.
@@ -86,7 +95,7 @@ export function createTurns(now = () => performance.now()): Turns {
           room,
           letIn() {
             clearTimeout(late);
-            resolve(begin(by, line, turn));
+            resolve(begin(by, line, turn, rest));
           },
         };
         const at = first ? line.waiting.findIndex((one) => !one.first) : -1;
