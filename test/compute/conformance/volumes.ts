@@ -56,6 +56,18 @@ export function describeVolumes(use: () => Bench): void {
       expect(await backend.listOwned(call)).toEqual([]);
     });
 
+    test("what a restart will need is looked for: a volume that is there is, one that has vanished is told of (I14)", async () => {
+      const { prepared, backend, call } = use();
+      const of = await prepared();
+      const { providerId } = await backend.createVolume(of.volume, call);
+      const needs = { volume: { ...of.volume, providerId }, image: undefined };
+      await backend.ready!(needs, call);
+      await backend.ready!({ ...needs, volume: null }, call);
+      expect(await backend.removeVolume(of.volume, call)).toBe("gone");
+      await expect(backend.ready!(needs, call)).rejects.toThrow(failure("volume_missing", "permanent"));
+      expect(await backend.listOwned(call)).toEqual([]);
+    });
+
     test("a launch without its volume fails, and leaves nothing", async () => {
       const { workspace, request, backend, call } = use();
       const without = workspace();

@@ -56,6 +56,20 @@ describe.skipIf(daemon === null)("docker: images (needs Linux and root)", () => 
     await docker("rmi", "--force", image);
   });
 
+  test("an image that a restart will need is there before anything is stopped, or refused by name (I14)", async () => {
+    const registry = await startRegistry();
+    const image = `${registry.address}/berth/busybox:latest`;
+    const { backend, call } = use();
+    await backend.ready!({ volume: null, image: BUSYBOX_IMAGE }, call);
+    expect(registry.asked, "it is there").toEqual([]);
+    await backend.ready!({ volume: null, image }, call);
+    expect(await docker("images", "--quiet", image)).not.toBe("");
+    const unknown = `${registry.address}/berth/unknown:1`;
+    const refused = backend.ready!({ volume: null, image: unknown }, call);
+    await expect(refused).rejects.toThrow(failure("image_not_found", "permanent"));
+    await docker("rmi", "--force", image);
+  });
+
   test("an image that its registry doesn't know is a permanent failure, and leaves nothing", async () => {
     const registry = await startRegistry();
     const { launched } = await launch(`${registry.address}/berth/nothing:1`);

@@ -2,6 +2,7 @@ import type { BackendName } from "../domain/backend.js";
 import type { Details, Examination } from "./details.js";
 import type { Confinement } from "../domain/policy.js";
 import type { LaunchSecrets, LaunchSpec } from "../domain/secrets.js";
+import type { Needs } from "./needs.js";
 import type { Notes } from "./notes.js";
 
 /**
@@ -56,8 +57,7 @@ export interface Backend {
   ): Promise<{ providerId: string; details?: Details }>;
 
   /**
-   * Removes the volume with what is in it. `in_use` while an instance holds it: never forced (I8).
-   * `gone` only when the provider has said that it isn't there (I4).
+   * Removes it with what is in it. `in_use` while an instance holds it (I8), `gone` on the provider's word (I4).
    */
   removeVolume(volume: VolumeRef, options: CallOptions): Promise<"gone" | "in_use">;
 
@@ -75,17 +75,15 @@ export interface Backend {
   ): Promise<{ providerId: string; url: string | null; details?: Details; starting?: boolean }>;
 
   /**
-   * Asks for the end of the instance: politely first, then by force, and removes what is left of it (but
-   * not its volume). Finds it by `providerId`, or when that is null by name **and** generation, so that a
-   * late call for an old generation can't touch a newer one (I9).
+   * Asks for the end of the instance: politely first, then by force, and removes what is left of it (but not its volume).
+   * Finds it by `providerId`, or when that is null by name **and** generation: a late call can't touch a newer one (I9).
    * @returns `gone` only on the provider's word (I4); `stopping` if it must be asked again with `probe`.
    */
   stop(instance: InstanceRef, options: CallOptions): Promise<"gone" | "stopping">;
 
   /**
-   * Where each instance is, in as few provider calls as possible, keyed by `resourceId`. Never rejects for a
-   * provider's failure: whatever can't be told for certain is `unknown` (I5). A stopped instance whose
-   * remains are still there is `stopped`.
+   * Where each instance is, in as few provider calls as possible, keyed by `resourceId`. Never rejects for a provider's
+   * failure: what can't be told for certain is `unknown` (I5). One that is stopped, and whose remains are there, is `stopped`.
    */
   probe(instances: readonly InstanceRef[], options: CallOptions): Promise<Map<string, InstanceState>>;
 
@@ -116,6 +114,8 @@ export interface Backend {
 
   /** What its place is like; changes nothing. Absent where there is nothing to ask. @throws BackendError */
   examine?(options: CallOptions & { images: readonly string[] }): Promise<Examination>;
+  /** See {@link Needs}. Absent where a launch needs nothing that may be missing. @throws BackendError */
+  ready?(needs: Needs, options: CallOptions): Promise<void>;
   /** By which copies of our database are told. */
   readonly notes?: Notes;
   /** Names for instances; absent where none are configured. */

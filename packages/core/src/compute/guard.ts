@@ -38,7 +38,7 @@ export function guard(backend: Backend, place: Meant): Backend {
     await require(call);
     return answer;
   };
-  const { mark, listLookalikes, reasonOf, dns } = backend;
+  const { mark, listLookalikes, ready, reasonOf, dns } = backend;
   return {
     name: backend.name,
     settleMs: backend.settleMs,
@@ -56,6 +56,9 @@ export function guard(backend: Backend, place: Meant): Backend {
       }
     },
     listOwned: (call) => there(call, () => backend.listOwned(call)),
+    ...(ready === undefined
+      ? {}
+      : { ready: (needs, call) => there(call, () => ready.call(backend, needs, call)) }),
     ...(listLookalikes === undefined
       ? {}
       : { listLookalikes: (call) => there(call, () => listLookalikes.call(backend, call)) }),

@@ -68,7 +68,7 @@ export const ensureVolume: Step = {
 };
 
 /** @throws `missing` unless a new volume was asked for, whose ledger row then takes the place of the old one's. */
-async function noteMissing(context: StepContext, missing: BackendError): Promise<void> {
+export async function noteMissing(context: StepContext, missing: BackendError): Promise<void> {
   const row = await find(context, "volume");
   if (row === undefined) throw missing;
   const anew = context.operation.new_volume;

@@ -20,8 +20,8 @@ import { AttemptTimeoutError, CancelledError, judge, LeaseLostError } from "../g
 import { planOf } from "./plans.js";
 import { heldContext } from "./held.js";
 import { HeldLedger } from "./held-ledger.js";
+import { requireReady } from "./ready.js";
 import { recordingOf, type Recording } from "./recording.js";
-import { launchSpecOf } from "./secrets.js";
 import { settle, type Outcome, type SettleOptions } from "./settle.js";
 import type { LifecycleLimits, SecretSources, Step, StepContext } from "./step.js";
 
@@ -99,7 +99,7 @@ async function runAttempt(options: RunnerOptions, attempt: Attempt): Promise<Out
     context = makeContext(options, attempt, workspace, { recording, ledger });
     // Before what runs is stopped for it.
     if (operation.phase === null && statusAfter(operation.kind) === "online" && hasCompute(workspace.backend))
-      await launchSpecOf(workspace.spec, options.secretSources);
+      await requireReady(context);
     const running = context;
     for (const step of stepsOf(operation, workspace)) {
       context.check();

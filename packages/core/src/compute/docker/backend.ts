@@ -11,6 +11,7 @@ import { readLogs } from "./logs.js";
 import { notesOfDaemon } from "./notes.js";
 import { listLookalikes, listOwned } from "./owned.js";
 import { probeContainers } from "./probe.js";
+import { ensureImage } from "./pull.js";
 import { stopContainer } from "./stop.js";
 import { createVolume, removeVolume, requireVolume } from "./volumes.js";
 
@@ -43,7 +44,10 @@ export interface DockerBackendOptions extends Owner {
 export function createDockerBackend(options: DockerBackendOptions): Backend {
   const { host, network, logger } = options;
   const { callTimeoutMs = 30_000, stopGraceMs = 10_000 } = options;
-  const { pullTimeoutMs = 600_000, pullStallMs = 45_000 } = options;
+  const pull = {
+    pullTimeoutMs: options.pullTimeoutMs ?? 600_000,
+    pullStallMs: options.pullStallMs ?? 45_000,
+  };
   const client = createDockerClient(host, options, callTimeoutMs, options);
   const ends = createEnds();
   const graceSeconds = Math.ceil(stopGraceMs / 1000);
@@ -60,14 +64,13 @@ export function createDockerBackend(options: DockerBackendOptions): Backend {
     async removeVolume(volume, call) {
       return await removeVolume(client, volume, call);
     },
+    async ready({ volume, image }, call) {
+      if (volume !== null) await requireVolume(client, volume, call);
+      if (image !== undefined) await ensureImage(client, image, pull, call);
+    },
     async launch(request, call) {
       await requireVolume(client, request.volume, call);
-      const providerId = await launchContainer(
-        client,
-        request,
-        { network, graceSeconds, pullTimeoutMs, pullStallMs },
-        call,
-      );
+      const providerId = await launchContainer(client, request, { network, graceSeconds, ...pull }, call);
       return { providerId, url: null };
     },
     async stop(instance, call) {

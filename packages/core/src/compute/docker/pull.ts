@@ -65,6 +65,19 @@ export async function pullImage(
   }
 }
 
+/** Pulls an image that the daemon doesn't have. @throws BackendError as {@link pullImage} */
+export async function ensureImage(
+  client: DockerClient,
+  image: string,
+  limits: PullLimits,
+  options: CallOptions,
+): Promise<void> {
+  const found = await ask(client, `look at image ${image}`, { ...options, expects: [404] }, () =>
+    client.docker.getImage(image).inspect(),
+  );
+  if (!found.ok) await pullImage(client, image, limits, options);
+}
+
 function refusal(what: string, problem: string, status: number | null): BackendError {
   const options = { providerCode: status === null ? null : String(status) };
   const text = `${what}: ${problem}`;

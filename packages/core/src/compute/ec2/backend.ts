@@ -26,6 +26,9 @@ export function createEc2Backend(options: Ec2Options): Backend {
     examine: (call) => examineAccount(ec2, identify, callerOf(call, "reconcile")),
     createVolume: (volume, call) => createVolume(ec2, volume, call.spec, callerOf(call, "user")),
     removeVolume: (volume, call) => removeVolume(ec2, volume, callerOf(call, "delete")),
+    async ready({ volume }, call) {
+      if (volume !== null) await createVolume(ec2, volume, undefined, callerOf(call, "user"));
+    },
     launch: (request, call) => launchInstance(ec2, request, callerOf(call, "user")),
     stop: (instance, call) => stopInstance(ec2, instance, callerOf(call, "delete")),
     probe: (instances, call) => probe(ec2, instances, callerOf(call, "user")),

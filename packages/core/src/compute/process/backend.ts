@@ -63,6 +63,10 @@ export function createProcessBackend(options: ProcessBackendOptions): Backend {
       refuseAborted(signal);
       return await removeVolume(places, table, volume);
     },
+    async ready({ volume }, { signal }) {
+      refuseAborted(signal);
+      if (volume !== null) await createVolume(places, volume, user);
+    },
     async launch(request, call) {
       if (request.spec.command === undefined || request.spec.command.length === 0)
         throw new BackendError(
