@@ -99,7 +99,14 @@ it("what a drain can't see to its end stays in its place, with all that is asked
   await drainPlace(pool, "machine-b", BY_TEST);
   const statuses = async () =>
     (await getWorkspaces(pool, [goes, restarted, deleted])).map(({ status, place }) => `${status} ${place}`);
-  await vi.waitFor(async () => expect(new Set(await statuses())).toEqual(new Set(["offline machine-b"])));
+  const runs = async () =>
+    (await pool.query("select 1 from sweep_runs where sweep = 'drain@machine-b' and finished_at is not null"))
+      .rowCount!;
+  const before = await runs();
+  await vi.waitFor(async () => expect(await runs()).toBeGreaterThan(before + 2), { timeout: 20_000 });
+  expect(new Set(await statuses()), "no stop was taken").toEqual(new Set(["online machine-b"]));
+  expect(await scene.ledger(goes)).toEqual(["instance present", "volume present"]);
+  expect(await scene.eventsOf("workspace.offline")).toEqual([]);
   broken.stop = false;
   // Their volumes are given up by now.
   const owned = async () => (await b.owned()).join();

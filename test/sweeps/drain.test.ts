@@ -27,12 +27,14 @@ it("one that was to stay for a moment, just when its data were to go, stays in i
     gate: {
       ...gate,
       async fenced(hold, work) {
-        if (stopped && recorded.push(await volumeOf(id!)) === 3) await mayMove(true);
+        if (stopped && recorded.push(await volumeOf(id!)) === 5) await mayMove(true);
         return gate.fenced(hold, work);
       },
     },
   });
-  expect(recorded, "its end, its data, where it goes").toEqual(["present", "present", "present"]);
+  expect(recorded, "what is said, that it is to end, its end, its data, where it goes").toEqual(
+    Array.from({ length: 5 }, () => "present"),
+  );
   expect(counts).toMatchObject({ changed: 1 });
   expect(await stage.workspace(id!)).toMatchObject({ place: "process" });
   expect(await stage.things()).toEqual(before.filter((thing) => thing.startsWith("vol-")));

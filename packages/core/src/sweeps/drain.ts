@@ -1,6 +1,7 @@
 import { BerthError } from "../base/errors.js";
 import { leavers, mustLeave, withoutRoom, type Leaver } from "../db/drains.js";
 import { insertEvents } from "../db/events.js";
+import { instanceRef } from "../db/refs.js";
 import { movePlace } from "../db/lost-places.js";
 import { unfinishedOf } from "../db/operations.js";
 import type { Tx } from "../db/pool.js";
@@ -9,6 +10,7 @@ import { changeStatuses, getWorkspace, revokeToken, type Workspace } from "../db
 import { newEvent } from "../domain/events.js";
 import { SHOULD_RUN } from "../domain/status.js";
 import { whileIdle } from "../operations/idle.js";
+import { callOf, requireHere, type HeldContext } from "../operations/step.js";
 import { removeName, removeVolume, stopInstance } from "../operations/stop.js";
 import { requestedEvent } from "../requests/accept.js";
 import { enqueue } from "../requests/enqueue.js";
@@ -49,8 +51,10 @@ type Left = "moved" | "no_place" | "changed" | "busy";
 
 async function leave(deps: SweepDeps, one: Leaver, stop: AbortSignal): Promise<Left> {
   const left = await whileIdle(deps, one, stop, async (context) => {
-    const problem = await context.fenced((tx) => announce(tx, one));
-    if (problem !== null) return problem;
+    const leaving = await context.fenced((tx) => mayLeave(tx, one));
+    if ("stays" in leaving) return leaving.stays;
+    await askToStop(context);
+    await context.fenced((tx) => announce(tx, one, leaving.why));
     await stopInstance.run(context);
     await context.fenced((tx) => giveUpData(tx, one));
     await removeVolume.run(context);
@@ -60,17 +64,28 @@ async function leave(deps: SweepDeps, one: Leaver, stop: AbortSignal): Promise<L
   return left ?? "busy";
 }
 
-/** Takes it offline, if another place would have it. @returns why it stays as it is */
-async function announce(tx: Tx, one: Leaver): Promise<Exclude<Left, "moved"> | null> {
+/** @returns why it is to leave, or that it stays as it is: where no other place would have it */
+async function mayLeave(tx: Tx, one: Leaver): Promise<{ why: string } | { stays: Exclude<Left, "moved"> }> {
   const must = await mustLeave(tx, one);
-  if (must === null) return "changed";
-  if ((await unfinishedOf(tx, [one.id])).length > 0) return "busy";
+  if (must === null) return { stays: "changed" };
+  if ((await unfinishedOf(tx, [one.id])).length > 0) return { stays: "busy" };
   const workspace = (await getWorkspace(tx, one.id))!;
-  if ((await placeFor(tx, workspace)) === null) return "no_place";
-  const { id, status: from, instance_id, generation } = workspace;
-  if (!SHOULD_RUN.includes(from)) return null;
+  return (await placeFor(tx, workspace)) === null ? { stays: "no_place" } : must;
+}
+
+/** Where its provider doesn't take that, nothing has been said or written, and what runs is as it was (I14). */
+async function askToStop(context: HeldContext): Promise<void> {
+  const rows = await context.ledger.open();
+  const row = rows.find(({ kind, state }) => kind === "instance" && state === "present");
+  if (row !== undefined) await context.backend.stop(instanceRef(requireHere(context, row)), callOf(context));
+}
+
+/** Takes it offline: nothing of it runs here any more, whatever is wanted of it meanwhile. */
+async function announce(tx: Tx, one: Leaver, reason: string): Promise<void> {
+  const { id, status: from, instance_id, generation } = (await getWorkspace(tx, one.id))!;
+  if (!SHOULD_RUN.includes(from)) return;
   await revokeToken(tx, id);
-  await changeStatuses(tx, [{ id, status: "offline", reason: must.why, restart_in_ms: LEFT_ALONE_MS }]);
+  await changeStatuses(tx, [{ id, status: "offline", reason, restart_in_ms: LEFT_ALONE_MS }]);
   if (from !== "offline")
     await insertEvents(tx, [
       newEvent("workspace.offline", id, {
@@ -81,7 +96,6 @@ async function announce(tx: Tx, one: Leaver): Promise<Exclude<Left, "moved"> | n
         requested_by: drain.name,
       }),
     ]);
-  return null;
 }
 
 /** Its volume is to go, unless somebody has changed his mind about that meanwhile. */
