@@ -1,10 +1,12 @@
 import { BackendError } from "@berth/core/compute/backend-error";
+import { createExternalBackend } from "@berth/core/compute/external";
 import { why } from "@berth/core/operations/why";
+import { createWorkspace } from "@berth/core/requests/create";
 import { requestPause } from "@berth/core/requests/suspend";
 import { requestRestart } from "@berth/core/requests/restart";
 import { requestResume } from "@berth/core/requests/resume";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { BY_TEST } from "../support/fleet.js";
+import { BY_TEST, newWorkspace } from "../support/fleet.js";
 import { openStage, type Stage } from "./stage.js";
 
 const MINUTE = 60_000;
@@ -115,4 +117,20 @@ describe("a shortage of capacity (I14)", () => {
     await pass(5 * MINUTE);
     expect(await stage.workspace(id)).toMatchObject({ status: "paused" });
   });
+});
+
+it("eight that run elsewhere and whose agents never come are offline, whatever the breaker would hold (I13)", async () => {
+  const backends = new Map([...stage.deps.backends, ["external", createExternalBackend()] as const]);
+  for (let n = 0; n < 8; n++)
+    await createWorkspace(stage.deps, { ...newWorkspace(), backend: "external", spec: {} }, BY_TEST);
+  await stage.pool.query("update workspaces set status = 'awaiting_agent'");
+  await stage.pool.query(
+    "update operations set state = 'succeeded', started_at = created_at, finished_at = created_at",
+  );
+  await stage.pool.query("update gates set head = tail");
+  await stage.time.advance(11 * MINUTE);
+  await stage.listened();
+  expect(await stage.run("provisioning-timeout", { backends })).toMatchObject({ would_act: 8, offline: 8 });
+  const { rows } = await stage.pool.query("select distinct status from workspaces");
+  expect(rows).toEqual([{ status: "offline" }]);
 });

@@ -31,6 +31,8 @@ export const provisioningTimeout: Sweep = defineSweep("provisioning-timeout", {
         key: `${one.id}/${one.generation}`,
         what: `${hasCompute(one.backend) ? "fail" : "take offline"} workspace ${one.id}, which is ${one.status}`,
         why: reasonOf(one),
+        // Only a word, which its agent takes back: however many they are, nobody need allow it (I13).
+        harmless: !hasCompute(one.backend),
         async run(signal) {
           // Where it can't be failed either, the next run tries others first.
           await noteChecked(deps.pool, [one.id]);
