@@ -3,6 +3,7 @@ import { getOperation } from "@berth/core/db/operations";
 import { ensurePlace } from "@berth/core/db/places";
 import { OPERATIONS_QUEUE } from "@berth/core/queues/names";
 import { createWorkspace } from "@berth/core/requests/create";
+import { listLeaks } from "@berth/core/requests/leaks";
 import { why } from "@berth/core/operations/why";
 import { expect, it, vi } from "vitest";
 import { BY_TEST, newWorkspace } from "../support/fleet.js";
@@ -46,6 +47,14 @@ it("an operation waits for its place, spends nothing meanwhile, and goes on when
     waits_for: "place",
     summary: expect.stringMatching(/waits for place machine-b, which nobody serves since \d{4}-/),
   });
+  const waiting = await listLeaks(scene.pool, { underWay: false });
+  expect(waiting, "what waits for nobody isn't under way (I13)").toMatchObject(
+    ["instance", "volume"].map((kind) => ({
+      kind,
+      workspace_id: workspace.id,
+      why: "its workspace is removed; it waits for place machine-b, which nobody serves",
+    })),
+  );
   scene.startWorker({ backends: new Map([["machine-b", b.open()]]) });
   await ended(scene.pool, removals);
   expect([await a.owned(), await b.owned()]).toEqual([[], []]);

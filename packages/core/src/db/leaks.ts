@@ -1,4 +1,5 @@
 import type { OperationError } from "./operations.js";
+import { WORKER_SILENT_MS } from "./place-workers.js";
 import { sendAlong } from "./sent.js";
 import type { Queryable, Tx } from "./pool.js";
 import type { ResourceKind } from "./resources.js";
@@ -24,19 +25,30 @@ export interface Leak {
   attempts: number;
   last_error: OperationError | null;
   next_attempt_at: Date | null;
-  /** True while an operation of its workspace is unfinished: the ordinary course of a delete or a restart. */
+  /**
+   * True while an operation of its workspace is unfinished: the ordinary course of a delete or a restart. Not where that waits
+   * for a place which no worker serves.
+   */
   under_way: boolean;
   why: string;
   details: Record<string, unknown>;
 }
 
+const LIVE = `last_seen_at > clock_timestamp() - interval '${WORKER_SILENT_MS} milliseconds'`;
+
 const LEAKS = `
+  with unserved as materialized (
+    select p.name from places p where exists (select from place_workers where ${LIVE})
+      and not exists (select from place_workers where place = p.name and state = 'confirmed' and ${LIVE})
+  )
   select r.id, 'obligation' as source, r.kind, r.backend, r.place, r.provider_id, r.name, r.workspace_id, r.generation,
     coalesce(r.releasing_at, r.created_at) as since, r.created_at, 0 as sightings, r.attempts, r.last_error, r.next_attempt_at,
-    coalesce(g.head < g.tail, false) as under_way, r.details,
+    coalesce(g.head < g.tail, false) and u.name is null as under_way, r.details,
     case when w.id is null then 'its workspace isn''t known' when w.status = 'removed' then 'its workspace is removed'
-      else 'its workspace is ' || w.status || ', and this was replaced or given up' end as why
+      else 'its workspace is ' || w.status || ', and this was replaced or given up' end
+      || case when u.name is null then '' else '; it waits for place ' || u.name || ', which nobody serves' end as why
   from resources r left join workspaces w on w.id = r.workspace_id left join gates g on g.workspace_id = r.workspace_id
+    left join unserved u on u.name = r.place
   where r.state = 'releasing' or (r.state <> 'gone' and w.id is null)
   union all
   select s.id, 'unclaimed', s.kind, coalesce(p.backend, s.backend), s.backend, s.provider_id, s.name, s.workspace_id, s.generation,
