@@ -1,6 +1,6 @@
 import { createRandom, type Random } from "../random.js";
 import { type Fault, type LastingFault, type PlannedFault, targetOf } from "./fault.js";
-import { STORMS } from "./storms.js";
+import { HELD_BACK_MS, STORMS } from "./storms.js";
 
 /** What there is to break. */
 export interface Targets {
@@ -76,12 +76,11 @@ const KINDS: readonly [weight: number, Draw][] = [
   [2, () => fault(0, { kind: "postgres", how: "cut" })],
   [
     5,
-    (r, t) =>
-      fault(r.between(1_000, 12_000), {
-        kind: "network",
-        link: r.pick(t.links),
-        how: r.pick(["cut", "slow", "half-open", "one-way"] as const),
-      }),
+    (r, t) => {
+      const [link, how] = [r.pick(t.links), r.pick(["cut", "slow", "half-open", "one-way"] as const)];
+      const holdsBack = how === "half-open" && link.endsWith("-provider");
+      return fault(r.between(1_000, holdsBack ? HELD_BACK_MS : 12_000), { kind: "network", link, how });
+    },
   ],
   [6, (r) => fault(r.between(3_000, 20_000), { kind: "provider", storm: r.pick(Object.keys(STORMS)) })],
   [

@@ -14,12 +14,19 @@ export interface Storm {
   visibilityMs?: number;
 }
 
+/**
+ * For how long what makes something may be held back, by the provider or on the way to it: less than BERTH_EC2_SETTLE_MS, since a
+ * caller that is frozen doesn't hang up, and what is carried out later than that for nobody is more than Berth can know of.
+ */
+export const HELD_BACK_MS = 3_000;
+
 /** When there is no storm. */
 export const VISIBILITY_MS = 500;
 
 const LAUNCHES = ["RunInstances", "CreateVolume", "AttachVolume"];
 const ENDS = ["TerminateInstances", "DeleteVolume"];
-const CHANGES = [...LAUNCHES, ...ENDS, "ChangeResourceRecordSets"];
+const MAKES = [...LAUNCHES, "ChangeResourceRecordSets"];
+const CHANGES = [...MAKES, ...ENDS];
 
 /** No launch of any type in any zone succeeds. */
 export const DROUGHT: Storm = { rules: [{ kind: "capacity" }] };
@@ -35,7 +42,12 @@ export const STORMS: Readonly<Record<string, Storm>> = {
   "loses every reply to a launch": { rules: [{ kind: "drop_after", action: LAUNCHES }] },
   "has no capacity": { rules: [{ kind: "capacity", probability: 0.8 }] },
   "is slow": { rules: [{ kind: "latency", ms: 2_500 }] },
-  hangs: { rules: [{ kind: "latency", ms: 20_000, probability: 0.3 }] },
+  hangs: {
+    rules: [
+      { kind: "latency", ms: 20_000, probability: 0.3, action: ["Describe*", "Get*", "List*", ...ENDS] },
+      { kind: "latency", ms: HELD_BACK_MS, probability: 0.3, action: MAKES },
+    ],
+  },
   "says yes and ends nothing": { rules: [{ kind: "no_effect", action: ENDS, probability: 0.7 }] },
   "shows what is new late": { rules: [], visibilityMs: 3_000 },
   "loses a page": { rules: [{ kind: "page", probability: 0.5 }] },
