@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
+import { WholeBerthsFirst } from "./test/support/sequencer.js";
 
 /** As in test/support/patience.ts, in ms. */
 const PATIENCE_MS = 100_000;
@@ -20,7 +21,8 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 120_000,
     expect: { poll: { timeout: PATIENCE_MS } },
-    // Tests wait about as much as they compute.
-    maxWorkers: Math.ceil(availableParallelism() * 1.5),
+    sequence: { sequencer: WholeBerthsFirst },
+    // Tests wait more than they compute; and each has connections to the one PostgreSQL, which bears 400.
+    maxWorkers: Math.max(4, Math.ceil(availableParallelism() * 1.5)),
   },
 });
