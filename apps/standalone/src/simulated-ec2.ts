@@ -1,5 +1,4 @@
 import type { Config } from "@berth/core/config/config";
-import { startSimulator } from "berth-ec2-simulator/server";
 
 /** EC2 without an account: gone, with all that ran on it, when this process ends. */
 export interface SimulatedEc2 {
@@ -30,6 +29,8 @@ const ABSENCE_MS = 600_000;
 
 /** Starts the simulator on a free port of this machine, with AWS's own rate limits. */
 export async function simulateEc2(): Promise<SimulatedEc2> {
+  // Here, since few starts want it.
+  const { startSimulator } = await import("berth-ec2-simulator/server");
   const { url, close } = await startSimulator({
     delays: DELAYS,
     buckets: true,
