@@ -34,9 +34,18 @@ interface Line {
 
 /**
  * Lets at most `atOnce` calls of a key run, and the others wait in order of arrival, for at most `waitMs`. While the
- * first of a line has waited for half of that, nobody else queues behind it: who would wait in vain hears it at once.
+ * first of a line has waited for half of that, nobody else queues behind it: who would wait in vain hears it at once. One run
+ * serves at most `most` calls together.
  */
-export function createKeyedQueue({ atOnce, waitMs }: { atOnce: number; waitMs: number }): KeyedQueue {
+export function createKeyedQueue({
+  atOnce,
+  waitMs,
+  most = Infinity,
+}: {
+  atOnce: number;
+  waitMs: number;
+  most?: number;
+}): KeyedQueue {
   const lines = new Map<string, Line>();
 
   const leave = (key: string, line: Line): void => {
@@ -86,7 +95,8 @@ export function createKeyedQueue({ atOnce, waitMs }: { atOnce: number; waitMs: n
       line.running++;
       return (await run())[0]!;
     }
-    const other = alike && line.waiting.find((one) => isDeepStrictEqual(one.alike, alike));
+    const other =
+      alike && line.waiting.find((one) => one.calls.length < most && isDeepStrictEqual(one.alike, alike));
     if (!other) return (await enqueue(line, { alike, calls }, run))[0]!;
     const place = other.calls.push(call) - 1;
     return (await other.results)[place] as T;

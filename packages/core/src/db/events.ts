@@ -1,4 +1,5 @@
 import type { NewEvent } from "../domain/events.js";
+import { mergedAlong } from "./merged.js";
 import { readPage, values, type PageSource } from "./page.js";
 import { sendAlong } from "./sent.js";
 import type { Queryable } from "./pool.js";
@@ -18,8 +19,13 @@ export interface StructureEvent {
 /** Appends events, in the transaction that changes the state they tell of. */
 export async function insertEvents(tx: Queryable, events: readonly NewEvent[]): Promise<void> {
   if (events.length === 0) return;
-  await sendAlong(
-    tx,
+  await mergedAlong(tx, insertAll, events);
+  tellAfterCommit(tx, EVENTS_CHANNEL, [""]);
+}
+
+function insertAll(db: Queryable, events: readonly NewEvent[]): Promise<void> {
+  return sendAlong(
+    db,
     `insert into structure_events (event_type, workspace_id, operation_id, payload)
      select e.event_type, e.workspace_id, e.operation_id, coalesce(e.payload, '{}')
      from rows from (
@@ -28,7 +34,6 @@ export async function insertEvents(tx: Queryable, events: readonly NewEvent[]): 
      order by e.n`,
     [JSON.stringify(events)],
   );
-  tellAfterCommit(tx, EVENTS_CHANNEL, [""]);
 }
 
 /** Which events: all that is given must be so. */

@@ -1,5 +1,6 @@
 import pg from "pg";
 import type { Operation } from "./operations.js";
+import { isShared, merged, NeedsOwnTransaction } from "./merged.js";
 import { sendAlong } from "./sent.js";
 import type { Queryable, Tx } from "./pool.js";
 
@@ -29,6 +30,7 @@ const GATE_COLUMNS = `workspace_id, tail, head, fence, owner, lease_until,
 
 /** Locks gates for the transaction. Always in order of id, so that two transactions can't deadlock. */
 export async function lockGates(tx: Tx, workspaceIds: readonly string[]): Promise<Gate[]> {
+  if (isShared(tx)) return lockFreeGates(tx, workspaceIds, "update");
   const { rows } = await tx.query<Gate>(
     `select ${GATE_COLUMNS} from gates where workspace_id = any ($1) order by workspace_id for update`,
     [workspaceIds],
@@ -38,7 +40,27 @@ export async function lockGates(tx: Tx, workspaceIds: readonly string[]): Promis
 
 /** Keeps a parent from being removed until the transaction that adds a child ends. */
 export async function lockGateShared(tx: Tx, workspaceId: string): Promise<void> {
-  await sendAlong(tx, "select 1 from gates where workspace_id = $1 for share", [workspaceId]);
+  if (isShared(tx)) await lockFreeGates(tx, [workspaceId], "share");
+  else await sendAlong(tx, "select 1 from gates where workspace_id = $1 for share", [workspaceId]);
+}
+
+/** For a request that shares its transaction: others don't wait with it for whoever has its gate. */
+async function lockFreeGates(
+  tx: Tx,
+  workspaceIds: readonly string[],
+  mode: keyof typeof LOCK_FREE,
+): Promise<Gate[]> {
+  const locked = await merged(tx, LOCK_FREE[mode], workspaceIds);
+  const mine = locked.filter((gate) => workspaceIds.includes(gate.workspace_id));
+  // One that isn't there is told apart from one that another has by the request that has a transaction of its own.
+  if (mine.length < new Set(workspaceIds).size) throw new NeedsOwnTransaction();
+  return mine;
+}
+
+const LOCK_FREE = { update: lockingFree("update"), share: lockingFree("share") };
+function lockingFree(mode: string): (db: Queryable, ids: readonly string[]) => Promise<Gate[]> {
+  const text = `select ${GATE_COLUMNS} from gates where workspace_id = any ($1) order by workspace_id for ${mode} skip locked`;
+  return async (db, ids) => (await db.query<Gate>(text, [ids])).rows;
 }
 
 /** As {@link lockGates} locks them. To open a transaction with. */

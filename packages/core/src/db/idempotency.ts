@@ -1,5 +1,6 @@
+import { merged, mergedAlong } from "./merged.js";
+import type { Queryable, Tx } from "./pool.js";
 import { sendAlong } from "./sent.js";
-import type { Tx } from "./pool.js";
 
 /** How long a key is remembered. */
 const KEPT_FOR = "24 hours";
@@ -25,7 +26,20 @@ export interface KeptAnswer {
  * @returns the answers of those keys that aren't ours. No key may be given twice.
  */
 export async function takeKeys(tx: Tx, uses: readonly KeyUse[]): Promise<KeptAnswer[]> {
-  const { rows: taken } = await tx.query<{ actor: string; key: string }>(
+  const taken = await merged(tx, takeAll, uses);
+  const isOurs = (use: KeyUse) => taken.some(({ actor, key }) => actor === use.actor && key === use.key);
+  const others = uses.filter((use) => !isOurs(use));
+  if (others.length === 0) return [];
+  const { rows } = await tx.query<KeptAnswer>(
+    `select actor, key, request_hash, answer from idempotency_keys
+     where (actor, key) in (select * from unnest($1::text[], $2::text[]))`,
+    columns(others),
+  );
+  return rows;
+}
+
+async function takeAll(db: Queryable, uses: readonly KeyUse[]): Promise<Pick<KeyUse, "actor" | "key">[]> {
+  const { rows } = await db.query<Pick<KeyUse, "actor" | "key">>(
     `insert into idempotency_keys as kept (actor, key, request_hash)
      select * from unnest($1::text[], $2::text[], $3::bytea[]) as use (actor, key) order by 1, 2
      on conflict (actor, key) do update
@@ -34,20 +48,17 @@ export async function takeKeys(tx: Tx, uses: readonly KeyUse[]): Promise<KeptAns
      returning actor, key`,
     [...columns(uses), uses.map((use) => use.requestHash)],
   );
-  if (taken.length === uses.length) return [];
-  const isOurs = (use: KeyUse) => taken.some(({ actor, key }) => actor === use.actor && key === use.key);
-  const { rows } = await tx.query<KeptAnswer>(
-    `select actor, key, request_hash, answer from idempotency_keys
-     where (actor, key) in (select * from unnest($1::text[], $2::text[]))`,
-    columns(uses.filter((use) => !isOurs(use))),
-  );
   return rows;
 }
 
 /** Gives keys that this transaction took back. */
 export async function giveKeysBack(tx: Tx, uses: readonly KeyUse[]): Promise<void> {
-  await sendAlong(
-    tx,
+  await merged(tx, giveAllBack, uses);
+}
+
+function giveAllBack(db: Queryable, uses: readonly KeyUse[]): Promise<void> {
+  return sendAlong(
+    db,
     "delete from idempotency_keys where (actor, key) in (select * from unnest($1::text[], $2::text[]))",
     columns(uses),
   );
@@ -57,8 +68,12 @@ export async function keepAnswers(
   tx: Tx,
   answers: readonly { use: KeyUse; answer: Buffer }[],
 ): Promise<void> {
-  await sendAlong(
-    tx,
+  await mergedAlong(tx, keepAll, answers);
+}
+
+function keepAll(db: Queryable, answers: readonly { use: KeyUse; answer: Buffer }[]): Promise<void> {
+  return sendAlong(
+    db,
     `update idempotency_keys kept set answer = given.answer
      from unnest($1::text[], $2::text[], $3::bytea[]) as given (actor, key, answer)
      where kept.actor = given.actor and kept.key = given.key`,

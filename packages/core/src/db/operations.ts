@@ -1,5 +1,6 @@
 import type { OperationKind, OperationState, Source } from "../domain/operation.js";
 import type { Status } from "../domain/status.js";
+import { isShared, merged } from "./merged.js";
 import { sendAlong } from "./sent.js";
 import type { Queryable, Tx } from "./pool.js";
 
@@ -69,7 +70,13 @@ export interface NewOperation {
 /** Adds operations, one a workspace, each with the next ticket of its workspace, whose gate the caller has locked. @returns them in order */
 export async function insertOperations(tx: Tx, operations: readonly NewOperation[]): Promise<Operation[]> {
   if (operations.length === 0) return [];
-  const { rows } = await tx.query<Operation>(
+  const all = await merged(tx, insertAll, operations, { changes: true });
+  const made = new Map(all.map((operation) => [operation.id, operation]));
+  return operations.map(({ id }) => made.get(id)!);
+}
+
+async function insertAll(db: Queryable, operations: readonly NewOperation[]): Promise<Operation[]> {
+  const { rows } = await db.query<Operation>(
     `with wanted as (
        select * from rows from (
          jsonb_to_recordset($1) as (id uuid, workspace_id uuid, kind text, source text, requested_by text, max_attempts int,
@@ -112,8 +119,13 @@ export async function getByTicket(
 }
 
 /** The unfinished operations of each of these workspaces, in order. */
-export async function unfinishedOf(tx: Queryable, workspaceIds: readonly string[]): Promise<Operation[]> {
-  const { rows } = await tx.query<Operation>(
+export async function unfinishedOf(db: Queryable, workspaceIds: readonly string[]): Promise<Operation[]> {
+  const rows = await merged(db, allUnfinishedOf, workspaceIds);
+  return isShared(db as Tx) ? rows.filter((row) => workspaceIds.includes(row.workspace_id)) : rows;
+}
+
+async function allUnfinishedOf(db: Queryable, workspaceIds: readonly string[]): Promise<Operation[]> {
+  const { rows } = await db.query<Operation>(
     `select * from operations where workspace_id = any ($1) and state in ('queued', 'running')
      order by workspace_id, ticket`,
     [workspaceIds],

@@ -1,5 +1,6 @@
 import pg from "pg";
 import { connectionTo } from "./connect.js";
+import type { Member } from "./merged.js";
 import { firstFailure, keepSent, WithCommit } from "./sent.js";
 import { isStaleStatement, NamingClient, StatementNames } from "./prepared.js";
 import { RequestPool } from "./request-pool.js";
@@ -9,9 +10,9 @@ import type { Word } from "./words.js";
 export type Queryable = pg.Pool | pg.PoolClient;
 /**
  * One client inside a transaction, with what is to be told once that has committed, and what it has sent and nobody has
- * waited for yet, in order.
+ * waited for yet, in order; and whose it is, where several requests share it.
  */
-export type Tx = pg.PoolClient & { words?: Word[]; sent?: Promise<unknown>[] };
+export type Tx = pg.PoolClient & { words?: Word[]; sent?: Promise<unknown>[]; member?: Member };
 export type Pool = RequestPool;
 
 const INT8_OID = 20;
@@ -154,21 +155,6 @@ export async function queuedTransaction<T>(
   work: (tx: Tx) => Promise<T | WithCommit<T>>,
 ): Promise<T> {
   return key === null ? transaction(pool, work) : pool.byKey.run(key, () => transaction(pool, work));
-}
-
-/**
- * {@link queuedTransaction} for calls that one transaction can serve together: those that wait for the same key, with
- * `alike` deeply equal. Null: alone. `work` is given all of them and returns a result for each, in order.
- * @throws BerthError `overloaded`, and for all of them what `work` throws.
- */
-export function sharedTransaction<Call, T>(
-  pool: Pool,
-  key: string,
-  alike: object | null,
-  call: Call,
-  work: (tx: Tx, calls: readonly Call[]) => Promise<readonly T[]>,
-): Promise<T> {
-  return pool.byKey.runTogether(key, alike, call, (calls) => transaction(pool, (tx) => work(tx, calls)));
 }
 
 /** Runs statements that stand alone on one connection: those that `work` sends together cost one round trip. */

@@ -1,3 +1,4 @@
+import type { Writable } from "node:stream";
 import { callbackify } from "node:util";
 import pg from "pg";
 
@@ -49,6 +50,7 @@ export class NamingClient extends pg.Client {
   declare sent?: Promise<unknown>[];
   readonly #names: StatementNames;
   #isDirect = false;
+  #isCorked = false;
 
   /** @param config `names` are those of all connections of a pool */
   constructor(config: pg.ClientConfig & { names?: StatementNames } = {}) {
@@ -68,6 +70,7 @@ export class NamingClient extends pg.Client {
   }
 
   #send(...query: unknown[]): Promise<pg.QueryResult> {
+    this.#writeTogether();
     return super.query(...(query as [string])) as Promise<pg.QueryResult>;
   }
 
@@ -83,6 +86,18 @@ export class NamingClient extends pg.Client {
       if (isAlone) return this.#send(text, values);
       throw error;
     }
+  }
+
+  /** What is sent before the process goes on to something else is one write: each is a system call, and a third of a busy worker's CPU. */
+  #writeTogether(): void {
+    if (this.#isCorked) return;
+    const { stream } = (this as unknown as { connection: { stream: Writable } }).connection;
+    this.#isCorked = true;
+    stream.cork();
+    process.nextTick(() => {
+      this.#isCorked = false;
+      stream.uncork();
+    });
   }
 
   async #look(): Promise<void> {

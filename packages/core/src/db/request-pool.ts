@@ -5,6 +5,8 @@ import { createTeller, type Word } from "./words.js";
 /** One that commits while the next one waits for the same lock: more would only hold connections. */
 const AT_ONCE = 2;
 const MAX_QUEUE_WAIT_MS = 10_000;
+/** Of requests in one transaction. */
+const MAX_GROUP = 64;
 
 /** A pool that knows who waits: for a connection, and for others that want the same workspace. */
 export class RequestPool extends pg.Pool {
@@ -12,6 +14,8 @@ export class RequestPool extends pg.Pool {
   readonly waiting = new Set<{ since: number }>();
   /** Requests by what they wait for. */
   readonly byKey = createKeyedQueue({ atOnce: AT_ONCE, waitMs: MAX_QUEUE_WAIT_MS });
+  /** Requests that may share a transaction. */
+  readonly groups = createKeyedQueue({ atOnce: AT_ONCE, waitMs: MAX_QUEUE_WAIT_MS, most: MAX_GROUP });
   /** Called with what this process tells, for those of it whom no word from outside reaches. */
   readonly onWords = new Set<(words: readonly Word[]) => void>();
   readonly #words: pg.Pool;

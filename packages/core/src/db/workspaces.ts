@@ -1,6 +1,7 @@
 import type { BackendName } from "../domain/backend.js";
 import type { Spec } from "../domain/spec.js";
 import type { Status } from "../domain/status.js";
+import { isShared, merged } from "./merged.js";
 import { sendAlong } from "./sent.js";
 import type { Queryable, Tx } from "./pool.js";
 import { tellStatus } from "./words.js";
@@ -62,31 +63,30 @@ export interface NewWorkspace {
 
 /** Inserts a workspace as `provisioning` with its gate. */
 export async function insertWorkspace(tx: Tx, workspace: NewWorkspace): Promise<Workspace> {
-  const { rows } = await tx.query<Workspace>(
+  const all = await merged(tx, insertWorkspaces, [workspace], { changes: true });
+  return all.find(({ id }) => id === workspace.id)!;
+}
+
+async function insertWorkspaces(db: Queryable, workspaces: readonly NewWorkspace[]): Promise<Workspace[]> {
+  const { rows } = await db.query<Workspace>(
     `with made as (
-       insert into workspaces (id, name, parent_id, backend, place, spec, labels, hibernate_after_minutes, expires_at, place_labels, may_move, status)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'provisioning')
+       insert into workspaces (id, name, parent_id, backend, place, spec, labels, hibernate_after_minutes, expires_at, place_labels,
+         may_move, status)
+       select id, name, parent_id, backend, place, spec, labels, hibernate_after_minutes, expires_at, coalesce(place_labels, '{}'),
+         coalesce(may_move, false), 'provisioning'
+       from jsonb_to_recordset($1) as wanted (id uuid, name text, parent_id uuid, backend text, place text, spec jsonb, labels jsonb,
+         hibernate_after_minutes int, expires_at timestamptz, place_labels jsonb, may_move boolean)
        returning ${WORKSPACE_COLUMNS}
      ), gate as (insert into gates (workspace_id) select id from made)
      select * from made`,
-    [
-      workspace.id,
-      workspace.name,
-      workspace.parent_id,
-      workspace.backend,
-      workspace.place ?? null,
-      JSON.stringify(workspace.spec),
-      JSON.stringify(workspace.labels),
-      workspace.hibernate_after_minutes,
-      workspace.expires_at,
-      JSON.stringify(workspace.place_labels ?? {}),
-      workspace.may_move ?? false,
-    ],
+    [JSON.stringify(workspaces)],
   );
-  return rows[0]!;
+  return rows;
 }
 
 export async function getWorkspace(db: Queryable, id: string): Promise<Workspace | null> {
+  if (isShared(db as Tx))
+    return (await merged(db, getWorkspaces, [id])).find((workspace) => workspace.id === id) ?? null;
   const { rows } = await db.query<Workspace>(`select ${WORKSPACE_COLUMNS} from workspaces where id = $1`, [
     id,
   ]);

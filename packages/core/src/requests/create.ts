@@ -13,7 +13,7 @@ import {
 import { hasCompute } from "../domain/backend.js";
 import { by, dispatch, type Accepted, type Requester, type RequestContext } from "./accept.js";
 import { enqueue } from "./enqueue.js";
-import { acceptIdempotently } from "./idempotency.js";
+import { acceptTogether } from "./idempotency.js";
 import { choosePlace } from "./placement.js";
 import { requirePolicy, wishUnderPolicy } from "./policy.js";
 import { requireQuotaRoom } from "./quotas.js";
@@ -36,7 +36,7 @@ export async function createWorkspace(
   requireCompleteSpec(wanted.backend, wanted.spec);
   requirePolicy(context, wanted, requester);
   const input = wishUnderPolicy(context, wanted);
-  const accepted = await acceptIdempotently(context.pool, input.parent_id, requester, async (tx) => {
+  const accepted = await acceptTogether(context.pool, input.parent_id, requester, async (tx) => {
     await requireFuture(tx, input.expires_at);
     const parent = input.parent_id === null ? null : await requireLiveParent(tx, input.parent_id);
     await requireQuotaRoom(tx, input);

@@ -1,6 +1,8 @@
 import { hkdfSync } from "node:crypto";
 import { deserialize, serialize } from "node:v8";
 import { giveKeysBack, keepAnswers, takeKeys, type KeptAnswer, type KeyUse } from "../db/idempotency.js";
+import { groupedTransaction } from "../db/group-commit.js";
+import { isShared } from "../db/merged.js";
 import { queuedTransaction, type Pool, type Tx } from "../db/pool.js";
 import { getWorkspace } from "../db/workspaces.js";
 import { BerthError } from "../base/errors.js";
@@ -49,6 +51,27 @@ export function acceptIdempotently<T>(
 }
 
 /**
+ * {@link acceptIdempotently} for what many ask for at once: they share transactions ({@link groupedTransaction}), whose terms hold
+ * for `work`; also those of one queue, of which none may change what another reads. If it refuses, it has written nothing before.
+ */
+export async function acceptTogether<T>(
+  pool: Pool,
+  queue: string | null,
+  asker: Pick<Asker, "idempotency" | "dryRun">,
+  work: (tx: Tx) => Promise<T>,
+): Promise<T> {
+  if (asker.dryRun === true) return acceptIdempotently(pool, queue, asker, work);
+  const { idempotency } = asker;
+  const answer = await groupedTransaction(
+    pool,
+    { queue, alone: keysOf([idempotency]) },
+    async (tx) => (await answerIdempotently(tx, [idempotency], () => work(tx)))[0],
+  );
+  if (answer instanceof BerthError) throw answer;
+  return answer as T;
+}
+
+/**
  * {@link acceptIdempotently} for requests that are alike, inside a transaction: `work` serves those of them that weren't
  * answered before and is told how many they are. If it refuses, before it has written anything, those are
  * refused and their keys forgotten; if that is all of them, its error is thrown. @returns an answer for each, in order.
@@ -75,9 +98,11 @@ export async function answerIdempotently<T>(
           fresh.map((use) => ({ use, answer: sealAnswer(use, given) })),
         );
     } catch (error) {
-      // With nothing to answer, nothing is to be written either.
-      if (!(error instanceof BerthError) || kept.size === 0) throw error;
+      // With nothing to answer, nothing is to be written either: unless others write in this transaction.
+      const isRefused = error instanceof BerthError;
+      if (!isShared(tx) && (!isRefused || kept.size === 0)) throw error;
       if (fresh.length > 0) await giveKeysBack(tx, fresh);
+      if (!isRefused) throw error;
       answer = error;
     }
   const answers = requests.map(async (one): Promise<T | BerthError> => {
@@ -91,6 +116,11 @@ export async function answerIdempotently<T>(
     return answer as T | BerthError;
   });
   return Promise.all(answers);
+}
+
+/** One text for each of their keys. */
+export function keysOf(requests: readonly (Idempotency | undefined)[]): string[] {
+  return requests.flatMap((one) => (one === undefined ? [] : [idOf(one)]));
 }
 
 function idOf({ actor, key }: Pick<KeyUse, "actor" | "key">): string {

@@ -1,5 +1,12 @@
 import { BerthError } from "../base/errors.js";
-import { candidatesOf, loadsOf, lockCapacity, lockPlacement } from "../db/placement.js";
+import {
+  candidatesOf,
+  loadsOf,
+  lockCapacity,
+  lockPlacement,
+  notePlaced,
+  withPlaced,
+} from "../db/placement.js";
 import { getPlace } from "../db/places.js";
 import type { Tx } from "../db/pool.js";
 import type { NewWorkspace, Workspace } from "../db/workspaces.js";
@@ -55,8 +62,11 @@ export async function choosePlace(
   if (open.length === 1 && only!.capacity === null) return only!.name;
 
   const loaded = await withLoads(tx, backend, open);
-  const best = leastLoaded(loaded);
-  if (best !== null) return best.name;
+  const best = leastLoaded(withPlaced(tx, loaded));
+  if (best !== null) {
+    notePlaced(tx, best.name);
+    return best.name;
+  }
   for (const one of loaded)
     if (!hasRoom(one)) refusals.set(one.name, `holds ${one.load.held} of ${one.capacity} workspaces`);
   throw noPlace(

@@ -1,5 +1,6 @@
 import { insertEvents } from "../db/events.js";
 import type { Operation } from "../db/operations.js";
+import { requireOwnTransaction } from "../db/merged.js";
 import { transaction, type Pool, type Queryable, type Tx } from "../db/pool.js";
 import {
   deleteQuota,
@@ -63,6 +64,7 @@ async function requireRoom(tx: Tx, entrant: Entrant, adds: { runs: boolean; wait
   // What is full already needn't wait to hear it.
   await refuse(limited);
   if (limited.length === 0) return;
+  requireOwnTransaction(tx);
   await lockLabels(tx, limited);
   await refuse(await roomOf(tx, limited, except));
 }

@@ -1,6 +1,7 @@
 import { BerthError } from "../base/errors.js";
 import type { Operation } from "../db/operations.js";
-import { sharedTransaction, type Tx } from "../db/pool.js";
+import { sharedTransaction } from "../db/group-commit.js";
+import type { Tx } from "../db/pool.js";
 import {
   accept,
   dispatch,
@@ -12,7 +13,7 @@ import {
   type RequestContext,
 } from "./accept.js";
 import { leaveLostPlace } from "./lost.js";
-import { answerIdempotently, TakenBack, type Idempotency } from "./idempotency.js";
+import { answerIdempotently, keysOf, TakenBack, type Idempotency } from "./idempotency.js";
 
 /** What a caller wants if the workspace is busy: to be served by what waits, or a refusal. */
 export type IfBusy = "coalesce" | "reject";
@@ -33,9 +34,12 @@ export async function requestRestart(
 ): Promise<Accepted> {
   const { answer, dispatches } = await sharedTransaction(
     context.pool,
-    workspaceId,
-    // With `if_busy: reject` no two may share an operation: of several at once one is accepted.
-    options.ifBusy === "reject" ? null : { maxAttempts: context.maxAttempts, ...options },
+    {
+      key: workspaceId,
+      // With `if_busy: reject` no two may share an operation: of several at once one is accepted.
+      alike: options.ifBusy === "reject" ? null : { maxAttempts: context.maxAttempts, ...options },
+      alone: (calls) => (options.dryRun === true ? null : [workspaceId, ...keysOf(calls)]),
+    },
     idempotency,
     (tx, calls) => acceptRestarts(tx, context, workspaceId, calls, options),
   );
