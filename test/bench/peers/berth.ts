@@ -8,7 +8,8 @@ import { insertEvents } from "@berth/core/db/events";
 import { listen } from "@berth/core/db/listen";
 import { migrate } from "@berth/core/db/migrate";
 import { unfinishedOf } from "@berth/core/db/operations";
-import { createPool, queuedTransaction } from "@berth/core/db/pool";
+import { groupedTransaction } from "@berth/core/db/group-commit";
+import { createPool } from "@berth/core/db/pool";
 import { FINISHED_CHANNEL } from "@berth/core/db/words";
 import { openQueues } from "@berth/core/queues/producer";
 import { dispatch, isNext, lockWorkspace, requestedEvent } from "@berth/core/requests/accept";
@@ -54,7 +55,7 @@ export async function openBerth({ redisUrl, databaseUrl, keys, workers: count }:
     keys: ids,
     workerPids: workers.map(({ pid }) => pid!),
     async add(id, seq) {
-      const { operation, next } = await queuedTransaction(pool, id, async (tx) => {
+      const { operation, next } = await groupedTransaction(pool, { queue: id, alone: [id] }, async (tx) => {
         const [{ gate }] = await Promise.all([lockWorkspace(tx, id), unfinishedOf(tx, [id])]);
         const made = await enqueue(tx, { maxAttempts: 3 }, id, "provision", BY);
         await insertEvents(tx, [requestedEvent(made, BY)]);

@@ -47,15 +47,15 @@ export function groupedTransaction<T>(
  * Null: alone. `work` is given all of them and returns a result for each, in order.
  * @throws BerthError `overloaded`, and for all of them what `work` throws.
  */
-export function sharedTransaction<Call, T>(
+export function sharedTransaction<Like, T>(
   pool: Pool,
   {
     key,
     alike,
     alone,
-  }: { key: string; alike: object | null; alone: (calls: readonly Call[]) => string[] | null },
-  call: Call,
-  work: (tx: Tx, calls: readonly Call[]) => Promise<readonly T[]>,
+  }: { key: string; alike: object | null; alone: (calls: readonly Like[]) => string[] | null },
+  call: Like,
+  work: (tx: Tx, calls: readonly Like[]) => Promise<readonly T[]>,
 ): Promise<T> {
   return pool.byKey.runTogether(key, alike, call, (calls) =>
     inGroup(pool, alone(calls), (tx) => work(tx, calls)),

@@ -43,10 +43,10 @@ export function acceptIdempotently<T>(
   work: (tx: Tx) => Promise<T>,
 ): Promise<T> {
   return queuedTransaction(pool, workspaceId, async (tx) => {
-    const [answer] = await answerIdempotently(tx, [idempotency], () => work(tx));
+    const answer = await answerOnce(tx, idempotency, work);
     if (answer instanceof BerthError) throw answer;
     if (dryRun === true) throw new TakenBack();
-    return answer as T;
+    return answer;
   });
 }
 
@@ -62,13 +62,20 @@ export async function acceptTogether<T>(
 ): Promise<T> {
   if (asker.dryRun === true) return acceptIdempotently(pool, queue, asker, work);
   const { idempotency } = asker;
-  const answer = await groupedTransaction(
-    pool,
-    { queue, alone: keysOf([idempotency]) },
-    async (tx) => (await answerIdempotently(tx, [idempotency], () => work(tx)))[0],
+  const answer = await groupedTransaction(pool, { queue, alone: keysOf([idempotency]) }, (tx) =>
+    answerOnce(tx, idempotency, work),
   );
   if (answer instanceof BerthError) throw answer;
-  return answer as T;
+  return answer;
+}
+
+async function answerOnce<T>(
+  tx: Tx,
+  idempotency: Idempotency | undefined,
+  work: (tx: Tx) => Promise<T>,
+): Promise<T | BerthError> {
+  const [answer] = await answerIdempotently(tx, [idempotency], () => work(tx));
+  return answer!;
 }
 
 /**
