@@ -35,7 +35,7 @@ describe("the turns of callers", () => {
     const turns = createTurns(() => now);
     const running = [take(turns, "red"), take(turns, "red")];
     const waits = take(turns, "red");
-    now = 6_000;
+    now = 11_000;
     const refused = take(turns, "red");
     const relieves = take(turns, "red", { first: true });
     const other = take(turns, "blue");
@@ -74,7 +74,7 @@ describe("the turns of callers", () => {
     onTestFinished(() => void vi.useRealTimers());
     let now = 0;
     const turns = createTurns(() => now);
-    const wish = { room: () => 1, rest: () => 0.5 };
+    const wish = { room: () => 1, ended: (tookMs: number) => tookMs / 2 };
     const [one, other, last] = [0, 1, 2].map(() => take(turns, "red", wish)) as [Took, Took, Took];
     await settled();
     now = 40;
@@ -132,17 +132,41 @@ describe("the room for a caller", () => {
     expect(after(5, 0.6), "as it is").toBe(8);
     expect(after(1, 0.7)).toBe(7);
     expect(after(1, 0.9)).toBe(4);
-    expect(room.restOf("red")).toBe(0);
+    expect(room.used("red", 10)).toBe(0);
     expect(after(20, 1), "at least").toBe(1);
-    expect(room.restOf("red"), "and a pause as long as each").toBe(1);
+    expect(room.used("red", 10), "and a pause as long as each").toBe(10);
     expect(after(2, 0.1)).toBe(1);
-    expect([room.restOf("red"), after(3, 0.1)]).toEqual([0.5, 2]);
+    expect([room.used("red", 10), after(3, 0.1)]).toEqual([5, 2]);
     expect(after(20, 1)).toBe(1);
     now += 60_000;
     room.meet("red");
     expect(room.of("red"), "blue hasn't asked for a minute").toBe(Infinity);
-    expect(room.restOf("red")).toBe(0);
+    expect(room.used("red", 10)).toBe(0);
     expect(room.of("blue")).toBeLessThan(9);
+  });
+});
+
+describe("a caller who has had less than the others", () => {
+  it("has all the room that there may be, and pauses for nobody", () => {
+    let now = 0;
+    const room = createRoom({ most: 8, now: () => now, utilization: () => 1 });
+    for (let n = 0; n < 20; n++) {
+      for (const [by, ms] of [
+        ["red", 80],
+        ["blue", 20],
+      ] as const) {
+        room.meet(by);
+        room.used(by, ms);
+      }
+      now += 100;
+      room.of("red");
+    }
+    expect([room.of("red"), room.of("blue")]).toEqual([1, 8]);
+    expect([room.used("red", 40), room.used("blue", 40)]).toEqual([40, 0]);
+    now += 60_000;
+    room.meet("blue");
+    room.meet("red");
+    expect(room.of("red"), "what was is forgotten").toBe(1);
   });
 });
 

@@ -12,16 +12,24 @@ export interface Room {
   meet(by: string): void;
   /**
    * How many requests of this caller may be under way. While others ask too: up to `most` of each if the process mostly waits for
-   * the database, down to one while it is itself at work, since more would make nothing faster, and each answer later. Who has
-   * been alone for a minute isn't bounded: there is nobody from whom it would take anything.
+   * the database, or the caller has had less of it than its part; of the others fewer, down to one, the more the process is itself at
+   * work, since more would make nothing faster, and each answer later. Who has been alone for a minute isn't bounded: there is
+   * nobody from whom it would take anything.
    */
   of(by: string): number;
-  /** How many times as long as its last request took a caller who has more waiting pauses: so that one alone doesn't fill the process. */
-  restOf(by: string): number;
+  /**
+   * To be told how long each took. @returns for how long the caller's next is to wait, so that who asks for most doesn't fill the
+   * process by itself: as long as that at most. In ms.
+   */
+  used(by: string, tookMs: number): number;
 }
 
 /** By so much a rest grows at a time, to 1 at most. */
 const REST_STEP = 0.25;
+/** What was had before so long counts for half, in ms. */
+const HALF_LIFE_MS = 2_000;
+/** Below it a caller has had nothing, in ms. */
+const NOTHING_MS = 1;
 
 export function createRoom({
   most,
@@ -35,14 +43,26 @@ export function createRoom({
 }): Room {
   let room = 1;
   let rest = 0;
+  /** What each caller has had lately, in ms, and what all would have had alike. */
+  const had = new Map<string, number>();
+  let part = 0;
   let lookedAt = -Infinity;
   let last = { by: "", at: -Infinity };
   /** When somebody else than the last one asked. */
   let otherAt = -Infinity;
 
   const look = (): void => {
-    if (now() - lookedAt < LOOK_EVERY_MS) return;
+    const since = now() - lookedAt;
+    if (since < LOOK_EVERY_MS) return;
     lookedAt = now();
+    let all = 0;
+    for (const [by, ms] of had) {
+      const left = ms * 2 ** (-since / HALF_LIFE_MS);
+      all += left;
+      if (left < NOTHING_MS) had.delete(by);
+      else had.set(by, left);
+    }
+    part = had.size === 0 ? 0 : all / had.size;
     const used = utilization();
     if (used > BUSY && room === 1) rest = Math.min(1, rest + REST_STEP);
     else if (used > BUSY) room = used > FULL ? Math.ceil(room / 2) : room - 1;
@@ -50,6 +70,7 @@ export function createRoom({
     else if (used < FREE) room = Math.min(most, room + 1);
   };
   const isAlone = (by: string): boolean => now() - (by === last.by ? otherAt : last.at) > COMPANY_MS;
+  const isModest = (by: string): boolean => had.size > 1 && (had.get(by) ?? 0) < part;
   return {
     meet(by) {
       if (by !== last.by) otherAt = last.at;
@@ -57,9 +78,13 @@ export function createRoom({
     },
     of(by) {
       look();
-      return isAlone(by) ? Infinity : room;
+      if (isAlone(by)) return Infinity;
+      return isModest(by) ? most : room;
     },
-    restOf: (by) => (isAlone(by) ? 0 : rest),
+    used(by, tookMs) {
+      had.set(by, (had.get(by) ?? 0) + tookMs);
+      return isAlone(by) || isModest(by) ? 0 : rest * tookMs;
+    },
   };
 }
 

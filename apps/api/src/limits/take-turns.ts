@@ -48,14 +48,14 @@ export function takeTurns(
       by,
       first,
       room: () => room.of(by) * times + (first ? 1 : 0),
-      rest: () => room.restOf(by),
+      ended: (tookMs) => room.used(by, tookMs),
       together: reading ? undefined : workspaceOf(request),
       onGone: (leave) => void reply.raw.once("close", leave),
     });
     if (end === null)
       throw new BerthError(
         "too_many_requests",
-        "more of yours waits here than is done within 10 s; nothing was changed",
+        "more of yours waits here than is done within 20 s; nothing was changed",
       );
     request.endTurn = end;
   });

@@ -4,8 +4,8 @@ export interface Wish {
   by: string;
   /** How many of these may go on at a time. Asked again whenever one of them ends. */
   room: () => number;
-  /** How many times as long as it took the next of its caller's waits, if one does. */
-  rest?: () => number;
+  /** Told how long it took; says for how long the next of its caller's then waits, if one does. Both in ms. */
+  ended?: (tookMs: number) => number;
   /** Before all else of its caller's, and never refused. */
   first: boolean;
   /**
@@ -22,7 +22,7 @@ export interface Turns {
   take(wish: Wish): Promise<(() => void) | null>;
 }
 
-const MAX_WAIT_MS = 10_000;
+const MAX_WAIT_MS = 20_000;
 const MAX_REST_MS = 1_000;
 
 type Turn = string | symbol;
@@ -43,11 +43,11 @@ interface Line {
   waiting: Waiter[];
 }
 
-/** Lets so many requests of each caller go on as there is room for; its others wait in order of arrival, for at most 10 s. */
+/** Lets so many requests of each caller go on as there is room for; its others wait in order of arrival, for at most 20 s. */
 export function createTurns(now = () => performance.now()): Turns {
   const lines = new Map<string, Line>();
 
-  const begin = (by: string, line: Line, turn: Turn, rest: () => number): (() => void) => {
+  const begin = (by: string, line: Line, turn: Turn, told: (tookMs: number) => number): (() => void) => {
     const { goOn } = line;
     const begun = now();
     goOn.set(turn, (goOn.get(turn) ?? 0) + 1);
@@ -63,19 +63,19 @@ export function createTurns(now = () => performance.now()): Turns {
     return () => {
       if (ended) return;
       ended = true;
-      const pauseMs = line.waiting.length > 0 ? (now() - begun) * rest() : 0;
-      if (pauseMs > 0) setTimeout(end, Math.min(pauseMs, MAX_REST_MS));
+      const pauseMs = told(now() - begun);
+      if (pauseMs > 0 && line.waiting.length > 0) setTimeout(end, Math.min(pauseMs, MAX_REST_MS));
       else end();
     };
   };
 
   return {
-    async take({ by, room, rest = () => 0, first, together, onGone }) {
+    async take({ by, room, ended = () => 0, first, together, onGone }) {
       const line: Line = lines.get(by) ?? { goOn: new Map(), waiting: [] };
       lines.set(by, line);
       const turn = together ?? Symbol();
       const isNext = first ? line.waiting[0]?.first !== true : line.waiting.length === 0;
-      if (line.goOn.has(turn) || (isNext && line.goOn.size < room())) return begin(by, line, turn, rest);
+      if (line.goOn.has(turn) || (isNext && line.goOn.size < room())) return begin(by, line, turn, ended);
       const since = now();
       const before = line.waiting.find((one) => !one.first);
       // Who would wait in vain hears it at once.
@@ -95,7 +95,7 @@ export function createTurns(now = () => performance.now()): Turns {
           room,
           letIn() {
             clearTimeout(late);
-            resolve(begin(by, line, turn, rest));
+            resolve(begin(by, line, turn, ended));
           },
         };
         const at = first ? line.waiting.findIndex((one) => !one.first) : -1;

@@ -32,7 +32,7 @@ export function auditRoutes(app: App, { pool }: Pick<Services, "pool">): void {
   app.get(
     "/audit",
     {
-      config: { access: "admin", audited: true },
+      config: { access: "admin", audited: true, relieves: true },
       schema: {
         operationId: "listAudit",
         summary: "List who asked for what",

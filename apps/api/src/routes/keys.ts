@@ -52,7 +52,7 @@ export function keyRoutes(
   app.get(
     "/keys",
     {
-      config: { access: "admin" },
+      config: { access: "admin", relieves: true },
       schema: {
         operationId: "listKeys",
         summary: "List the keys",
@@ -79,7 +79,7 @@ export function keyRoutes(
   app.delete(
     "/keys/:id",
     {
-      config: { access: "admin" },
+      config: { access: "admin", relieves: true },
       schema: {
         operationId: "revokeKey",
         summary: "Revoke a key",

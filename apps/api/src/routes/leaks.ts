@@ -24,7 +24,7 @@ export function leakRoutes(app: App, services: Services): void {
   app.get(
     "/leaks",
     {
-      config: { access: "viewer" },
+      config: { access: "viewer", relieves: true },
       schema: {
         operationId: "listLeaks",
         summary: "List what is to go and isn't proven gone",

@@ -25,7 +25,7 @@ export function livenessRoutes(app: App, { pool }: Services): void {
   app.get(
     "/admin/liveness",
     {
-      config: { access: "viewer" },
+      config: { access: "viewer", relieves: true },
       schema: {
         operationId: "liveness",
         summary: "Does Berth itself heal what it should?",

@@ -30,7 +30,7 @@ export async function loginRoutes(
       { parseAs: "string", bodyLimit: BODY_LIMIT_BYTES },
       (_request, body, done) => done(null, new URLSearchParams(body as string)),
     );
-    const options = { config: { access: "public" }, schema: { hide: true } } as const;
+    const options = { config: { access: "public", relieves: true }, schema: { hide: true } } as const;
 
     scope.get("/login", options, async (request, reply) => {
       const caller = await loggedIn(request, guard);

@@ -52,7 +52,7 @@ export async function queueRoutes(
     scope.addHook("onRoute", (route) => {
       const wants = [route.method].flat().map(jobAccess);
       const access = wants.includes("admin") ? "admin" : "operator";
-      route.config = { ...route.config, access, browser: true };
+      route.config = { ...route.config, access, browser: true, relieves: true };
     });
     scope.addHook("onRequest", async (_request, reply) => {
       // What the database doesn't tell now is shown later.

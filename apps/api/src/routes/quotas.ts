@@ -73,7 +73,7 @@ export function quotaRoutes(app: App, { pool }: Services): void {
   app.put(
     "/quotas/:label",
     {
-      config: { access: "admin" },
+      config: { access: "admin", relieves: true },
       schema: {
         operationId: "setQuota",
         summary: "Set how many workspaces of a label may run",
@@ -102,7 +102,7 @@ export function quotaRoutes(app: App, { pool }: Services): void {
   app.delete(
     "/quotas/:label",
     {
-      config: { access: "admin" },
+      config: { access: "admin", relieves: true },
       schema: {
         operationId: "deleteQuota",
         summary: "Remove a quota",

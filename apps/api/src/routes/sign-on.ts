@@ -46,7 +46,7 @@ export function signOnRoutes(
 
   app.get(
     "/login/sign-on",
-    { config: { access: "public" }, schema: { hide: true } },
+    { config: { access: "public", relieves: true }, schema: { hide: true } },
     async (request, reply) => {
       const next = nextOf(request);
       try {
@@ -62,7 +62,7 @@ export function signOnRoutes(
 
   app.get(
     "/login/callback",
-    { config: { access: "public", audited: true }, schema: { hide: true } },
+    { config: { access: "public", audited: true, relieves: true }, schema: { hide: true } },
     async (request, reply) => {
       const kept = flowOf(app, request.headers.cookie);
       const flow = (kept === undefined ? undefined : sessions.openFlow(kept)) as Flow | undefined;

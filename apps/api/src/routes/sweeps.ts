@@ -57,7 +57,7 @@ export function sweepRoutes(app: App, { pool, queues }: Services): void {
   app.get(
     "/sweeps",
     {
-      config: { access: "viewer" },
+      config: { access: "viewer", relieves: true },
       schema: {
         operationId: "listSweeps",
         summary: "List the sweeps",
@@ -72,7 +72,7 @@ export function sweepRoutes(app: App, { pool, queues }: Services): void {
   app.get(
     "/sweeps/:name/runs",
     {
-      config: { access: "viewer" },
+      config: { access: "viewer", relieves: true },
       schema: {
         operationId: "listSweepRuns",
         summary: "List a sweep's runs",
