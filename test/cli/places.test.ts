@@ -44,6 +44,15 @@ it("places are listed, shown, changed, cordoned and confirmed", async () => {
   );
   expect((await berth("places")).stdout).toMatch(/machine-b .*never reached, draining/);
   await berth("places", "uncordon", "machine-b");
+  await stage.api.pool.query(
+    `insert into resources (id, workspace_id, kind, backend, place, name, client_token, generation, state, releasing_at)
+     values (gen_random_uuid(), $1, 'volume', 'process', 'machine-b', 'vol-w', 't', 1, 'releasing', now())`,
+    [made.id],
+  );
+  expect((await berth("leaks")).stderr).toBe(
+    "1 more to be removed by operations that run or wait: berth leaks --all\nNothing is leaked.\n",
+  );
+  expect((await berth("leaks", "--all")).stdout).toContain("vol-w");
   const bad = await berth("create", "w", "--place", "nowhere", "--", "sleep", "60");
   expect([bad.code, bad.stderr]).toEqual([4, expect.stringContaining("machine-b")]);
   await berth("places", "set", "machine-b", "--capacity", "none");

@@ -63,7 +63,8 @@ describe("the console by keyboard alone", () => {
     }
     expect(found).toEqual([]);
     expect(asked).toBeGreaterThan(12);
-  });
+    // Each of some thirty questions is held against axe.
+  }, 300_000);
 
   it("acts: a leak is released with its reason, and a key made, by keys", async () => {
     await go("leaks");

@@ -9,7 +9,10 @@ let api: TestApi;
 let browser: Browser;
 beforeAll(async () => {
   await buildConsole();
-  [api, browser] = await Promise.all([startTestApi(null), openBrowser()]);
+  [api, browser] = await Promise.all([
+    startTestApi(null, { BERTH_BACKENDS: "process,external" }),
+    openBrowser(),
+  ]);
 });
 afterAll(async () => {
   await browser?.close();
@@ -62,6 +65,22 @@ describe("a page that is left open", () => {
     await dialog.getByRole("button", { name: "Delete", exact: true }).click();
     await dialog.getByRole("alert").getByText("live descendant").waitFor();
     expect((await api.call("GET", `/workspaces/${id}`)).body.status).not.toBe("removed");
+    await page.close();
+  });
+
+  it("shows what an agent says of itself, and one of its errors", async () => {
+    const { body } = await api.call("POST", "/workspaces", { body: { name: "talks", backend: "external" } });
+    const said = { error_rate: 0.5, current_task: "indexing", sample_error: "no route to db" };
+    const headers = { authorization: `Bearer ${body.token}`, "content-type": "application/json" };
+    for (const call of ["register", "heartbeat"])
+      await fetch(`${api.url}/registry/${call}`, {
+        method: "POST",
+        headers,
+        body: JSON.stringify({ workspace_id: body.id, ...said }),
+      });
+    const page = await open(`workspaces/${body.id}`);
+    await page.getByText("indexing", { exact: true }).waitFor();
+    await page.getByText("no route to db", { exact: true }).waitFor();
     await page.close();
   });
 

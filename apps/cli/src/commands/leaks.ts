@@ -19,9 +19,12 @@ export const leaks: Register = (program, surroundings) => {
       action<{ all?: true }>(surroundings, async (context, { all }) => {
         const { berth, signal, json, paint, now, print, tell } = context;
         const found: Leak[] = [];
+        let usual = 0;
         for await (const one of berth.rows("/leaks", { signal }))
           if (all === true || !one.under_way) found.push(one);
+          else usual++;
         if (json) return printJson(context, found);
+        if (usual > 0) tell(`${usual} more to be removed by operations that run or wait: berth leaks --all`);
         if (found.length === 0) return tell("Nothing is leaked.");
         const rows = found.map((one) => [
           one.kind,

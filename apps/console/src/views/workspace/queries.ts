@@ -15,6 +15,9 @@ export function workspaceQuery(id: string) {
   };
 }
 
+/** With what its agent says of itself. */
+export type WholeWorkspace = Awaited<ReturnType<ReturnType<typeof workspaceQuery>["queryFn"]>>;
+
 export function whyQuery(id: string) {
   return {
     queryKey: ["workspace", id, "why"],

@@ -1,6 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
-import type { Workspace } from "@berth/client";
 import { Id, Read } from "../../parts/read.js";
 import { plain, Status } from "../../parts/status.js";
 import { Ago } from "../../parts/time.js";
@@ -8,14 +7,14 @@ import { linkTo } from "../../route.js";
 import { Acts } from "./acts.js";
 import { History } from "./history.js";
 import { Logs } from "./logs.js";
-import { childrenQuery, whyQuery, workspaceQuery } from "./queries.js";
+import { childrenQuery, whyQuery, type WholeWorkspace, workspaceQuery } from "./queries.js";
 
 /** One workspace: why it is as it is, what can be done, what happened to it, and what it writes. */
 export function WorkspaceView({ id }: { id: string }): ReactNode {
   return <Read from={useQuery(workspaceQuery(id))}>{(workspace) => <One workspace={workspace} />}</Read>;
 }
 
-function One({ workspace }: { workspace: Workspace }): ReactNode {
+function One({ workspace }: { workspace: WholeWorkspace }): ReactNode {
   const { id, name, status } = workspace;
   return (
     <>
@@ -68,7 +67,7 @@ function Why({ id }: { id: string }): ReactNode {
   );
 }
 
-function Facts({ workspace }: { workspace: Workspace }): ReactNode {
+function Facts({ workspace }: { workspace: WholeWorkspace }): ReactNode {
   const children = useQuery(childrenQuery(workspace.id)).data ?? [];
   const facts: [string, ReactNode][] = [
     ["Where", `${workspace.place} (${workspace.backend})`],
@@ -84,7 +83,9 @@ function Facts({ workspace }: { workspace: Workspace }): ReactNode {
       workspace.last_heartbeat_at === null ? null : <Ago key="heard" at={workspace.last_heartbeat_at} />,
     ],
     ["Active tasks", workspace.active_tasks === 0 ? null : workspace.active_tasks],
+    ["Its task", workspace.agent?.current_task ?? null],
     ["Errors", workspace.error_rate === 0 ? null : `${Math.round(workspace.error_rate * 100)} %`],
+    ["One of them", workspace.agent?.sample_error ?? null],
     [
       "Hibernates",
       workspace.hibernate_after_minutes === null
