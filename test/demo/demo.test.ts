@@ -108,7 +108,8 @@ async function demoOnStandalone(
   demoEnv: Record<string, string> = {},
 ): Promise<string> {
   const dataDir = await preparedDirectory();
-  const standalone = startStandalone(dataDir, standaloneEnv);
+  // Only what a busy machine makes slow would be refused here.
+  const standalone = startStandalone(dataDir, { BERTH_OVERLOAD_POOL_WAIT_MS: "60000", ...standaloneEnv });
   try {
     const { url } = await standalone.ready;
     const { code, output } = await demo({ BERTH_URL: url, BERTH_DATA_DIR: dataDir, ...demoEnv }, args);
