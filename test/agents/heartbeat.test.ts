@@ -159,7 +159,7 @@ describe("heartbeats", () => {
       10_000,
     );
     expect(statements).toBeLessThan(100);
-    // How fast that is: npm run bench:heartbeats.
+    // How fast that is: npm run bench -- heartbeats.
     await heartbeats.close();
   });
 

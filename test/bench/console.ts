@@ -1,4 +1,4 @@
-// npm run bench:console [workspaces] [minutes]: how soon the console shows them, what 100 changes at once cost the page, and,
+// npm run bench -- console [workspaces] [minutes]: how soon the console shows them, what 100 changes at once cost the page, and,
 // for as many minutes as are asked for, what memory it takes while they go on.
 import pg from "pg";
 import type { Page } from "playwright-core";

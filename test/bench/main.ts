@@ -1,6 +1,7 @@
 /**
  * Berth beside what a user would take instead, and beside itself: `npm run bench [-- NAME …] [--rounds 5] [--minutes 25]`. Writes
  * docs/benchmarks and the table in README.md. `--scale 0.1`, a tenth of the work, and `--no-write` show only; `--pages` makes the pages of what is kept.
+ * `-- fairness`, `-- memory` and `-- console` are programs of their own, which print what they see; their arguments are in their files.
  */
 import { parseArgs } from "node:util";
 import { CASES } from "./all.js";
@@ -8,6 +9,18 @@ import { openBed } from "./frame/bed.js";
 import { keep, kept, writePages } from "./frame/report.js";
 import { judge } from "./frame/rows.js";
 import { runCase } from "./frame/run.js";
+
+const PROGRAMS: Readonly<Record<string, () => Promise<unknown>>> = {
+  fairness: () => import("./fairness.js"),
+  memory: () => import("./memory.js"),
+  console: () => import("./console.js"),
+};
+const program = PROGRAMS[process.argv[2] ?? ""];
+if (program !== undefined) {
+  process.argv.splice(2, 1);
+  await program();
+  process.exit(0);
+}
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -21,7 +34,10 @@ const { values, positionals } = parseArgs({
 });
 const names = CASES.map(({ name }) => name);
 const unknown = positionals.filter((name) => !names.includes(name));
-if (unknown.length > 0) throw new Error(`there is no ${unknown.join(", ")}, but ${names.join(", ")}`);
+if (unknown.length > 0)
+  throw new Error(
+    `there is no ${unknown.join(", ")}, but ${[...names, ...Object.keys(PROGRAMS)].join(", ")}`,
+  );
 const asked = CASES.filter(({ name, alone }) =>
   positionals.length > 0 ? positionals.includes(name) : alone !== true,
 );

@@ -1,7 +1,7 @@
 /**
  * What memory an API process and a worker take with many workspaces and steady work, and whether it grows: RSS every 10 s,
  * and its trend over the last two thirds.
- * `npm run build && node --import tsx --conditions=source test/bench/memory.ts [minutes] [workspaces]`
+ * `npm run bench -- memory [minutes] [workspaces]`
  *
  * Nearly all workspaces are `external` and send heartbeats; some are processes that are restarted, paused and resumed all the
  * time. Beside that: lists, metrics, streams of events and of logs. All on loopback; it ends by itself.

@@ -13,7 +13,8 @@ export interface Sample {
 /** What a figure must be, by itself or as a multiple of another subject's in the same run. */
 export interface Target {
   what: string;
-  subject: string;
+  /** Of several, the one with the largest figure. */
+  subject: string | readonly string[];
   /** A column; default: the value. */
   of?: string;
   /** The subject to divide by. */

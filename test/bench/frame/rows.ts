@@ -47,7 +47,8 @@ export function judge(result: Result): Judged[] {
     return column === undefined ? row.value : (row.more[column] ?? null);
   };
   return result.targets.map((target) => {
-    const own = figureOf(target.subject, target.of);
+    const all = [target.subject].flat().map((subject) => figureOf(subject, target.of));
+    const own = all.some((one) => one === null) ? null : Math.max(...all.map(Number));
     const other = target.over === undefined ? 1 : figureOf(target.over, target.overOf ?? target.of);
     const figure = own === null || other === null ? null : own / other;
     const met =

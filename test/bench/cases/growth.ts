@@ -1,18 +1,18 @@
-// npm run bench:growth [rows]: what reads cost at 10,000 workspaces and at 1,000,000, in one run each.
-import pg from "pg";
 import { countOperations, countWorkspaces } from "@berth/core/db/counts";
 import { expiringWorkspaces } from "@berth/core/db/expiry";
 import { migrate } from "@berth/core/db/migrate";
 import { findOperations } from "@berth/core/db/operation-lists";
 import type { Queryable } from "@berth/core/db/pool";
-import { countAgents, silentAgents } from "@berth/core/db/sweep-queries";
 import { listClaims } from "@berth/core/db/sightings";
+import { countAgents, silentAgents } from "@berth/core/db/sweep-queries";
 import { listWorkspaces } from "@berth/core/db/workspace-lists";
-import { startPostgres } from "../support/postgres.js";
+import pg from "pg";
+import type { Bed } from "../frame/bed.js";
+import type { Case, Opened } from "../frame/case.js";
+import { median } from "../frame/run.js";
 
-const ROUNDS = 9;
+const TIMES = 9;
 const FEW = 10_000;
-const MANY = Number(process.argv[2] ?? 1_000_000);
 const PAGE = { includeRemoved: false, limit: 50 };
 
 const READS: Readonly<Record<string, (db: Queryable) => Promise<unknown>>> = {
@@ -59,31 +59,69 @@ async function fill(db: pg.Client, n: number): Promise<void> {
   await db.query("reset session_replication_role; reset work_mem");
 }
 
-/** The median of each read, in ms. */
-async function measure(n: number): Promise<Map<string, number>> {
-  await using server = await startPostgres();
-  await migrate(server.url);
-  const db = new pg.Client({ connectionString: server.url });
+async function filled(bed: Bed, n: number): Promise<pg.Client> {
+  const url = await bed.fresh();
+  await migrate(url);
+  const db = new pg.Client({ connectionString: url });
   await db.connect();
-  try {
-    await fill(db, n);
-    const medians = new Map<string, number>();
-    for (const [name, read] of Object.entries(READS)) {
-      const times: number[] = [];
-      for (let round = 0; round < ROUNDS; round++) {
-        const begun = performance.now();
-        await read(db as unknown as Queryable);
-        times.push(performance.now() - begun);
-      }
-      medians.set(name, times.toSorted((a, b) => a - b)[Math.floor(ROUNDS / 2)]!);
-    }
-    return medians;
-  } finally {
-    await db.end();
-  }
+  await fill(db, n);
+  return db;
 }
 
-const few = await measure(FEW);
-const many = await measure(MANY);
-console.log(`| p50 in ms | ${FEW} | ${MANY} |\n| --- | --- | --- |`);
-for (const [name, ms] of few) console.log(`| ${name} | ${ms.toFixed(1)} | ${many.get(name)!.toFixed(1)} |`);
+async function p50(db: pg.Client, read: (db: Queryable) => Promise<unknown>): Promise<number> {
+  const times: number[] = [];
+  for (let n = 0; n < TIMES; n++) {
+    const begun = performance.now();
+    await read(db as unknown as Queryable);
+    times.push(performance.now() - begun);
+  }
+  return median(times);
+}
+
+async function openGrowth(bed: Bed, many: number): Promise<Opened> {
+  const few = await filled(bed, FEW);
+  const full = await filled(bed, Math.ceil(many * bed.scale));
+  return {
+    async run(subject) {
+      const read = READS[subject]!;
+      const [small, value] = [await p50(few, read), await p50(full, read)];
+      return { value, more: { "with 10,000, ms": small, "× of that": value / small }, broken: [] };
+    },
+    async close() {
+      await few.end();
+      await full.end();
+    },
+  };
+}
+
+const NAMES = Object.keys(READS);
+const beginning = (word: string): string[] => NAMES.filter((name) => name.startsWith(word));
+
+function growthCase(name: string, many: number, told: Pick<Case, "minutes" | "alone">): Case {
+  const size = many.toLocaleString("en-US");
+  return {
+    ...told,
+    name,
+    title: `Reads with ${size} workspaces`,
+    what: `The statements of sweeps, metrics and pages on the same data with 10,000 and with ${size} workspaces, of which a quarter is removed; each the p50 of ${TIMES}.`,
+    unit: "p50 in ms",
+    better: "less",
+    subjects: NAMES,
+    reference: "page of workspaces",
+    targets: [
+      { what: `slowest page with ${size} workspaces, ms`, subject: beginning("page"), most: 30 },
+      { what: `slowest sweep with ${size}, ms`, subject: beginning("sweep"), most: 30 },
+      { what: `slowest of \`/metrics\` with ${size}, ms`, subject: beginning("metrics"), most: 50 },
+      {
+        what: `most that a page or sweep has grown from 10,000 to ${size}, ×`,
+        subject: [...beginning("page"), ...beginning("sweep")],
+        of: "× of that",
+        most: 2,
+      },
+    ],
+    open: (bed) => openGrowth(bed, many),
+  };
+}
+
+export const growth = growthCase("growth", 100_000, { minutes: 1.5 });
+export const growthMillion = growthCase("growth-million", 1_000_000, { minutes: 10, alone: true });
