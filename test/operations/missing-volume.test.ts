@@ -1,3 +1,4 @@
+import { BackendError } from "@berth/core/compute/backend-error";
 import { listResources } from "@berth/core/db/resources";
 import { why } from "@berth/core/operations/why";
 import { requestRestart } from "@berth/core/requests/restart";
@@ -54,6 +55,26 @@ it("a restart that still waits is told that a new volume may be made, by whoever
   expect(anew.operation).toMatchObject({ id: plain.operation.id, coalesced: 2, new_volume: true });
   const later = await requestRestart(stage.deps, id, BY_TEST);
   expect(later.operation).toMatchObject({ id: plain.operation.id, coalesced: 3, new_volume: true });
+  await stage.settle();
+  expect(await stage.workspace(id)).toMatchObject({ status: "online" });
+});
+
+it("a restart that may make its volume anew and fails for a cause that passes is tried again as it was asked for (I14)", async () => {
+  const { id } = await stage.online();
+  await requestPause(stage.deps, id, BY_TEST);
+  await stage.settle();
+  await stage.pool.query("update provider_things set removed_at = clock_timestamp() where id = $1", [
+    `vol-${id}`,
+  ]);
+  const { createVolume } = stage.backend;
+  stage.backend.createVolume = () =>
+    Promise.reject(new BackendError("credentials", "permanent", "they have expired", { passing: true }));
+  await requestResume(stage.deps, id, { ...BY_TEST, newVolume: true });
+  await stage.settle();
+  expect(await stage.workspace(id)).toMatchObject({ status: "offline" });
+  stage.backend.createVolume = createVolume;
+  await stage.time.advance(60_000);
+  await stage.run("instance-state");
   await stage.settle();
   expect(await stage.workspace(id)).toMatchObject({ status: "online" });
 });

@@ -56,6 +56,8 @@ export interface DueRestart {
   place: string;
   generation: number;
   status_reason: string | null;
+  /** True if what has failed was allowed to make its volume anew. */
+  new_volume: boolean;
 }
 
 /** Those of these places that have waited for their next try longest. */
@@ -65,7 +67,9 @@ export async function dueRestarts(
   limit: number,
 ): Promise<DueRestart[]> {
   const { rows } = await db.query<DueRestart>(
-    `select w.id, w.place, w.generation, w.status_reason from workspaces w join gates g on g.workspace_id = w.id
+    `select w.id, w.place, w.generation, w.status_reason, coalesce(
+       (select o.new_volume from operations o where o.workspace_id = w.id order by o.ticket desc limit 1), false) as new_volume
+     from workspaces w join gates g on g.workspace_id = w.id
      where w.status = 'offline' and w.next_restart_at <= clock_timestamp() and w.place = any ($1)
        and ${IDLE}
        -- Where the ledger has one, its provider is asked what it does.

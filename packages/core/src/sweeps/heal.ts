@@ -183,7 +183,8 @@ export async function restartAgain(
         ]);
         return "given_up";
       }
-      const requester = { source: "reconciler", requestedBy: sweep } as const;
+      // What was allowed then is still wanted (I14).
+      const requester = { source: "reconciler", requestedBy: sweep, newVolume: due.new_volume } as const;
       const operation = await enqueue(tx, options, due.id, "restart", requester);
       await changeStatuses(tx, [{ id: due.id, status: "offline", reason }]);
       await insertEvents(tx, [requestedEvent(operation, requester, { reason, generation: now.generation })]);
