@@ -1,4 +1,5 @@
 import { apiReads, apiWrites } from "./cases/api.js";
+import { behaviour } from "./cases/behaviour.js";
 import { gateA, gateA2, gateB, gateC, gateTrips, latency100, latency200 } from "./cases/gate.js";
 import { growth, growthMillion } from "./cases/growth.js";
 import { heartbeats } from "./cases/heartbeats.js";
@@ -24,5 +25,6 @@ export const CASES: readonly Case[] = [
   storm,
   latency200,
   gateA2,
+  behaviour,
   growthMillion,
 ];

@@ -16,8 +16,8 @@ const SYSTEMS = {
   "DBOS partitioned queue": { name: "dbos", share: 0.4, keyed: true },
   "graphile-worker queueName": { name: "graphile", share: 0.2, keyed: true },
 } as const;
-type Subject = keyof typeof SYSTEMS;
-const ALL = Object.keys(SYSTEMS) as Subject[];
+export type Subject = keyof typeof SYSTEMS;
+export const ALL = Object.keys(SYSTEMS) as Subject[];
 const [BERTH, PLAIN, PGBOSS, DBOS]: Subject[] = [
   "Berth",
   "BullMQ without keys",
@@ -29,7 +29,7 @@ const WORK =
   "Work that does nothing, from the request to its recorded end: 30 ask at once, one after the other each. Plain BullMQ keeps no order " +
   "and is the limit; it and groupmq may lose a second of what was accepted. DBOS and graphile-worker are given 0.4 and 0.2 of the work.";
 
-async function openSystem(subject: Subject, place: Place): Promise<System> {
+export async function openSystem(subject: Subject, place: Place): Promise<System> {
   const { name } = SYSTEMS[subject];
   return name === "berth" ? openBerth(place) : openPeer(name, place);
 }

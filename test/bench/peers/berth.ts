@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 import { spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { readConfig } from "@berth/core/config/config";
@@ -16,7 +15,7 @@ import { dispatch, isNext, lockWorkspace, requestedEvent } from "@berth/core/req
 import { enqueue } from "@berth/core/requests/enqueue";
 import { now } from "../frame/run.js";
 import type { Run } from "../peer-worker.js";
-import type { Place, System } from "./systems.js";
+import { endAll, type Place, type System } from "./systems.js";
 
 const BY = { source: "api", requestedBy: "bench" } as const;
 
@@ -49,7 +48,8 @@ export async function openBerth({ redisUrl, databaseUrl, keys, workers: count }:
     connected: () => undefined,
     error: console.error,
   });
-  const workers = await Promise.all(Array.from({ length: count }, () => startWorker(settings)));
+  const start = () => Promise.all(Array.from({ length: count }, () => startWorker(settings)));
+  let workers = await start();
   const seqs = new Map<string, number>();
   return {
     keys: ids,
@@ -76,13 +76,12 @@ export async function openBerth({ redisUrl, databaseUrl, keys, workers: count }:
         recorded: endedAt.get(row.id) ?? NaN,
       }));
     },
+    async replaceWorkers() {
+      await endAll(workers, "SIGKILL");
+      workers = await start();
+    },
     async close() {
-      await Promise.all(
-        workers.map(async (worker) => {
-          worker.kill("SIGTERM");
-          if (worker.exitCode === null && worker.signalCode === null) await once(worker, "exit");
-        }),
-      );
+      await endAll(workers, "SIGTERM");
       await listener.close();
       await queues.close();
       await pool.end();

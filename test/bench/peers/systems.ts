@@ -16,6 +16,8 @@ export interface System {
   runs(): readonly Run[] | Promise<readonly Run[]>;
   /** How many ended, cheaply. */
   ended(): number;
+  /** Kills all workers, in the middle of whatever they do, and starts as many anew. */
+  replaceWorkers(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -114,27 +116,38 @@ export async function openPeer(name: string, place: Place): Promise<System> {
   const producer = await open(place);
   const url = store === "redis" ? place.redisUrl : place.databaseUrl;
   const runs: Run[] = [];
-  const workers = await Promise.all(
-    Array.from({ length: place.workers }, () =>
-      startPeerWorker(name, place.folder, url, (more) => runs.push(...more)),
-    ),
-  );
+  const start = () =>
+    Promise.all(
+      Array.from({ length: place.workers }, () =>
+        startPeerWorker(name, place.folder, url, (more) => runs.push(...more)),
+      ),
+    );
+  let workers = await start();
   return {
     keys: Array.from({ length: place.keys }, (_, n) => `key-${n}`),
     workerPids: workers.map(({ pid }) => pid!),
     add: producer.add,
     runs: () => runs,
     ended: () => runs.length,
+    async replaceWorkers() {
+      await endAll(workers, "SIGKILL");
+      workers = await start();
+    },
     async close() {
-      await Promise.all(
-        workers.map(async (worker) => {
-          worker.kill("SIGKILL");
-          if (worker.exitCode === null && worker.signalCode === null) await once(worker, "exit");
-        }),
-      );
+      await endAll(workers, "SIGKILL");
       await producer.close().catch(() => undefined);
     },
   };
+}
+
+/** Resolves when they have ended. */
+export async function endAll(children: readonly ChildProcess[], signal: NodeJS.Signals): Promise<void> {
+  await Promise.all(
+    children.map(async (child) => {
+      child.kill(signal);
+      if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+    }),
+  );
 }
 
 /** Resolves when it takes work. */
