@@ -33,9 +33,17 @@ const REDIS = `#!/bin/sh
 exec /usr/bin/redis-server "$@" --protected-mode no
 `;
 
+export const PROMETHEUS_IMAGE = "prom/prometheus:v3.5.0";
+/** As the official image: nobody's, and with its data where the volume is. */
+const PROMETHEUS = `RUN install -d -o nobody -g nogroup /prometheus
+USER nobody
+WORKDIR /prometheus
+ENTRYPOINT ["prometheus"]
+CMD ["--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus"]`;
+
 /**
  * Makes the images that Dockerfile and docker-compose.yml begin with, under the names that they have there, where no registry of images
- * can be reached: Debian's PostgreSQL and Redis, of Debian's version, and the Node of npm's package `node`. Needs root, and takes
+ * can be reached: Debian's PostgreSQL, Redis and Prometheus, of Debian's version, and the Node of npm's package `node`. Needs root, and takes
  * minutes.
  */
 export async function importBaseImages(socketPath: string, nodeImage: string): Promise<void> {
@@ -59,6 +67,7 @@ export async function importBaseImages(socketPath: string, nodeImage: string): P
   await docker("tag", BASE, nodeImage);
   await derive(socketPath, "postgres:18-bookworm", 'ENTRYPOINT ["postgres-entrypoint"]');
   await derive(socketPath, "redis:7-bookworm", "WORKDIR /data");
+  await derive(socketPath, PROMETHEUS_IMAGE, PROMETHEUS);
 }
 
 /** Debian 12 with what the images need, from the mirror and by the certificates of this machine. */
@@ -72,7 +81,11 @@ async function debian(root: string): Promise<void> {
   ]);
   const mirror = stdout.split("\n").find((url) => /\/debian\/?$/.test(url));
   if (mirror === undefined) throw new Error("this machine has no mirror of Debian in its sources");
-  const options = ["--mode=root", "--variant=apt", "--include=ca-certificates,postgresql,redis-server"];
+  const options = [
+    "--mode=root",
+    "--variant=apt",
+    "--include=ca-certificates,postgresql,prometheus,redis-server",
+  ];
   // Nobody needs it after a crash.
   const quick = ["--dpkgopt=force-unsafe-io", "--dpkgopt=path-exclude=/usr/share/{doc,man,locale}/*"];
   await exec(mmdebstrap, [...options, ...quick, "bookworm", root, mirror], { maxBuffer: 2 ** 26 });
@@ -112,11 +125,11 @@ async function importDirectory(socketPath: string, root: string, changes: readon
   if (code !== 0) throw new Error(`docker import of ${BASE} ended with ${String(code)}`);
 }
 
-/** An image that differs from the base in one line of a Dockerfile. */
-async function derive(socketPath: string, image: string, line: string): Promise<void> {
+/** An image that differs from the base in a few lines of a Dockerfile. */
+async function derive(socketPath: string, image: string, lines: string): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), "derive-"));
   try {
-    await writeFile(join(directory, "Dockerfile"), `FROM ${BASE}\n${line}\n`);
+    await writeFile(join(directory, "Dockerfile"), `FROM ${BASE}\n${lines}\n`);
     await exec("docker", ["--host", `unix://${socketPath}`, "build", "--tag", image, directory], {
       env: { ...process.env, DOCKER_BUILDKIT: "0" },
     });

@@ -6,12 +6,8 @@ import { blocksOf, PAGES, ROOT } from "../support/pages.js";
 /** What a reader would run; other blocks are files, answers and settings. */
 const RUNNABLE = ["sh", "ts", "js"];
 
-const COMPOSE = { file: "test/deploy/compose.long.test.ts", says: "worker=6" };
 /** Page, heading: why no test runs what stands there, and which file does so instead. */
 const ELSEWHERE: Readonly<Record<string, { why: string; file: string; says: string }>> = {
-  "docs/deployment.md, With Docker Compose": { why: "it has them its own way", ...COMPOSE },
-  "docs/deployment.md, An upgrade": { why: "it has them its own way", ...COMPOSE },
-  "docs/metrics.md, Figures": { why: "Compose only reads that profile", ...COMPOSE },
   "findings/README.md, Findings": { why: "a form to fill in", file: "findings/README.md", says: "x@1.2.3" },
   "CONTRIBUTING.md, Contributing": { why: "it is what CI is", file: "scripts/check.sh", says: "npm run" },
 };
