@@ -58,6 +58,10 @@ export interface Settings {
   defaultAccount: string;
   /** What Service Quotas says of vCPUs in each Region, by the quota's code. It is told, and no launch is refused by it. */
   vcpuLimits: Readonly<Record<string, number>>;
+  /** Systems Manager's in each account and Region, by name. */
+  parameters: Readonly<Record<string, string>>;
+  /** Secrets Manager's in each account and Region, by name; a binary one as base64. */
+  secrets: Readonly<Record<string, string | { binary: string }>>;
   /** Calls kept in the log. */
   callLogSize: number;
 }
@@ -75,6 +79,8 @@ export const DEFAULT_SETTINGS: Settings = {
   defaultAccount: "123456789012",
   // Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances.
   vcpuLimits: { "L-1216C47A": 640 },
+  parameters: {},
+  secrets: {},
   callLogSize: 5_000,
 };
 

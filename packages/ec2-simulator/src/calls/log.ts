@@ -1,3 +1,4 @@
+import type { Service } from "../http/caller.js";
 import { intern } from "../query/intern.js";
 import { Ring } from "../ring.js";
 
@@ -6,7 +7,7 @@ export interface Call {
   seq: number;
   /** Milliseconds since the epoch on the simulator's clock. */
   at: number;
-  service: "ec2" | "route53" | "servicequotas";
+  service: Service;
   action: string;
   /** The caller's access key id. Null if the call wasn't signed. */
   key: string | null;

@@ -1,6 +1,9 @@
 import { AwsError } from "../errors.js";
 import type { HttpRequest } from "./message.js";
 
+/** As signatures name them. */
+export type Service = "ec2" | "route53" | "servicequotas" | "ssm" | "secretsmanager";
+
 /** Who calls, as far as an unverified signature tells. */
 export interface Caller {
   /** Access key id. */
@@ -16,7 +19,7 @@ const SCOPE = /Credential=([^/,\s]{1,128})\/\d{8}\/([a-z0-9-]{1,40})\/([a-z0-9-]
  * @throws AwsError `MissingAuthenticationToken` without one, `AuthFailure` if it can't be read or is for
  * another service.
  */
-export function readCaller(request: HttpRequest, service: "ec2" | "route53" | "servicequotas"): Caller {
+export function readCaller(request: HttpRequest, service: Service): Caller {
   const presigned = request.url.searchParams.get("X-Amz-Credential");
   const text = request.authorization ?? (presigned === null ? undefined : `Credential=${presigned}`);
   if (text === undefined)

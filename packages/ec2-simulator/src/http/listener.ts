@@ -3,7 +3,7 @@ import { asAwsError } from "../calls/serve.js";
 import { answerControl } from "../control/answer.js";
 import { answerEc2 } from "../ec2/answer.js";
 import { AwsError } from "../errors.js";
-import { answerQuotas, isForQuotas } from "../quotas/answer.js";
+import { answerJson, isJson } from "../json/answer.js";
 import { answerRoute53 } from "../route53/answer.js";
 import type { Simulator } from "../simulator.js";
 import { writeElement } from "../xml/write.js";
@@ -11,7 +11,7 @@ import { readBody } from "./body.js";
 import type { HttpRequest, Reply } from "./message.js";
 import { send } from "./send.js";
 
-/** Serves one HTTP request: EC2 at `/`, Service Quotas there too, Route53 at `/2013-04-01/…`, the control API at `/_sim/…`. */
+/** Serves one HTTP request: EC2 at `/`, services that speak JSON there too, Route53 at `/2013-04-01/…`, the control API at `/_sim/…`. */
 export async function handle(
   sim: Simulator,
   incoming: IncomingMessage,
@@ -52,6 +52,6 @@ async function answer(sim: Simulator, request: HttpRequest): Promise<Reply | nul
   const { pathname } = request.url;
   if (pathname.startsWith("/_sim")) return answerControl(sim, request);
   if (pathname.startsWith("/2013-04-01/")) return answerRoute53(sim, request);
-  if (isForQuotas(request)) return answerQuotas(sim, request);
+  if (isJson(request)) return answerJson(sim, request);
   return answerEc2(sim, request);
 }
