@@ -100,6 +100,14 @@ it.each([
   ["a hidden file", { env: { A: { secretRef: { file: ".x" } } } }, "spec.env.A"],
   ["a variable of Berth's", { env: { A: { secretRef: { env: "BERTH_SECRET" } } } }, "spec.env.A"],
   ["two sources", { env: { A: { secretRef: { file: "a", env: "B" } } } }, "spec.env.A"],
+  ["an account's parameter for a process", { env: { A: { secretRef: { ssm: "/a" } } } }, "spec.env.A"],
+  ["a parameter's ARN", { env: { A: { secretRef: { ssm: "arn:aws:ssm:a:1:parameter/a" } } } }, "spec.env.A"],
+  [
+    "an account's secret for a process",
+    { command: ["run", { secretRef: { secretsManager: "a/b" } }] },
+    "spec.command[1]",
+  ],
+  ["a name with a space", { env: { A: { secretRef: { secretsManager: "a b" } } } }, "spec.env.A"],
   ["a program that is a secret", { command: [{ secret: "x" }] }, "spec.command[0]"],
 ])("refuses %s in a new workspace", async (_, spec, field) => {
   const { status, body } = await api.call("POST", "/workspaces", {

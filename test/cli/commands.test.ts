@@ -84,6 +84,10 @@ describe("a workspace", () => {
       expect(await envOf(id)).toEqual({ A: "1", B: "3" });
       await command(["set", id, "--env", "C=4", "--unset-env", "A", "--env-from", "D=file:x"], around);
       expect(await envOf(id)).toEqual({ B: "3", C: "4", D: { secretRef: { file: "x" } } });
+      for (const from of ["E=ssm:/a", "E=secretsmanager:a"])
+        expect((await command(["set", id, "--env-from", from], around)).stderr).toMatch(
+          /spec\.env\.E: .*"ec2" only/,
+        );
     }
     expect(await command(["create", "x", "--spec", "none.json"], around)).toMatchObject({
       code: 2,

@@ -138,7 +138,7 @@ export async function openStage(env: Readonly<Record<string, string>> = {}, wait
     attemptTimeoutMs: 60_000,
     maxTakeovers: 20,
     secret: "stage",
-    secretSources: { directory: null, variables: {} },
+    secretSources: { directory: null, variables: {}, accountPrefix: null },
   });
   const shutdown = new AbortController().signal;
 

@@ -53,14 +53,23 @@ export function variable(
   throw new InvalidArgumentError("Expected a variable as NAME=value.");
 }
 
-export type References = Record<string, { secretRef: { file: string } | { env: string } }>;
+type Reference = { file: string } | { env: string } | { ssm: string } | { secretsManager: string };
+export type References = Record<string, { secretRef: Reference }>;
 
-/** `NAME=file:name` or `NAME=env:NAME` */
+const SOURCES: Readonly<Record<string, (of: string) => Reference>> = {
+  file: (file) => ({ file }),
+  env: (env) => ({ env }),
+  ssm: (ssm) => ({ ssm }),
+  secretsmanager: (secretsManager) => ({ secretsManager }),
+};
+
+/** `NAME=file:name`, `NAME=env:NAME`, `NAME=ssm:/name` or `NAME=secretsmanager:name` */
 export function reference(text: string, before: Readonly<References> = {}): References {
-  const [, name, kind, of = ""] = /^([^=]+)=(file|env):(.+)$/s.exec(text) ?? [];
-  if (name !== undefined)
-    return { ...before, [name]: { secretRef: kind === "file" ? { file: of } : { env: of } } };
-  throw new InvalidArgumentError("Expected NAME=file:name or NAME=env:NAME.");
+  const [, name, kind, of = ""] = /^([^=]+)=(file|env|ssm|secretsmanager):(.+)$/s.exec(text) ?? [];
+  if (name !== undefined) return { ...before, [name]: { secretRef: SOURCES[kind!]!(of) } };
+  throw new InvalidArgumentError(
+    "Expected NAME=file:name, NAME=env:NAME, NAME=ssm:/name or NAME=secretsmanager:name.",
+  );
 }
 
 /** Words with commas between them, or of several options. */

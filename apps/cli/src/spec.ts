@@ -30,7 +30,8 @@ export function specOptions(command: Command): Command {
     .option("-e, --env <NAME=value>", "a variable of its environment; repeat it for several", variable)
     .option(
       "--env-from <NAME=file:name>",
-      "a variable that the worker looks up at each launch: file:name in its directory of secrets, or env:NAME of its own",
+      "a variable that the worker looks up at each launch: file:name in its directory of secrets, env:NAME of its own, or " +
+        "on EC2 ssm:/name or secretsmanager:name in the account of its place",
       reference,
     )
     .addOption(choice("--tier <tier>", "how much memory and processor it may use", ["1", "2", "3"]))

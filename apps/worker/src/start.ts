@@ -111,7 +111,11 @@ export function startWorker(deps: WorkerDeps): RunningWorker {
     maxTakeovers: MAX_TAKEOVERS,
     secret: config.secret,
     policy: readPolicyFile(config.policyFile),
-    secretSources: { directory: config.secretsDir, variables: variablesFor(config.secretsEnvPrefix) },
+    secretSources: {
+      directory: config.secretsDir,
+      variables: variablesFor(config.secretsEnvPrefix),
+      accountPrefix: config.secretsAwsPrefix,
+    },
     logger,
     onStep: figures.onStep(deps.onStep),
   });

@@ -335,4 +335,12 @@ export const MUTANTS: readonly Mutant[] = [
     find: "      const tokenHash = createHash",
     replace: "      console.log(context.tokenOf(generation));\n      const tokenHash = createHash",
   },
+  {
+    name: "gives out every secret of the account that a place is in",
+    breaks: "security",
+    file: `${CORE}/operations/account-secrets.ts`,
+    find: `if (!name.replace(ARN, "").startsWith(prefix))`,
+    replace: `if (prefix === "")`,
+    tests: ["test/operations/secrets.test.ts", "test/compute/ec2/secrets.test.ts"],
+  },
 ];

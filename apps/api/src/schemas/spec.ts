@@ -17,6 +17,9 @@ const IMAGE =
   "(?::[A-Za-z0-9_][A-Za-z0-9_.\\-]{0,127})?" +
   "(?:@[A-Za-z][A-Za-z0-9]*(?:[\\-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?$";
 const ENV_KEY = "^(?!BERTH_)[A-Za-z_][A-Za-z0-9_]{0,127}$";
+/** What CreateSecret takes, with or without what an ARN has before it. */
+const SECRET_ID =
+  "^(?:arn:aws[a-z-]{0,20}:secretsmanager:[a-z0-9-]{1,40}:[0-9]{12}:secret:)?[A-Za-z0-9/_+=.@-]{1,519}$";
 /** Normalised and absolute; Docker's own mount syntax gives `:` and `,` a meaning. */
 const VOLUME_PATH = "^(?=[^]{2,1024}$)(?:/(?!\\.\\.?(?:/|$))[^/:,\\u0000-\\u001f\\u007f-\\u009f]+)+$";
 
@@ -30,7 +33,9 @@ const text = (expected: string) =>
     ),
   );
 
-const REFERENCE_TEXT = '{"secretRef": {"file": "name"}} or {"secretRef": {"env": "NAME"}}';
+const REFERENCE_TEXT =
+  '{"secretRef": {"file": "name"}}, {"secretRef": {"env": "NAME"}} or, with backend "ec2", ' +
+  '{"secretRef": {"ssm": "/name"}} or {"secretRef": {"secretsManager": "name or ARN"}}';
 const Reference = Type.Object(
   {
     secretRef: Type.Union([
@@ -47,13 +52,32 @@ const Reference = Type.Object(
         { env: expecting("the name of a variable, not BERTH_…", Type.String({ pattern: ENV_KEY })) },
         { additionalProperties: false },
       ),
+      Type.Object(
+        {
+          ssm: expecting(
+            "the name of a parameter of Systems Manager, such as /berth/db, with :version or :label if need be",
+            Type.String({ pattern: "^[A-Za-z0-9_./-]{1,1011}(?::[A-Za-z0-9_.-]{1,100})?$" }),
+          ),
+        },
+        { additionalProperties: false },
+      ),
+      Type.Object(
+        {
+          secretsManager: expecting(
+            "the name or the ARN of a secret of Secrets Manager",
+            Type.String({ pattern: SECRET_ID }),
+          ),
+        },
+        { additionalProperties: false },
+      ),
     ]),
   },
   {
     additionalProperties: false,
     description:
       "What only the worker looks up, at each launch: a file in its `BERTH_SECRETS_DIR`, or a variable of its own " +
-      "that `BERTH_SECRETS_ENV_PREFIX` lets out.",
+      "that `BERTH_SECRETS_ENV_PREFIX` lets out; with `ec2` a parameter of Systems Manager or a secret of Secrets Manager, " +
+      "in the account of the workspace's place, that `BERTH_SECRETS_AWS_PREFIX` lets out.",
   },
 );
 const Hidden = Type.Object(

@@ -2,7 +2,7 @@ import type { BackendName } from "../domain/backend.js";
 import type { Details, Examination } from "./details.js";
 import type { Confinement } from "../domain/policy.js";
 import type { LaunchSecrets, LaunchSpec } from "../domain/secrets.js";
-import type { Needs } from "./needs.js";
+import type { AskSecret, Needs } from "./needs.js";
 import type { Notes } from "./notes.js";
 
 /**
@@ -116,6 +116,8 @@ export interface Backend {
   examine?(options: CallOptions & { images: readonly string[] }): Promise<Examination>;
   /** See {@link Needs}. Absent where a launch needs nothing that may be missing. @throws BackendError */
   ready?(needs: Needs, options: CallOptions): Promise<void>;
+  /** Absent where no account has secrets. */
+  readonly secretOf?: AskSecret;
   /** By which copies of our database are told. */
   readonly notes?: Notes;
   /** Names for instances; absent where none are configured. */
@@ -149,9 +151,8 @@ export interface CallOptions {
    */
   unwanted?: AbortSignal;
   /**
-   * For how long, in ms, the call may wait for what the provider has begun. After that a stop answers `stopping` and a
-   * launch `starting`, and both are called again: nobody's slot is taken by a wait (I15). Absent: as long as it takes,
-   * within the backend's limits.
+   * For how long, in ms, the call may wait for what the provider has begun; absent: the backend's own limits. Then a stop
+   * answers `stopping` and a launch `starting`, and both are called again: nobody's slot is taken by a wait (I15).
    */
   patienceMs?: number;
   /** Who goes first where a provider limits its calls. Default: what the method is mostly called for. */
@@ -209,10 +210,9 @@ export interface InstanceRef {
   name: string;
   /** Null until the provider has answered once; the instance may exist all the same (a lost reply). */
   providerId: string | null;
-  /** Makes repeated calls one (at most 64 ASCII characters); new for each ledger row. */
+  /** These three as in {@link VolumeRef}. */
   clientToken: string;
   details: Details;
-  /** As in {@link VolumeRef}. */
   askedAt: number | null;
 }
 

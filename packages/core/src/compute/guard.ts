@@ -38,7 +38,7 @@ export function guard(backend: Backend, place: Meant): Backend {
     await require(call);
     return answer;
   };
-  const { mark, listLookalikes, ready, reasonOf, dns } = backend;
+  const { mark, listLookalikes, ready, reasonOf, secretOf, dns } = backend;
   return {
     name: backend.name,
     settleMs: backend.settleMs,
@@ -64,6 +64,9 @@ export function guard(backend: Backend, place: Meant): Backend {
       : { listLookalikes: (call) => there(call, () => listLookalikes.call(backend, call)) }),
     logs: (instance, options) => there(options, () => backend.logs(instance, options)),
     ...(reasonOf === undefined ? {} : { reasonOf: (instance) => reasonOf.call(backend, instance) }),
+    ...(secretOf === undefined
+      ? {}
+      : { secretOf: (secret, call) => there(call, () => secretOf.call(backend, secret, call)) }),
     ...(dns === undefined ? {} : { dns: guardDns(dns, there) }),
     close: () => backend.close(),
   };

@@ -1,4 +1,5 @@
-import type { VolumeRef } from "./backend.js";
+import type { AccountSecret } from "../domain/secrets.js";
+import type { CallOptions, VolumeRef } from "./backend.js";
 
 /**
  * What a launch takes for granted, and may lack by now. `Backend.ready` looks whether it is there and fetches what can be
@@ -10,3 +11,9 @@ export interface Needs {
   volume: VolumeRef | null;
   image: string | undefined;
 }
+
+/**
+ * What a secret of the account that the place is in says, by the place's own credentials; asked anew each time.
+ * @throws BackendError `secret_not_found` where there is none, or nothing that can be read; else as any call of the place
+ */
+export type AskSecret = (secret: AccountSecret, options: CallOptions) => Promise<string>;

@@ -107,6 +107,14 @@ export const KEYS = {
       "4 to 64 of A-Z, a-z, 0-9 and _, and none that Berth's own settings begin with",
     ),
   ),
+  // Below /aws/ is what AWS itself gives out, and Parameter Store's own way to every secret of Secrets Manager.
+  secretsAwsPrefix: optional(
+    "BERTH_SECRETS_AWS_PREFIX",
+    matching(
+      /^(?!\/*aws(?![a-z0-9]))[A-Za-z0-9/_.+=@-]{4,128}$/i,
+      "4 to 128 of A-Z, a-z, 0-9 and /_.+=@-, and not /aws",
+    ),
+  ),
   deploymentId: key(
     "BERTH_DEPLOYMENT_ID",
     matching(/^[a-z0-9-]{1,32}$/, "1 to 32 of a-z, 0-9 and -"),

@@ -1,4 +1,5 @@
 import { ec2Problems } from "./ec2-spec.js";
+import { accountSecretFields } from "./secrets.js";
 import type { Spec } from "./spec.js";
 
 /** What is wrong with a field of a spec, and what it expects. */
@@ -117,7 +118,11 @@ export function missingForBackend(backend: BackendName, spec: Spec): SpecProblem
   return BACKEND_RULES[backend].problems(spec);
 }
 
-function withoutEc2(backend: string, { ec2 }: Spec): SpecProblem[] {
-  if (ec2 === undefined) return [];
-  return [{ field: "spec.ec2", expected: `nothing: it is for backend "ec2", not "${backend}"` }];
+function withoutEc2(backend: string, spec: Spec): SpecProblem[] {
+  const problems = accountSecretFields(spec).map((field) => ({
+    field,
+    expected: `text, {"secretRef": {"file": "name"}} or {"secretRef": {"env": "NAME"}}: AWS is asked for backend "ec2" only, not "${backend}"`,
+  }));
+  if (spec.ec2 === undefined) return problems;
+  return [...problems, { field: "spec.ec2", expected: `nothing: it is for backend "ec2", not "${backend}"` }];
 }

@@ -1,7 +1,9 @@
 import type { Spec } from "./spec.js";
 
-/** Where a worker finds a secret, so that the database needn't hold it: a file or a variable of that worker. */
-export type SecretRef = { secretRef: { file: string } | { env: string } };
+/** Of the account that a place on EC2 is in: the name of a Systems Manager parameter; a Secrets Manager secret's name or ARN. */
+export type AccountSecret = { ssm: string } | { secretsManager: string };
+/** Where a worker finds a secret, so that the database needn't hold it: a file or a variable of its own, or the place's account. */
+export type SecretRef = { secretRef: { file: string } | { env: string } | AccountSecret };
 export type EnvValue = string | SecretRef;
 /** One of a command; marked as a secret it is shown to nobody. */
 export type Argument = string | { secret: string } | SecretRef;
@@ -74,6 +76,21 @@ export function changedSpec(
     ...((values.size > 0 || env !== undefined) && { env: Object.fromEntries(values) }),
   };
   return { spec, problems };
+}
+
+/** The fields of a spec that refer to a place's account. */
+export function accountSecretFields({ command = [], env = {} }: Spec): string[] {
+  const named: [string, Argument][] = [
+    ...command.map((one, index): [string, Argument] => [`spec.command[${index}]`, one]),
+    ...Object.entries(env).map(([name, value]): [string, Argument] => [`spec.env.${name}`, value]),
+  ];
+  return named.flatMap(([field, value]) =>
+    typeof value !== "string" && "secretRef" in value && isOfAccount(value.secretRef) ? [field] : [],
+  );
+}
+
+export function isOfAccount(ref: SecretRef["secretRef"]): ref is AccountSecret {
+  return "ssm" in ref || "secretsManager" in ref;
 }
 
 function isMarked(argument: Argument): argument is { secret: string } {

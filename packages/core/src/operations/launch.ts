@@ -5,6 +5,7 @@ import { noteStatusBefore, setGeneration } from "../db/progress.js";
 import { markGone, markPresent, markReleasing, saveResource, type OpenResource } from "../db/resources.js";
 import { beginGeneration, changeStatuses, setInstance, setUrl } from "../db/workspaces.js";
 import { confinementOf } from "../domain/policy.js";
+import { askOf } from "./account-secrets.js";
 import { environmentOf, launchSpecOf } from "./secrets.js";
 import { instanceRef, volumeRef } from "../db/refs.js";
 import { callOf, type Step, type StepContext } from "./step.js";
@@ -132,7 +133,11 @@ export const launch: Step = {
 
 async function launchOnce(context: StepContext): Promise<void> {
   const generation = generationOf(context);
-  const { spec, secretArguments } = await launchSpecOf(context.workspace.spec, context.secretSources);
+  const { spec, secretArguments } = await launchSpecOf(
+    context.workspace.spec,
+    context.secretSources,
+    askOf(context),
+  );
   const known = await findAll(context);
   const volume = known.get("volume") ?? (await intend(context, "volume", undefined));
   const before = known.get("instance");

@@ -3,6 +3,7 @@ import { volumeRef } from "../db/refs.js";
 import { UP, type Status } from "../domain/status.js";
 import { noteMissing } from "./launch.js";
 import { find } from "./ledger.js";
+import { askOf } from "./account-secrets.js";
 import { launchSpecOf } from "./secrets.js";
 import { callOf, type StepContext } from "./step.js";
 
@@ -16,7 +17,7 @@ const RUNS: readonly Status[] = ["awaiting_agent", ...UP];
  */
 export async function requireReady(context: StepContext): Promise<void> {
   const { workspace, operation, backend } = context;
-  await launchSpecOf(workspace.spec, context.secretSources);
+  await launchSpecOf(workspace.spec, context.secretSources, askOf(context));
   if (operation.kind !== "restart" || backend.ready === undefined || !RUNS.includes(workspace.status)) return;
   const row = operation.new_volume ? undefined : await find(context, "volume");
   const volume = row?.state === "present" ? volumeRef(row) : null;

@@ -174,6 +174,7 @@ function makeContext(
     workspace,
     priority: priorityOf(operation),
     secretSources: options.secretSources,
+    askedSecrets: new Map(),
     policy: options.policy ?? null,
     patience: {
       heldMs: operation.waiting_since === null ? HELD_MS : 0,

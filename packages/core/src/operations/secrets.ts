@@ -2,33 +2,34 @@ import { readFile, realpath, stat } from "node:fs/promises";
 import type { InstanceRef } from "../compute/backend.js";
 import { BackendError } from "../compute/backend-error.js";
 import { redacted, secretsOf } from "../compute/redact.js";
-import type { LaunchSpec, SecretRef } from "../domain/secrets.js";
+import { isOfAccount, type LaunchSpec, type SecretRef } from "../domain/secrets.js";
 import type { Spec } from "../domain/spec.js";
+import { accountSecret, askOf, MAX_BYTES, missing, type Ask } from "./account-secrets.js";
 import { callOf, type SecretSources, type StepContext } from "./step.js";
 
 /** As the API has it too; here a name becomes a path. */
 const FILE_NAME = /^(?!\.)[A-Za-z0-9._-]{1,128}$/;
-/** As much as a value that is given in the spec itself may have. */
-const MAX_BYTES = 32 * 1024;
-
 /**
  * A spec with every secret in its place, and those of them that are in its command.
- * @throws BackendError `secret_not_found`: it may be put there later, so what Berth began goes on.
+ * @throws BackendError `secret_not_found`: it may be put there later, so what Berth began goes on; where an account is asked,
+ * what its place fails with.
  */
 export async function launchSpecOf(
   { command, env, ...rest }: Spec,
   sources: SecretSources,
+  ask: Ask,
 ): Promise<{ spec: LaunchSpec; secretArguments: string[] }> {
+  const look = (ref: SecretRef, field: string): Promise<string> => find(ref, sources, ask, field);
   const secretArguments: string[] = [];
   const argv: string[] = [];
   for (const [index, one] of (command ?? []).entries()) {
     const value = typeof one === "object" && "secret" in one ? one.secret : one;
-    argv.push(typeof value === "string" ? value : await find(value, sources, `spec.command[${index}]`));
+    argv.push(typeof value === "string" ? value : await look(value, `spec.command[${index}]`));
     if (typeof one !== "string") secretArguments.push(argv.at(-1)!);
   }
   const values: [string, string][] = [];
   for (const [name, value] of Object.entries(env ?? {}))
-    values.push([name, typeof value === "string" ? value : await find(value, sources, `spec.env.${name}`)]);
+    values.push([name, typeof value === "string" ? value : await look(value, `spec.env.${name}`)]);
   const spec: LaunchSpec = {
     ...rest,
     ...(command && { command: argv }),
@@ -50,14 +51,20 @@ export function environmentOf(context: StepContext, generation: number): Record<
 
 /** What it wrote last, without its secrets: whoever may read an operation may not read logs. */
 export async function lastLinesOf(context: StepContext, ref: InstanceRef): Promise<string> {
-  const launched = await launchSpecOf(context.workspace.spec, context.secretSources);
+  const launched = await launchSpecOf(context.workspace.spec, context.secretSources, askOf(context));
   const { BERTH_TOKEN: token = "" } = environmentOf(context, ref.generation);
   const { lines } = await context.backend.logs(ref, { ...callOf(context), tail: 5 });
   const text = lines.map((line) => line.text).join("\n");
   return redacted(text, secretsOf({ ...launched, env: { token } }));
 }
 
-async function find({ secretRef: ref }: SecretRef, sources: SecretSources, field: string): Promise<string> {
+async function find(
+  { secretRef: ref }: SecretRef,
+  sources: SecretSources,
+  ask: Ask,
+  field: string,
+): Promise<string> {
+  if (isOfAccount(ref)) return await accountSecret(ref, sources.accountPrefix, ask, field);
   if ("file" in ref) return await readSecret(ref.file, sources.directory, field);
   const value = Object.hasOwn(sources.variables, ref.env) ? sources.variables[ref.env] : undefined;
   if (value !== undefined && value !== "") return value;
@@ -86,8 +93,4 @@ async function readSecret(name: string, directory: string | null, field: string)
     const code = (error as NodeJS.ErrnoException).code ?? "unknown";
     throw missing(`${what} can't be read in the worker's BERTH_SECRETS_DIR (${code})`);
   }
-}
-
-function missing(message: string): BackendError {
-  return new BackendError("secret_not_found", "permanent", message, { passing: true });
 }

@@ -52,6 +52,8 @@ export interface StepContext extends HeldContext {
   tokenOf(generation: number): string;
   /** Where this worker finds what the spec refers to. */
   readonly secretSources: SecretSources;
+  /** What its place's account was asked for in this attempt, and so isn't again. */
+  readonly askedSecrets: Map<string, Promise<string>>;
   /** What it has a container kept by. */
   readonly policy: Policy;
 }
@@ -62,6 +64,8 @@ export interface SecretSources {
   directory: string | null;
   /** Variables of this process that may be named, by their whole names. */
   variables: Readonly<Record<string, string>>;
+  /** With what names of secrets in a place's account must begin; null: none may be named. */
+  accountPrefix: string | null;
 }
 
 /** Time limits in ms. */

@@ -9,6 +9,7 @@ import { readLogs } from "./logs.js";
 import { notesOfAccount } from "./notes.js";
 import { listLookalikes, listOwned } from "./owned.js";
 import { probe } from "./probe.js";
+import { secretOf } from "./secrets.js";
 import type { Ec2Options } from "./settings.js";
 import { stopInstance } from "./stop.js";
 import { createVolume, removeVolume } from "./volumes.js";
@@ -39,6 +40,7 @@ export function createEc2Backend(options: Ec2Options): Backend {
     listLookalikes: (call) => listLookalikes(ec2, callerOf(call, "reconcile")),
     logs: (instance, call) => readLogs(ec2, instance, call, callerOf(call, "user")),
     reasonOf: ({ providerId }) => (providerId === null ? null : ec2.lookups.reasonOf(providerId)),
+    secretOf: (secret, call) => secretOf(ec2, secret, callerOf(call, "user")),
     dns,
     async close() {
       ec2.aws.close();

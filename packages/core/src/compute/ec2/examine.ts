@@ -15,6 +15,7 @@ import { type Call, send } from "./aws.js";
 import type { Caller, Ec2 } from "./context.js";
 import { codeOf, failureOf } from "./failure.js";
 import type { Identify } from "./account.js";
+import { JsonCallError } from "./json-call.js";
 import { listOwned } from "./owned.js";
 import { EC2_TIER_TYPES } from "../../domain/ec2-spec.js";
 import { noteTemplate } from "./notes.js";
@@ -100,9 +101,8 @@ async function roomFor(
 }
 
 /** `fetch` has the reason in its error's cause. */
-function reasonOf({ message, cause }: Error): string {
-  const { code } = (cause ?? {}) as { code?: unknown };
-  return typeof code === "string" ? code : message;
+function reasonOf(error: Error): string {
+  return error instanceof JsonCallError ? error.name : error.message;
 }
 
 async function triesOf(

@@ -1,6 +1,6 @@
-import { withDeadline } from "../../base/deadline.js";
 import type { Aws } from "./aws.js";
 import type { Caller } from "./context.js";
+import { askJson } from "./json-call.js";
 import { describeInstances } from "./listing.js";
 
 /**
@@ -55,42 +55,15 @@ async function running(aws: Aws, caller: Caller): Promise<{ type: string; vcpus:
     }));
 }
 
-/** Asks Service Quotas, signed by EC2's client: its own client would be a package more for one call. */
-async function askQuota({ ec2 }: Aws, code: string, signal: AbortSignal): Promise<number> {
-  const region = await ec2.config.region();
-  const own = await ec2.config.endpoint?.();
-  const url = new URL(
-    own === undefined
-      ? `https://servicequotas.${region}.amazonaws.com${region.startsWith("cn-") ? ".cn" : ""}/`
-      : `${own.protocol}//${own.hostname}${own.port === undefined ? "" : `:${own.port}`}/`,
+async function askQuota(aws: Aws, code: string, signal: AbortSignal): Promise<number> {
+  const body = { ServiceCode: "ec2", QuotaCode: code };
+  const target = "ServiceQuotasV20190624.GetServiceQuota";
+  const said = await askJson(
+    aws,
+    { service: "servicequotas", target, body },
+    { signal, timeoutMs: TIMEOUT_MS },
   );
-  const signer = await ec2.config.signer();
-  const request = await signer.sign(
-    {
-      method: "POST",
-      protocol: url.protocol,
-      hostname: url.hostname,
-      path: "/",
-      query: {},
-      headers: {
-        host: url.host,
-        "content-type": "application/x-amz-json-1.1",
-        "x-amz-target": "ServiceQuotasV20190624.GetServiceQuota",
-      },
-      body: JSON.stringify({ ServiceCode: "ec2", QuotaCode: code }),
-    },
-    { signingService: "servicequotas", signingRegion: region },
-  );
-  const [answer, said] = await withDeadline(TIMEOUT_MS, [signal], async (late) => {
-    const response = await fetch(url, {
-      method: "POST",
-      headers: request.headers,
-      body: request.body as string,
-      signal: late,
-    });
-    return [response, (await response.json()) as { Quota?: { Value?: unknown }; ["__type"]?: string }];
-  });
-  const value = said.Quota?.Value;
-  if (answer.ok && typeof value === "number") return value;
-  throw new Error(said["__type"]?.replace(/.*#/, "") ?? `HTTP ${answer.status}`);
+  const value = (said["Quota"] as { Value?: unknown } | undefined)?.Value;
+  if (typeof value === "number") return value;
+  throw new Error("Service Quotas told no value");
 }
