@@ -56,7 +56,7 @@ it("a second Docker host is added as docs/places.md says, word for word", async 
     "docker-b.example.com": "localhost",
     busybox: BUSYBOX_IMAGE,
   };
-  const blocks = await blocksUnder("docs/places.md", "A second Docker host", here);
+  const blocks = blocksUnder("docs/places.md", "A second Docker host", here);
   expect(blocks.map(({ language }) => language)).toEqual(["sh", "json", "yaml", "sh", "sh"]);
   const [certificates, daemon, file, start, commands] = blocks.map(({ text }) => text) as [
     string,
@@ -102,7 +102,7 @@ it("a second Region is added as docs/places.md says, word for word", async () =>
   });
   onTestFinished(() => client.destroy());
   const { Subnets = [] } = await client.send(new DescribeSubnetsCommand({}));
-  const blocks = await blocksUnder("docs/places.md", "A second Region", {
+  const blocks = blocksUnder("docs/places.md", "A second Region", {
     "/etc/berth": directory,
     "subnet-0a1b2c3d": Subnets[0]!.SubnetId!,
     "subnet-4e5f6a7b": Subnets[1]!.SubnetId!,
