@@ -5,7 +5,7 @@ import { type Answer, PROCESS_SPEC, startTestApi, type TestApi } from "./api.js"
 let api: TestApi;
 let viewer: { authorization: string };
 beforeAll(async () => {
-  api = await startTestApi(null);
+  api = await startTestApi(null, { BERTH_BACKENDS: "process,ec2" });
   const { body } = await api.call("POST", "/keys", { body: { name: "viewer", scope: "viewer" } });
   viewer = { authorization: `Bearer ${body.key}` };
 });
@@ -62,6 +62,21 @@ it("shows a reference, which says nothing of its value", async () => {
   const { id, spec } = await api.create({ spec: { ...PROCESS_SPEC, env } });
   expect(spec.env).toEqual(env);
   expect((await kept(id)).env).toEqual(env);
+});
+
+it("shows a reference to the account of a place on EC2, which the API doesn't ask", async () => {
+  const arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:/ws/key-AbCdEf";
+  const command = ["run", { secretRef: { secretsManager: "/ws/key" } }];
+  const env = {
+    A: { secretRef: { ssm: "/ws/db" } },
+    B: { secretRef: { ssm: "/ws/db:3" } },
+    C: { secretRef: { secretsManager: arn } },
+  };
+  const { id, spec } = await api.create({ backend: "ec2", spec: { command, env } });
+  expect(spec).toEqual({ command, env });
+  expect(await kept(id)).toEqual({ command, env });
+  const changed = await patch(id, { command, env: { B: null, C: HIDDEN } });
+  expect(changed.body.spec.env).toEqual({ A: env.A, C: env.C });
 });
 
 it("keeps what a change doesn't give: names that aren't there, and those that come back as they were shown", async () => {
