@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { ensurePlace } from "@berth/core/db/places";
+import { noteContact } from "@berth/core/db/place-workers";
+import { transaction } from "@berth/core/db/pool";
 import { startStage, type Stage } from "./berth.js";
 
 let stage: Stage;
@@ -48,6 +50,10 @@ it("places are listed, shown, changed, cordoned and confirmed", async () => {
     `insert into resources (id, workspace_id, kind, backend, place, name, client_token, generation, state, releasing_at)
      values (gen_random_uuid(), $1, 'volume', 'process', 'machine-b', 'vol-w', 't', 1, 'releasing', now())`,
     [made.id],
+  );
+  expect((await berth("leaks")).stdout).toMatch(/vol-w.*machine-b/s);
+  await transaction(stage.api.pool, (tx) =>
+    noteContact(tx, { place: "machine-b", worker: "w", state: "confirmed", identity: null, problem: null }),
   );
   expect((await berth("leaks")).stderr).toBe(
     "1 more to be removed by operations that run or wait: berth leaks --all\nNothing is leaked.\n",

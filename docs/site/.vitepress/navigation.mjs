@@ -50,7 +50,7 @@ export const SECTIONS = [
     [
       "ARCHITECTURE.md",
       ...docs("reliability", "model", "outages", "security", "engines", "facts", "ec2-facts", "benchmarks"),
-      "docs/benchmarks/gate.md",
+      "docs/benchmarks/results.md",
       "findings/README.md",
       "CONTRIBUTING.md",
     ],
