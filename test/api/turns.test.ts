@@ -113,7 +113,7 @@ describe("the turns of callers", () => {
 
 describe("the room for a caller", () => {
   it("is small while the process is at work all the time, grows while it has time left, and has no bound for who is alone", () => {
-    let [now, used] = [0, 0.6];
+    let [now, used] = [0, 0.4];
     const room = createRoom({ most: 8, now: () => now, utilization: () => used });
     const after = (looks: number, utilization: number): number => {
       used = utilization;
@@ -129,14 +129,14 @@ describe("the room for a caller", () => {
     expect([room.of("red"), room.of("blue")], "both ask").toEqual([1, 1]);
     expect(after(1, 0.1)).toBe(2);
     expect(after(20, 0.1), "at most").toBe(8);
-    expect(after(5, 0.6), "as it is").toBe(8);
-    expect(after(1, 0.7)).toBe(7);
+    expect(after(5, 0.4), "as it is").toBe(8);
+    expect(after(1, 0.5)).toBe(7);
     expect(after(1, 0.9)).toBe(4);
     expect(room.used("red", 10)).toBe(0);
     expect(after(20, 1), "at least").toBe(1);
-    expect(room.used("red", 10), "and a pause as long as each").toBe(10);
+    expect(room.used("red", 10), "and a pause three times as long as each").toBe(30);
     expect(after(2, 0.1)).toBe(1);
-    expect([room.used("red", 10), after(3, 0.1)]).toEqual([5, 2]);
+    expect([room.used("red", 10), after(5, 0.1)]).toEqual([20, 2]);
     expect(after(20, 1)).toBe(1);
     now += 60_000;
     room.meet("red");
@@ -162,7 +162,7 @@ describe("a caller who has had less than the others", () => {
       room.of("red");
     }
     expect([room.of("red"), room.of("blue")]).toEqual([1, 8]);
-    expect([room.used("red", 40), room.used("blue", 40)]).toEqual([40, 0]);
+    expect([room.used("red", 40), room.used("blue", 40)]).toEqual([120, 0]);
     now += 60_000;
     room.meet("blue");
     room.meet("red");

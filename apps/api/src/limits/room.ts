@@ -3,9 +3,9 @@ const COMPANY_MS = 60_000;
 /** How often it is looked, at most, in ms: long enough for some requests, short enough for a burst to be met. */
 const LOOK_EVERY_MS = 100;
 /** Which part of the time the process is at work: the more, the longer what comes then waits. */
-const FULL = 0.85;
-const BUSY = 0.65;
-const FREE = 0.5;
+const FULL = 0.7;
+const BUSY = 0.45;
+const FREE = 0.3;
 
 export interface Room {
   /** To be told of each request, when it comes. */
@@ -19,13 +19,15 @@ export interface Room {
   of(by: string): number;
   /**
    * To be told how long each took. @returns for how long the caller's next is to wait, so that who asks for most doesn't fill the
-   * process by itself: as long as that at most. In ms.
+   * process by itself: three times as long as that at most. In ms.
    */
   used(by: string, tookMs: number): number;
 }
 
-/** By so much a rest grows at a time, to 1 at most. */
-const REST_STEP = 0.25;
+/** A rest is as many times as long as what was before it, at most. */
+const MAX_REST = 3;
+/** By so much it grows at a time. */
+const REST_STEP = 0.5;
 /** What was had before so long counts for half, in ms. */
 const HALF_LIFE_MS = 2_000;
 /** Below it a caller has had nothing, in ms. */
@@ -64,7 +66,7 @@ export function createRoom({
     }
     part = had.size === 0 ? 0 : all / had.size;
     const used = utilization();
-    if (used > BUSY && room === 1) rest = Math.min(1, rest + REST_STEP);
+    if (used > BUSY && room === 1) rest = Math.min(MAX_REST, rest + REST_STEP);
     else if (used > BUSY) room = used > FULL ? Math.ceil(room / 2) : room - 1;
     else if (used < FREE && rest > 0) rest -= REST_STEP;
     else if (used < FREE) room = Math.min(most, room + 1);
