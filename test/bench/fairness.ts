@@ -15,6 +15,7 @@ import { migrate } from "@berth/core/db/migrate";
 import { startEmbeddedPostgres } from "@berth/standalone/embedded-postgres";
 import { freePort } from "@berth/standalone/postgres/free-port";
 import { startRedis } from "../support/redis.js";
+import { percentile } from "./frame/run.js";
 
 const SECONDS = Number(process.argv.find((one) => /^\d+$/.test(one)) ?? 20);
 const TURNS = 3;
@@ -64,7 +65,7 @@ try {
   }
   console.log("\n| p95 in ms | alone | beside | times |\n| --- | --- | --- | --- |");
   for (const kind of Object.keys(alone) as Kind[]) {
-    const [one, other] = [p95(alone[kind]), p95(beside[kind])];
+    const [one, other] = [percentile(alone[kind], 0.95), percentile(beside[kind], 0.95)];
     console.log(`| ${kind} | ${one.toFixed(0)} | ${other.toFixed(0)} | ${(other / one).toFixed(1)} |`);
   }
 } finally {
@@ -145,8 +146,4 @@ async function drained(): Promise<void> {
     if ((waiting as unknown[]).length === 0) return;
     await pause(500);
   }
-}
-
-function p95(times: number[]): number {
-  return times.toSorted((a, b) => a - b)[Math.floor(times.length * 0.95)] ?? NaN;
 }

@@ -1,22 +1,8 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { PAGES, ROOT } from "../support/pages.js";
 
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const PAGES = [
-  "",
-  "docs",
-  "docs/adr",
-  "findings",
-  "packages/ec2-simulator",
-  "packages/client",
-  "apps/cli",
-].flatMap((folder) =>
-  readdirSync(join(ROOT, folder))
-    .filter((name) => name.endsWith(".md"))
-    .map((name) => join(folder, name)),
-);
 /** Where a path in a page may begin, beside its own folder. */
 const BASES = ["", "packages/core/src", "packages/core"];
 const text = (name: string): string => readFileSync(join(ROOT, name), "utf8");

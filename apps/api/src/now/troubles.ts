@@ -4,6 +4,7 @@ import type { PlaceReport } from "@berth/core/db/places";
 import { BACKENDS, hasCompute } from "@berth/core/domain/backend";
 import type { SweepLiveness } from "@berth/core/sweeps/state";
 import { TROUBLES, type Trouble } from "../schemas/now.js";
+import { isServed } from "../schemas/place.js";
 import { trouble } from "./trouble.js";
 import { ofWebhook } from "./webhooks.js";
 
@@ -90,7 +91,7 @@ function ofPlace(place: PlaceReport): Trouble[] {
       }),
     ];
   const affected = running + waiting + obligations;
-  if (affected === 0 || workers.some(({ state }) => state === "confirmed")) return [];
+  if (affected === 0 || isServed({ workers })) return [];
   return [
     trouble("place_unserved", `No worker serves ${at}`, {
       cause: last_error,
@@ -170,21 +171,19 @@ function ofRemovals(late: readonly PricedLeak[], places: readonly PlaceReport[])
     const due = group.flatMap(({ next_attempt_at }) => next_attempt_at ?? []);
     const failing = group.find(({ last_error }) => last_error !== null);
     const tries = Math.max(...group.map(({ attempts }) => attempts));
-    const isServed = places.some(
-      ({ name, workers }) => name === oldest.place && workers.some(({ state }) => state === "confirmed"),
-    );
+    const isReached = places.some((place) => place.name === oldest.place && isServed(place));
     const things = `${oldest.kind.replace("_", " ").replace("dns", "DNS")}${group.length === 1 ? "" : "s"}`;
     return trouble(
       "removal_late",
       `${group.length} ${things} in ${oldest.place} should be gone and may still be there`,
       {
         cause: failing?.last_error?.message ?? oldest.why,
-        remedy: isServed
+        remedy: isReached
           ? `Berth asks again by itself, up to ${tries} times so far. Nothing is called gone until its provider says so.`
           : `No worker reaches ${oldest.place}: Berth asks again once one does, or counts them as lost with the place.`,
         count: group.length,
         since: oldest.since,
-        next_at: !isServed || due.length === 0 ? null : new Date(Math.min(...due.map(Number))),
+        next_at: !isReached || due.length === 0 ? null : new Date(Math.min(...due.map(Number))),
         cost_per_hour: costs.length === 0 ? null : costs.reduce((sum, cost) => sum + cost, 0),
         place: oldest.place,
       },

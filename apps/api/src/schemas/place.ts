@@ -170,6 +170,11 @@ export const PatchPlaceBody = expecting(
   ),
 );
 
+/** A live worker reaches it, and it is the one meant. */
+export function isServed({ workers }: Pick<PlaceReport, "workers">): boolean {
+  return workers.some(({ state }) => state === "confirmed");
+}
+
 export function viewPlace(place: PlaceReport): Static<typeof Place> {
   const { name, backend, identity, confirmed_by, workers, running, held, waiting, obligations, version } =
     place;
@@ -179,7 +184,7 @@ export function viewPlace(place: PlaceReport): Static<typeof Place> {
     identity,
     identified_at: iso(place.identified_at),
     confirmed_by,
-    served: workers.some(({ state }) => state === "confirmed"),
+    served: isServed(place),
     served_at: iso(place.served_at),
     workers: workers.map((one) => ({
       worker: one.worker,

@@ -31,11 +31,7 @@ const GATE_COLUMNS = `workspace_id, tail, head, fence, owner, lease_until,
 /** Locks gates for the transaction. Always in order of id, so that two transactions can't deadlock. */
 export async function lockGates(tx: Tx, workspaceIds: readonly string[]): Promise<Gate[]> {
   if (isShared(tx)) return lockFreeGates(tx, workspaceIds, "update");
-  const { rows } = await tx.query<Gate>(
-    `select ${GATE_COLUMNS} from gates where workspace_id = any ($1) order by workspace_id for update`,
-    [workspaceIds],
-  );
-  return rows;
+  return lockWaiting(tx, workspaceIds);
 }
 
 /** Keeps a parent from being removed until the transaction that adds a child ends. */
@@ -57,9 +53,10 @@ async function lockFreeGates(
   return mine;
 }
 
-const LOCK_FREE = { update: lockingFree("update"), share: lockingFree("share") };
-function lockingFree(mode: string): (db: Queryable, ids: readonly string[]) => Promise<Gate[]> {
-  const text = `select ${GATE_COLUMNS} from gates where workspace_id = any ($1) order by workspace_id for ${mode} skip locked`;
+const lockWaiting = locking("update");
+const LOCK_FREE = { update: locking("update skip locked"), share: locking("share skip locked") };
+function locking(how: string): (db: Queryable, ids: readonly string[]) => Promise<Gate[]> {
+  const text = `select ${GATE_COLUMNS} from gates where workspace_id = any ($1) order by workspace_id for ${how}`;
   return async (db, ids) => (await db.query<Gate>(text, [ids])).rows;
 }
 

@@ -1,7 +1,6 @@
 import { BerthError } from "../base/errors.js";
 import { SharedTransaction, NeedsOwnTransaction, type Member } from "./merged.js";
 import { isDatabaseUnavailable, transaction, type Pool, type Tx } from "./pool.js";
-import { WithCommit } from "./sent.js";
 
 /** What came of one request in a transaction that it shared; null: it is to have one of its own. */
 type Outcome<T> = { value: T } | { refused: BerthError } | null;
@@ -89,10 +88,7 @@ async function serve(pool: Pool, calls: readonly Call[]): Promise<readonly Outco
   }
 }
 
-async function serveTogether(
-  tx: Tx,
-  calls: readonly Call[],
-): Promise<WithCommit<readonly Outcome<unknown>[]>> {
+async function serveTogether(tx: Tx, calls: readonly Call[]): Promise<readonly Outcome<unknown>[]> {
   const group = new SharedTransaction(tx);
   const taken = new Set<string>();
   const settled = await Promise.allSettled(
@@ -104,11 +100,10 @@ async function serveTogether(
     }),
   );
   group.send();
-  const outcomes = settled.map((one) => {
+  return settled.map((one) => {
     if (one.status === "rejected") throw one.reason;
     return one.value;
   });
-  return new WithCommit(withAnswers(outcomes));
 }
 
 async function serveMember(
@@ -131,15 +126,4 @@ async function serveMember(
     if (error instanceof NeedsOwnTransaction) return null;
     throw error;
   }
-}
-
-/** Answers that come with the commit are waited for after it has been sent. */
-function withAnswers(outcomes: readonly Outcome<unknown>[]): Promise<readonly Outcome<unknown>[]> {
-  return Promise.all(
-    outcomes.map(async (one) =>
-      one !== null && "value" in one && one.value instanceof WithCommit
-        ? { value: await one.value.answer }
-        : one,
-    ),
-  );
 }

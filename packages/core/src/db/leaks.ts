@@ -1,5 +1,5 @@
 import type { OperationError } from "./operations.js";
-import { WORKER_SILENT_MS } from "./place-workers.js";
+import { IS_SERVED, WORKER_LIVES } from "./place-workers.js";
 import { sendAlong } from "./sent.js";
 import type { Queryable, Tx } from "./pool.js";
 import type { ResourceKind } from "./resources.js";
@@ -34,12 +34,9 @@ export interface Leak {
   details: Record<string, unknown>;
 }
 
-const LIVE = `last_seen_at > clock_timestamp() - interval '${WORKER_SILENT_MS} milliseconds'`;
-
 const LEAKS = `
   with unserved as materialized (
-    select p.name from places p where exists (select from place_workers where ${LIVE})
-      and not exists (select from place_workers where place = p.name and state = 'confirmed' and ${LIVE})
+    select p.name from places p where exists (select from place_workers w where ${WORKER_LIVES}) and not ${IS_SERVED}
   )
   select r.id, 'obligation' as source, r.kind, r.backend, r.place, r.provider_id, r.name, r.workspace_id, r.generation,
     coalesce(r.releasing_at, r.created_at) as since, r.created_at, 0 as sightings, r.attempts, r.last_error, r.next_attempt_at,

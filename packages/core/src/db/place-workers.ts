@@ -36,6 +36,11 @@ export async function noteContact(
 
 /** How long a worker may be silent until it counts as dead, in ms. */
 export const WORKER_SILENT_MS = 30_000;
+/** Of a row `w` of them: that worker lives. */
+export const WORKER_LIVES = `w.last_seen_at > clock_timestamp() - interval '${WORKER_SILENT_MS} milliseconds'`;
+/** Of a place `p`: a live worker reaches it, and it is the one meant. */
+export const IS_SERVED = `exists (select from place_workers w
+  where w.place = p.name and w.state = 'confirmed' and ${WORKER_LIVES})`;
 
 /** Whether a place is served now, and else since when it isn't and what is the matter. */
 export interface Served {

@@ -1,7 +1,7 @@
 import type { BackendName } from "../domain/backend.js";
 import type { Candidate, Load } from "../domain/placement.js";
 import { HELD, RUNNING } from "./place-loads.js";
-import { WORKER_SILENT_MS } from "./place-workers.js";
+import { IS_SERVED } from "./place-workers.js";
 import { merged, requireOwnTransaction } from "./merged.js";
 import type { Queryable, Tx } from "./pool.js";
 import { sendAlong } from "./sent.js";
@@ -49,10 +49,9 @@ async function allCandidatesOf(
   const { rows } = await db.query<Candidate & { backend: BackendName }>(
     `select p.name, p.backend, p.labels, p.capacity, p.weight, p.cordoned, p.lost_at is not null as lost,
        p.identity is not null as known,
-       exists (select from place_workers w where w.place = p.name and w.state = 'confirmed'
-         and w.last_seen_at > clock_timestamp() - $2 * interval '1 millisecond') as served
+       ${IS_SERVED} as served
      from places p where p.backend = any ($1) order by p.name`,
-    [backends, WORKER_SILENT_MS],
+    [backends],
   );
   return rows;
 }

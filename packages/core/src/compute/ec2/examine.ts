@@ -100,7 +100,7 @@ async function roomFor(
   }
 }
 
-/** `fetch` has the reason in its error's cause. */
+/** AWS's code, or the connection's. */
 function reasonOf(error: Error): string {
   return error instanceof JsonCallError ? error.name : error.message;
 }
